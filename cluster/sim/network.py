@@ -1,0 +1,105 @@
+"""Links between hosts: delay, loss, one-way cuts, partitions.
+
+A message is a whole request, response or Raft message on a TCP connection: between two processes messages arrive in
+the order they were sent. ``route`` answers when a message arrives, or why it never does.
+
+Simplified here: no bandwidth; a lossy link loses whole messages of kinds that say ``lossy = True`` (Raft's own, which
+tolerates it), while all others are retransmitted as TCP would: 200 ms later, doubling. A cut link swallows everything.
+"""
+
+from msgspec import Struct, field
+
+from cluster.sim.clock import MICROSECOND, MILLISECOND
+from cluster.sim.dice import Dice
+
+LOOPBACK = 30 * MICROSECOND
+"""Between two processes of one host."""
+RETRANSMIT = 200 * MILLISECOND
+"""TCP's minimum retransmission timeout on Linux (RFC 6298, TCP_RTO_MIN)."""
+
+
+class Link(Struct):
+    """What differs from the default on the way ``a`` → ``b``. None: as the default."""
+
+    low: int | None = None
+    high: int | None = None
+    loss: float = 0.0
+    cut: bool = False
+
+
+class Network(Struct):
+    """``links`` are directed, between hosts or between processes (a process name wins over its host)."""
+
+    dice: Dice
+    low: int
+    high: int
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    groups: dict[str, int] | None = None
+    """While partitioned: place → side. A place in no group is alone."""
+    last: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Per process pair: when its latest message arrives, so that none overtakes."""
+
+    def route(self, src: str, src_host: str, dst: str, dst_host: str, lossy: bool, now: int) -> tuple[int, str]:
+        """``(arrival, "")``, or ``(0, why)`` when it is dropped: "partition", "cut" or "loss"."""
+        delay = LOOPBACK
+        if src_host != dst_host or self.groups is not None or self.links:
+            if self.groups is not None and not self._together(src, src_host, dst, dst_host):
+                return 0, "partition"
+            link = self._link(src, src_host, dst, dst_host) if self.links else None
+            if link is not None and link.cut:
+                return 0, "cut"
+            if src_host != dst_host or link is not None:
+                low, high = self.low, self.high
+                if link is not None:
+                    low = low if link.low is None else link.low
+                    high = high if link.high is None else link.high
+                delay = low if low >= high else low + self.dice.bits() % (high - low + 1)
+            if link is not None and link.loss:
+                wait = RETRANSMIT
+                while self.dice.chance(link.loss):
+                    if lossy:
+                        return 0, "loss"
+                    delay += wait
+                    wait = min(wait * 2, 120_000 * MILLISECOND)
+        arrival = now + delay
+        pair = (src, dst)
+        last = self.last.get(pair, 0)
+        if arrival <= last:
+            arrival = last + 1
+        self.last[pair] = arrival
+        return arrival, ""
+
+    def set_link(self, a: str, b: str, link: Link | None, one_way: bool) -> None:
+        """Give the way ``a`` → ``b`` (and back unless ``one_way``) these properties; None restores the default."""
+        for pair in ((a, b),) if one_way else ((a, b), (b, a)):
+            if link is None:
+                self.links.pop(pair, None)
+            else:
+                self.links[pair] = link
+
+    def partition(self, groups: list[list[str]]) -> None:
+        """Only places of the same group hear each other."""
+        self.groups = {place: side for side, group in enumerate(groups) for place in group}
+
+    def heal(self) -> None:
+        """Forget every partition, cut, loss and delay."""
+        self.groups = None
+        self.links.clear()
+
+    def _together(self, src: str, src_host: str, dst: str, dst_host: str) -> bool:
+        if src_host == dst_host and src == dst:
+            return True
+        assert self.groups is not None
+        a = self.groups.get(src, self.groups.get(src_host))
+        b = self.groups.get(dst, self.groups.get(dst_host))
+        if a is None and b is None:
+            return src_host == dst_host
+        return a == b
+
+    def _link(self, src: str, src_host: str, dst: str, dst_host: str) -> Link | None:
+        links = self.links
+        for pair in ((src, dst), (src, dst_host), (src_host, dst), (src_host, dst_host)):
+            link = links.get(pair)
+            if link is not None:
+                return link
+        return None

@@ -331,7 +331,7 @@ class World:
     @staticmethod
     def restore(data: bytes, factories: dict[str, Callable[..., Actor]]) -> "World":
         """The world that ``checkpoint`` wrote. Only plain data is read: a foreign class is refused (UnpicklingError)."""
-        state, states = _PlainUnpickler(BytesIO(data)).load()
+        state, states = PlainUnpickler(BytesIO(data)).load()
         world = World(state, factories)
         for name, actor_state in states.items():
             slot = state.slots[name]
@@ -339,7 +339,7 @@ class World:
         return world
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class PlainUnpickler(pickle.Unpickler):
     """Reads only this package's Structs and a few builtins, so that a checkpoint can hold no code to run."""
 
     def find_class(self, module: str, name: str) -> Any:

@@ -1,0 +1,595 @@
+"""The one door into the world: start a cluster, hand it inputs, let time pass, take out what happened.
+
+In → ``Input`` values (the whole journal of a cluster is a list of them with their instants); out → ``Drained``: answers
+for clients outside and JSON-able frames for onlookers. The same spec, seed and inputs at the same instants give the
+same answers, the same frames and the same ``digest``, always.
+
+Everything a client sends becomes one envelope from an ``outside:…`` address to the balancer; what comes back to that
+address leaves through ``drain``. Faults and laboratory acts go straight to the physics.
+"""
+
+import pickle
+from io import BytesIO
+from typing import Any, Literal
+
+import msgspec
+import orjson
+from msgspec import Struct, field
+
+from cluster import snapshot, topology
+from cluster.etcd import gateway
+from cluster.sim import Link, World
+from cluster.sim.clock import MILLISECOND
+from cluster.sim.world import PlainUnpickler
+from cluster.snapshot.objects import Objects
+from cluster.topology import FACTORIES, ClusterSpec, Pki
+from cluster.trace.recorder import Memory, Recorder
+from cluster.wire import etcd
+from cluster.wire.console import ConsoleDone, ConsoleInterrupt, ConsoleLine, ConsoleOutput
+from cluster.wire.http import (
+    Headers,
+    HttpCancel,
+    HttpChunk,
+    HttpEnd,
+    HttpRequest,
+    HttpReset,
+    HttpResponse,
+    TlsPeer,
+)
+
+__all__ = ["ClusterSpec", "Drained", "Input", "Lab", "Output", "Pki"]
+
+# -- what goes in -----------------------------------------------------------------------------------------------------
+
+
+class HttpIn(Struct, frozen=True, tag=True):
+    """A request arrived on the gateway's connection ``conn`` as its ``stream``-th."""
+
+    conn: str
+    stream: int
+    method: str
+    path: str
+    query: str = ""
+    headers: Headers = ()
+    body: bytes = b""
+    peer: TlsPeer = TlsPeer()
+    remote: str = ""
+
+
+class HttpDataIn(Struct, frozen=True, tag=True):
+    """More bytes on an upgraded connection (exec's stdin)."""
+
+    conn: str
+    stream: int
+    data: bytes
+    channel: int = 0
+
+
+class HttpCloseIn(Struct, frozen=True, tag=True):
+    """The client went away from that request."""
+
+    conn: str
+    stream: int
+
+
+class ConsoleIn(Struct, frozen=True, tag=True):
+    """A line typed into the browser console of ``session``; answers carry ``call``."""
+
+    session: str
+    line: str
+    call: str
+
+
+class ConsoleInterruptIn(Struct, frozen=True, tag=True):
+    """Ctrl-C."""
+
+    session: str
+
+
+class EtcdGatewayIn(Struct, frozen=True, tag=True):
+    """A request of etcd's v3 JSON gateway to ``member``."""
+
+    call: str
+    member: str
+    path: str
+    body: bytes = b"{}"
+
+
+class EtcdOpIn(Struct, frozen=True, tag=True):
+    """One operation on a key, whose life is recorded (contract: ``etcd/ops``)."""
+
+    call: str
+    member: str
+    f: Literal["put", "get", "delete", "cas"]
+    key: str
+    value: str | None = None
+    expect: str | None = None
+    linearizable: bool = True
+
+
+class MemberOp(Struct, frozen=True, tag=True):
+    """A laboratory act on an etcd member."""
+
+    member: str
+    op: Literal["stop", "start", "pause", "resume", "campaign", "transfer"]
+    to: str = ""
+
+
+class ProcessOp(Struct, frozen=True, tag=True):
+    process: str
+    op: Literal["stop", "start", "pause", "resume"]
+
+
+class HostOp(Struct, frozen=True, tag=True):
+    host: str
+    op: Literal["stop", "start", "pause", "resume"]
+
+
+class PartitionIn(Struct, frozen=True, tag=True):
+    groups: tuple[tuple[str, ...], ...]
+
+
+class HealIn(Struct, frozen=True, tag=True):
+    pass
+
+
+class LinkIn(Struct, frozen=True, tag=True):
+    """Change the way a → b (and back). All None: as the default again."""
+
+    a: str
+    b: str
+    latency_ms: float | None = None
+    loss: float | None = None
+    one_way: bool = False
+
+
+class PacketIn(Struct, frozen=True, tag=True):
+    """Send one packet and learn its walk. ``src``: a pod "ns/name", a node or an address; ``dst`` likewise."""
+
+    call: str
+    src: str
+    dst: str
+    protocol: str
+    port: int
+    node: str = ""
+
+
+Input = (
+    HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdOpIn | MemberOp
+    | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
+)  # fmt: skip
+
+# -- what comes out ---------------------------------------------------------------------------------------------------
+
+
+class HttpOut(Struct, frozen=True, tag=True):
+    """The head of an answer, with its body; ``end`` False: more follows as ``HttpDataOut``."""
+
+    conn: str
+    stream: int
+    code: int
+    headers: Headers
+    body: bytes
+    end: bool
+    request: int
+
+
+class HttpDataOut(Struct, frozen=True, tag=True):
+    conn: str
+    stream: int
+    data: bytes
+    channel: int
+    end: bool
+
+
+class HttpResetOut(Struct, frozen=True, tag=True):
+    """The connection broke before the answer was complete."""
+
+    conn: str
+    stream: int
+    error: str
+
+
+class CallOut(Struct, frozen=True, tag=True):
+    """A piece of the answer to ``call``; the last has ``done`` True."""
+
+    call: str
+    doc: dict[str, Any]
+
+
+Output = HttpOut | HttpDataOut | HttpResetOut | CallOut
+
+
+class Drained(Struct):
+    outputs: list[Output]
+    frames: list[dict[str, Any]]
+
+
+class UnknownName(Exception):
+    """An input names a process, host or member that isn't there."""
+
+
+# -- the lab ----------------------------------------------------------------------------------------------------------
+
+
+class Op(Struct):
+    """One recorded etcd operation (contract's row)."""
+
+    id: str
+    member: str
+    f: str
+    key: str
+    value: str | None
+    linearizable: bool
+    call: int
+    boot: int
+    ret: int | None = None
+    res: str | None = None
+    out: dict[str, Any] | None = None
+    error: str | None = None
+
+
+class LabState(Struct):
+    """What the door itself remembers, beside the world."""
+
+    spec: ClusterSpec
+    streams: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Request id → the outside connection and stream it belongs to."""
+    ids: dict[tuple[str, int], int] = field(default_factory=dict)
+    calls: dict[int, str] = field(default_factory=dict)
+    """Request id (or watch id) → call, for console lines, gateway requests and operations."""
+    watches: dict[int, int] = field(default_factory=dict)
+    ops: dict[str, Op] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    """Operations in the order they ended; the position is ``done_since``'s cursor."""
+    inputs: int = 0
+
+
+OP_TIMEOUT_ERRORS = ("timed out", "leader changed", "deadline", "connection")
+
+
+class Lab:
+    """One live cluster. Not thread-safe; nothing here waits."""
+
+    def __init__(self, state: LabState, world: World, recorder: Recorder) -> None:
+        self.state = state
+        self.world = world
+        self.recorder = recorder
+        self.outputs: list[Output] = []
+        self.objects = Objects()
+        world.observer = recorder
+        world.outside = self._outside
+
+    @staticmethod
+    def start(spec: ClusterSpec) -> "Lab":
+        """A cluster at instant 0: every process has been executed, nothing has happened."""
+        return Lab(LabState(spec), topology.build(spec), Recorder())
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    @property
+    def spec(self) -> ClusterSpec:
+        return self.state.spec
+
+    @property
+    def now(self) -> int:
+        """Virtual nanoseconds since instant 0."""
+        return self.world.now
+
+    def next_at(self) -> int | None:
+        """When something will happen by itself next."""
+        return self.world.next_at()
+
+    def run_until(self, t: int, max_events: int = 1 << 62) -> int:
+        """Let everything due up to ``t`` happen; how many events that were. See ``World.run_until``."""
+        return self.world.run_until(t, max_events)
+
+    def ready(self) -> bool:
+        """A ``kubectl get nodes`` would succeed and show every Node Ready (bare: there is a leader)."""
+        self.objects.follow(self.world)
+        return snapshot.ready(self.world, self.objects, self.spec)
+
+    def digest(self) -> str:
+        """Equal digests, equal histories."""
+        return self.world.digest()
+
+    # -- inputs ---------------------------------------------------------------------------------------------------
+
+    def submit(self, item: Input) -> None:
+        """Apply ``item`` at this instant. UnknownName if it names something that isn't there (nothing happens then)."""
+        self.state.inputs += 1
+        world = self.world
+        match item:
+            case HttpIn():
+                self._http(item)
+            case HttpDataIn(conn, stream, data, channel):
+                number = self.state.ids.get((conn, stream))
+                if number is not None:
+                    world.post(f"outside:{conn}", "lb", HttpChunk(number, data, channel=channel), number)
+            case HttpCloseIn(conn, stream):
+                self._close(conn, stream)
+            case ConsoleIn(session, line, call):
+                number = self._id(call)
+                world.post("outside:console", self._slot("console"), ConsoleLine(number, session, line))
+            case ConsoleInterruptIn(session):
+                world.post("outside:console", self._slot("console"), ConsoleInterrupt(session))
+            case EtcdGatewayIn():
+                self._gateway(item)
+            case EtcdOpIn():
+                self._etcd_op(item)
+            case MemberOp():
+                self._member_op(item)
+            case ProcessOp(process, op):
+                getattr(world, op)(self._slot(process))
+                self._process_frame(process)
+            case HostOp(host, op):
+                if host not in world.state.hosts:
+                    raise UnknownName(f"there is no host {host!r} in this cluster")
+                getattr(world, f"{op}_host")(host)
+                self._host_frame(host)
+            case PartitionIn(groups):
+                for place in (name for group in groups for name in group):
+                    self._place(place)
+                world.state.network.partition([list(group) for group in groups])
+                self.recorder.add_frame(self._frame("network", groups=[list(group) for group in groups]))
+            case HealIn():
+                world.state.network.heal()
+                self.recorder.add_frame(self._frame("network", groups=None))
+            case LinkIn():
+                self._link(item)
+            case PacketIn():
+                doc = snapshot.packet(world, self.objects.follow(world), item)
+                self.outputs.append(CallOut(item.call, {**doc, "done": True}))
+
+    def _http(self, item: HttpIn) -> None:
+        self.world.state.ids += 1
+        number = self.world.state.ids
+        self.state.streams[number] = (item.conn, item.stream)
+        self.state.ids[(item.conn, item.stream)] = number
+        request = HttpRequest(
+            number, item.method, item.path, item.query, item.headers, item.body, None, item.peer, item.remote
+        )
+        self.world.post(f"outside:{item.conn}", self._slot("lb"), request)
+
+    def _close(self, conn: str, stream: int) -> None:
+        number = self.state.ids.pop((conn, stream), None)
+        if number is not None:
+            self.state.streams.pop(number, None)
+            self.world.post(f"outside:{conn}", "lb", HttpCancel(number), number)
+
+    def _id(self, call: str) -> int:
+        self.world.state.ids += 1
+        self.state.calls[self.world.state.ids] = call
+        return self.world.state.ids
+
+    def _slot(self, process: str) -> str:
+        if process not in self.world.state.slots:
+            raise UnknownName(f"there is no process {process!r} in this cluster")
+        return process
+
+    def _place(self, place: str) -> None:
+        if place not in self.world.state.hosts and place not in self.world.state.slots:
+            raise UnknownName(f"there is no host or member {place!r} in this cluster")
+
+    def _gateway(self, item: EtcdGatewayIn) -> None:
+        member = self._slot(item.member)
+        number = self._id(item.call)
+        parsed = gateway.decode(item.path, item.body, number)
+        if isinstance(parsed, gateway.Refusal):
+            del self.state.calls[number]
+            self.outputs.append(CallOut(item.call, {"status": parsed.status, "body": parsed.body, "done": True}))
+            return
+        if not self.world.state.slots[member].up:
+            del self.state.calls[number]
+            self.outputs.append(CallOut(item.call, {"status": 0, "error": "connection refused", "done": True}))
+            return
+        self.world.post(f"outside:etcd/{number}", member, parsed)
+
+    def _member_op(self, item: MemberOp) -> None:
+        process = self._slot(item.member)
+        if item.op == "campaign":
+            self.world.post("outside:lab", process, etcd.Campaign())
+        elif item.op == "transfer":
+            self.world.post("outside:lab", process, etcd.TransferLeadership(self._slot(item.to)))
+        else:
+            getattr(self.world, item.op)(process)
+            self._process_frame(process)
+
+    def _link(self, item: LinkIn) -> None:
+        self._place(item.a)
+        self._place(item.b)
+        link = None
+        if item.latency_ms is not None or item.loss is not None:
+            latency = None if item.latency_ms is None else round(item.latency_ms * MILLISECOND)
+            link = Link(low=latency, high=latency, loss=min(item.loss or 0.0, 0.99), cut=(item.loss or 0.0) >= 1.0)
+        self.world.state.network.set_link(item.a, item.b, link, item.one_way)
+        self.recorder.add_frame(
+            self._frame("link", a=item.a, b=item.b, latencyMs=item.latency_ms, loss=item.loss, oneWay=item.one_way)
+        )
+
+    def _etcd_op(self, item: EtcdOpIn) -> None:
+        member = self._slot(item.member)
+        number = self._id(item.call)
+        slot = self.world.state.slots[member]
+        self.state.ops[item.call] = Op(
+            item.call, member, item.f, item.key, item.value, item.linearizable, self.now // 1000, slot.boot
+        )
+        if not slot.up:
+            self._op_done(item.call, "fail", None, "connection refused")
+            return
+        key, value = item.key.encode(), (item.value or "").encode()
+        match item.f:
+            case "put":
+                request: Any = etcd.PutRequest(number, key, value)
+            case "get":
+                request = etcd.RangeRequest(number, key, serializable=not item.linearizable)
+            case "delete":
+                request = etcd.DeleteRangeRequest(number, key)
+            case "cas":
+                compare = (
+                    etcd.Compare(key, "VERSION", "EQUAL", 0)
+                    if item.expect is None
+                    else etcd.Compare(key, "VALUE", "EQUAL", item.expect.encode())
+                )
+                request = etcd.TxnRequest(
+                    number, (compare,), (etcd.PutRequest(0, key, value),), (etcd.RangeRequest(0, key),)
+                )
+        self.world.post(f"outside:op/{item.call}", member, request)
+
+    # -- outputs --------------------------------------------------------------------------------------------------
+
+    def _outside(self, now: int, dst: str, src: str, message: Any, cause: int) -> None:
+        match message:
+            case HttpResponse():
+                self._response(message)
+            case HttpChunk():
+                self._chunk(message)
+            case HttpEnd(number, error) | HttpReset(number, error):
+                self._ended(number, error if isinstance(message, HttpReset) or error else "")
+            case ConsoleOutput(number, _, stdout, stderr, requests):
+                self._call(number, {"stdout": stdout, "stderr": stderr, "requests": list(requests), "done": False})
+            case ConsoleDone(number, _, code, requests):
+                self._call(number, {"exitCode": code, "requests": list(requests), "done": True})
+            case etcd.WatchResponse():
+                self._etcd_watch(message)
+            case _ if dst.startswith("outside:op/"):
+                self._op_answer(dst.removeprefix("outside:op/"), message)
+            case _ if dst.startswith("outside:etcd/"):
+                self._gateway_answer(int(dst.removeprefix("outside:etcd/")), message)
+
+    def _response(self, message: HttpResponse) -> None:
+        where = self.state.streams.get(message.id)
+        if where is None:
+            return
+        body = message.body or (orjson.dumps(message.doc) if message.doc is not None else b"")
+        self.world.absorb(b"%d " % message.code + body)
+        self.outputs.append(
+            HttpOut(*where, message.code, message.headers, body, not message.stream, message.id)
+        )
+        if not message.stream:
+            self._forget(message.id)
+
+    def _chunk(self, message: HttpChunk) -> None:
+        where = self.state.streams.get(message.id)
+        if where is not None:
+            data = message.data or (orjson.dumps(message.doc) + b"\n" if message.doc is not None else b"")
+            self.world.absorb(data)
+            self.outputs.append(HttpDataOut(*where, data, message.channel, False))
+
+    def _ended(self, number: int, error: str) -> None:
+        where = self.state.streams.get(number)
+        if where is not None:
+            self._forget(number)
+            self.outputs.append(HttpResetOut(*where, error) if error else HttpDataOut(*where, b"", -1, True))
+
+    def _forget(self, number: int) -> None:
+        where = self.state.streams.pop(number, None)
+        if where is not None:
+            self.state.ids.pop(where, None)
+
+    def _call(self, number: int, doc: dict[str, Any]) -> None:
+        call = self.state.calls.get(number)
+        if call is not None:
+            self.outputs.append(CallOut(call, doc))
+            if doc["done"]:
+                del self.state.calls[number]
+
+    def _gateway_answer(self, number: int, message: Any) -> None:
+        status, body = gateway.encode(message)
+        self._call(number, {"status": status, "body": body, "done": True})
+
+    def _etcd_watch(self, message: etcd.WatchResponse) -> None:
+        _, body = gateway.encode(message)
+        self._call(message.watch, {"status": 200, "body": body, "done": message.canceled})
+
+    def _op_answer(self, call: str, message: Any) -> None:
+        match message:
+            case etcd.EtcdError(_, _, text):
+                unknown = self.state.ops[call].f != "get" and any(word in text for word in OP_TIMEOUT_ERRORS)
+                self._op_done(call, "info" if unknown else "fail", None, text)
+            case etcd.PutResponse():
+                self._op_done(call, "ok", {"revision": message.header.revision}, None)
+            case etcd.DeleteRangeResponse():
+                self._op_done(call, "ok", {"revision": message.header.revision, "deleted": message.deleted}, None)
+            case etcd.RangeResponse():
+                self._op_done(call, "ok", _value_of(message) | {"revision": message.header.revision}, None)
+            case etcd.TxnResponse():
+                out: dict[str, Any] = {"revision": message.header.revision, "succeeded": message.succeeded}
+                if not message.succeeded and message.responses:
+                    out |= _value_of(message.responses[0])
+                self._op_done(call, "ok" if message.succeeded else "fail", out, None)
+            case _:  # PeerDown: the member died with the request in hand
+                self._op_done(call, "fail" if self.state.ops[call].f == "get" else "info", None, "connection reset")
+
+    def _op_done(self, call: str, res: str, out: dict[str, Any] | None, error: str | None) -> None:
+        op = self.state.ops[call]
+        if op.res is None:
+            op.ret, op.res, op.out, op.error = self.now // 1000, res, out, error
+            self.state.done.append(call)
+
+    def drain(self) -> Drained:
+        """Answers for clients and frames for onlookers since the last drain."""
+        self.objects.follow(self.world)
+        for frame in self.objects.drain(self.world.now):
+            self.recorder.add_frame(frame)
+        hosts = {slot.name: slot.host for slot in self.world.state.slots.values()}
+        outputs, self.outputs = self.outputs, []
+        return Drained(outputs, self.recorder.drain(hosts))
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    def query(self, view: str, **args: Any) -> Any:
+        """A read model (``cluster.snapshot``), JSON-able. KeyError for an unknown view or thing."""
+        if view == "ops":
+            return self._ops(**args)
+        self.objects.follow(self.world)
+        return snapshot.VIEWS[view](snapshot.Scene(self.spec, self.world, self.objects, self.recorder.memory), **args)
+
+    def _ops(self, done_since: int = 0, pending: bool = False) -> dict[str, Any]:
+        if pending:
+            rows = [msgspec.to_builtins(op) for op in self.state.ops.values() if op.res is None]
+        else:
+            rows = [msgspec.to_builtins(self.state.ops[call]) for call in self.state.done[done_since:]]
+        return {"ops": rows, "next": len(self.state.done)}
+
+    # -- history --------------------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> bytes:
+        """The whole cluster as bytes; ``restore`` goes on from there."""
+        return pickle.dumps((self.state, self.world.checkpoint(), self.recorder.memory), protocol=5)
+
+    @staticmethod
+    def restore(data: bytes) -> "Lab":
+        """The cluster that ``checkpoint`` wrote."""
+        state, world, memory = PlainUnpickler(BytesIO(data)).load()
+        return Lab(state, World.restore(world, FACTORIES), Recorder(memory))
+
+    def _frame(self, kind: str, **fields: Any) -> dict[str, Any]:
+        return {"t": kind, "atMicros": self.now // 1000, **fields}
+
+    def _process_frame(self, process: str) -> None:
+        slot = self.world.state.slots[process]
+        self.recorder.add_frame(
+            self._frame(
+                "process", name=slot.name, kind=slot.kind, host=slot.host, up=slot.up, paused=slot.paused, boot=slot.boot
+            )
+        )
+
+    def _host_frame(self, name: str) -> None:
+        host = self.world.state.hosts[name]
+        self.recorder.add_frame(self._frame("host", name=name, up=host.up, paused=host.paused))
+        for slot in self.world.state.slots.values():
+            if slot.host == name:
+                self._process_frame(slot.name)
+
+
+def _value_of(response: Any) -> dict[str, Any]:
+    if not isinstance(response, etcd.RangeResponse) or not response.kvs:
+        return {"value": None}
+    kv = response.kvs[0]
+    return {
+        "value": kv.value.decode("utf-8", "replace"),
+        "modRevision": kv.mod_revision,
+        "createRevision": kv.create_revision,
+        "version": kv.version,
+    }

@@ -1,0 +1,29 @@
+"""Read models: what a page may know of each room at an instant, as JSON-able data.
+
+In → a ``Scene`` (spec, world, objects, traces); out → dicts in the contract's names and units (microseconds). Nothing
+here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query``.
+"""
+
+from cluster.snapshot.etcd import members
+from cluster.snapshot.map import cluster_map, processes, ready
+from cluster.snapshot.network import nodes_rules, packet, rules
+from cluster.snapshot.objects import object_yaml, objects
+from cluster.snapshot.requests import otlp, recent, request, requests, terms
+from cluster.snapshot.scene import Scene
+
+VIEWS = {
+    "map": cluster_map,
+    "members": members,
+    "objects": objects,
+    "object": object_yaml,
+    "otlp": otlp,
+    "processes": processes,
+    "recent": recent,
+    "request": request,
+    "requests": requests,
+    "rules": rules,
+    "nodes": nodes_rules,
+    "terms": terms,
+}
+
+__all__ = ["VIEWS", "Scene", "packet", "ready"]

@@ -1,0 +1,189 @@
+"""The objects as etcd holds them: followed by revision, kept as documents, told as frames.
+
+``Objects.follow`` reads the history of the member that has applied most, from the last revision seen on; so the model
+is what a watch on all of ``/registry/`` would have built. It is derived: a restored cluster builds it again.
+"""
+
+from typing import Any
+
+import orjson
+
+from cluster.sim import World
+
+QUIET = ("leases", "events")
+"""Resources whose changes are no news on a page."""
+RESOURCE_OF_PREFIX = {
+    "services/specs": "services",
+    "services/endpoints": "endpoints",
+    "minions": "nodes",
+    "ranges/serviceips": "",
+    "ranges/servicenodeports": "",
+}
+
+
+class Objects:
+    """``by_resource``: plural → "namespace/name" → document."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
+        self._changes: list[tuple[str, str, str, dict[str, Any], int]] = []
+
+    def follow(self, world: World) -> "Objects":
+        """Catch up with etcd; returns itself."""
+        member = self._freshest(world)
+        if member is None:
+            return self
+        kv = member.store()
+        if kv.revision == self.revision:
+            return self
+        if self.revision < kv.compact_revision or self.revision == 0 or kv.revision < self.revision:
+            self._reload(kv)
+        else:
+            for event in kv.events_since(self.revision + 1):
+                self._apply(event.type, event.kv)
+        self.revision = kv.revision
+        return self
+
+    def get(self, resource: str) -> dict[str, dict[str, Any]]:
+        """All documents of a resource (plural), by "namespace/name" or "name"."""
+        return self.by_resource.get(resource, {})
+
+    def drain(self, now: int) -> list[dict[str, Any]]:
+        """Frames of what changed since the last drain."""
+        changes, self._changes = self._changes, []
+        return [
+            {"t": "object", "atMicros": now // 1000, "type": kind, "resource": resource, "cause": cause}
+            | summary(resource, doc)
+            for kind, resource, _, doc, cause in changes[-500:]
+            if resource not in QUIET
+        ]
+
+    @staticmethod
+    def _freshest(world: World) -> Any:
+        best = None
+        for name, actor in world.actors.items():
+            if world.state.slots[name].kind == "etcd":
+                if best is None or actor.store().revision > best.store().revision:
+                    best = actor
+        return best
+
+    def _reload(self, kv: Any) -> None:
+        self.by_resource = {}
+        for pair in kv.all_latest():
+            self._apply("PUT", pair)
+        self._changes = []
+
+    def _apply(self, kind: str, pair: Any) -> None:
+        key = pair.key.decode("utf-8", "replace")
+        resource, name = split_key(key)
+        if not resource:
+            return
+        table = self.by_resource.setdefault(resource, {})
+        if kind == "DELETE":
+            doc = table.pop(name, None)
+            if doc is not None:
+                self._changes.append(("DELETED", resource, name, doc, pair.cause))
+            return
+        try:
+            doc = orjson.loads(pair.value)
+        except ValueError:
+            return
+        if not isinstance(doc, dict):
+            return
+        if "metadata" in doc:
+            doc["metadata"]["resourceVersion"] = str(pair.mod_revision)
+        self._changes.append(("MODIFIED" if name in table else "ADDED", resource, name, doc, pair.cause))
+        table[name] = doc
+        if len(self._changes) > 5000:
+            del self._changes[:2500]
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """``/registry/pods/default/web`` → ("pods", "default/web"). Group directories of CRDs are dropped."""
+    if not key.startswith("/registry/"):
+        return "", ""
+    rest = key[len("/registry/") :]
+    for prefix, resource in RESOURCE_OF_PREFIX.items():
+        if rest.startswith(prefix + "/"):
+            return resource, rest[len(prefix) + 1 :]
+    head, _, tail = rest.partition("/")
+    if "." in head:
+        head, _, tail = tail.partition("/")
+    return head, tail
+
+
+def pod_shape(pod: dict[str, Any]) -> str:
+    """The pod's phase as identity.md draws it."""
+    status, meta = pod.get("status") or {}, pod["metadata"]
+    phase = status.get("phase", "Pending")
+    if "deletionTimestamp" in meta:
+        return "Terminating"
+    if phase in ("Succeeded", "Failed", "Unknown"):
+        return phase
+    for container in status.get("containerStatuses") or []:
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") == "CrashLoopBackOff":
+            return "CrashLoop"
+    if phase == "Running":
+        conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
+        return "Ready" if conditions.get("Ready") == "True" else "Running"
+    return "Creating" if (pod.get("spec") or {}).get("nodeName") else "Pending"
+
+
+def pod_row(pod: dict[str, Any]) -> dict[str, Any]:
+    """A pod as the map draws it."""
+    meta, status = pod["metadata"], pod.get("status") or {}
+    owners = meta.get("ownerReferences") or []
+    return {
+        "namespace": meta.get("namespace", ""),
+        "name": meta["name"],
+        "uid": meta.get("uid", ""),
+        "node": (pod.get("spec") or {}).get("nodeName", ""),
+        "phase": pod_shape(pod),
+        "ip": status.get("podIP", ""),
+        "owner": f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
+        "restarts": sum(c.get("restartCount", 0) for c in status.get("containerStatuses") or []),
+        "app": (meta.get("labels") or {}).get("app", ""),
+    }
+
+
+def node_ready(node: dict[str, Any]) -> bool:
+    """The node's Ready condition is True."""
+    conditions = (node.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def node_row(node: dict[str, Any]) -> dict[str, Any]:
+    spec = node.get("spec") or {}
+    return {
+        "name": node["metadata"]["name"],
+        "ready": node_ready(node),
+        "unschedulable": bool(spec.get("unschedulable")),
+        "podCIDR": spec.get("podCIDR", ""),
+        "taints": [f"{t['key']}:{t['effect']}" for t in spec.get("taints") or []],
+    }
+
+
+def summary(resource: str, doc: dict[str, Any]) -> dict[str, Any]:
+    """What a frame says of an object: its name, and for drawn kinds what is drawn."""
+    meta = doc.get("metadata") or {}
+    if resource == "pods":
+        row = pod_row(doc)
+    elif resource == "nodes":
+        row = {"namespace": "", "uid": meta.get("uid", ""), **node_row(doc)}
+    else:
+        row = {"namespace": meta.get("namespace", ""), "name": meta.get("name", ""), "uid": meta.get("uid", "")}
+    row["rv"] = meta.get("resourceVersion", "")
+    return row
+
+
+def objects(scene: Any, resource: str, namespace: str = "") -> list[dict[str, Any]]:
+    """All documents of ``resource``, sorted by name."""
+    table = scene.objects.get(resource)
+    return [table[name] for name in sorted(table) if not namespace or name.startswith(namespace + "/")]
+
+
+def object_yaml(scene: Any, resource: str, namespace: str, name: str) -> dict[str, Any]:
+    """One document. KeyError if there is none."""
+    return scene.objects.get(resource)[f"{namespace}/{name}" if namespace else name]

@@ -1,0 +1,328 @@
+"""The composition root: a ``ClusterSpec`` becomes hosts, processes and the addresses they know each other by.
+
+In → a spec (plain data, made outside: it carries the cluster's keys); out → a ``World`` in which every process has been
+executed and nothing has happened yet. Layout as kubeadm makes it: each control-plane host runs a kubelet, an apiserver,
+a controller-manager and a scheduler, in the stacked topology an etcd member too; a load balancer stands in front.
+
+Simplified here: certificates and keys come ready-made with the spec; in-world clients prove their identity by saying
+it (``TlsPeer``), as their certificate would; every controller acts as its own service account without a token.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from cluster.apiserver.server import ApiServer, ApiServerConfig
+from cluster.balancer import Balancer, BalancerConfig
+from cluster.controllers.manager import ControllerManager, ControllerManagerConfig
+from cluster.etcd.member import EtcdMember, MemberConfig, MemberSeed
+from cluster.kubeadm import Kubeadm, KubeadmConfig
+from cluster.kubelet.kubelet import Kubelet, KubeletConfig
+from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
+from cluster.scheduler.scheduler import Scheduler, SchedulerConfig
+from cluster.shell.console import Console, ConsoleConfig
+from cluster.sim import MILLISECOND, World
+from cluster.sim.dice import Dice
+from cluster.wire.http import TlsPeer
+
+ACTORS = (
+    ApiServer, Balancer, Console, ControllerManager, EtcdMember, Kubeadm, Kubelet, KubeProxy, Scheduler,
+)  # fmt: skip
+FACTORIES = {actor.kind: actor for actor in ACTORS}
+
+KUBERNETES_VERSION = "1.32"
+"""The version imitated."""
+PATCH_RELEASE = {"1.32": "v1.32.13"}
+SERVICE_CIDR = "10.96.0.0/12"
+POD_CIDR = "10.244.0.0/16"
+BALANCER_ADDRESS = "172.18.0.10"
+
+
+class Pki(Struct, frozen=True):
+    """The cluster's keys and certificates, PEM. Made once, outside, and part of the spec from then on."""
+
+    ca_cert: bytes
+    ca_key: bytes
+    server_cert: bytes
+    server_key: bytes
+    admin_cert: bytes
+    admin_key: bytes
+    sa_private: bytes
+    sa_public: bytes
+
+
+class ClusterSpec(Struct, frozen=True):
+    """Everything a cluster is before anything happens. Field by field the contract's ``POST /api/clusters``."""
+
+    name: str
+    epoch: int
+    """Unix seconds of instant 0."""
+    pki: Pki
+    seed: int = 1
+    kubernetes_version: str = KUBERNETES_VERSION
+    topology: Literal["stacked", "external"] = "stacked"
+    control_planes: int = 3
+    etcd_members: int = 3
+    workers: int = 3
+    proxy_mode: str = "iptables"
+    heartbeat_ms: int = 100
+    election_ms: int = 1000
+    pre_vote: bool = True
+    check_quorum: bool = True
+    link_ms: tuple[float, float] = (0.5, 1.5)
+    fsync_ms: tuple[float, float] = (1.0, 2.0)
+    legacy_service_account_tokens: bool = True
+    register_control_plane: bool = True
+    paused: bool = False
+    bare: bool = False
+    server_url: str = "https://127.0.0.1:6443"
+    """What clients outside call the balancer; in kubeconfigs and ``cluster-info``."""
+
+
+def control_plane_hosts(spec: ClusterSpec) -> list[str]:
+    """``cp-1`` … ``cp-N``."""
+    return [] if spec.bare else [f"cp-{n}" for n in range(1, spec.control_planes + 1)]
+
+
+def worker_hosts(spec: ClusterSpec) -> list[str]:
+    """``node-1`` … ``node-N``."""
+    return [] if spec.bare else [f"node-{n}" for n in range(1, spec.workers + 1)]
+
+
+def etcd_hosts(spec: ClusterSpec) -> list[str]:
+    """The host of each member, in order. Stacked members beyond the control-plane hosts get hosts of their own."""
+    stacked = control_plane_hosts(spec) if spec.topology == "stacked" else []
+    own = [f"etcd-{n}" for n in range(1, max(spec.etcd_members - len(stacked), 0) + 1)]
+    return (stacked + own)[: spec.etcd_members]
+
+
+def address(host: str) -> str:
+    """The host's IP address on the machine network 172.18.0.0/16."""
+    if host == "lb":
+        return BALANCER_ADDRESS
+    kind, _, number = host.rpartition("-")
+    third, base = {"cp": (0, 1), "node": (0, 10), "etcd": (1, 0)}.get(kind, (2, 0))
+    last = base + int(number)
+    return f"172.18.{third + last // 250}.{last % 250}"
+
+
+def build(spec: ClusterSpec) -> World:
+    """A world in which every process of ``spec`` has just been executed."""
+    low, high = (round(ms * MILLISECOND) for ms in spec.link_ms)
+    world = World.new(spec.seed, low, high, FACTORIES)
+    hosts = list(dict.fromkeys(control_plane_hosts(spec) + etcd_hosts(spec) + worker_hosts(spec)))
+    for host in hosts:
+        world.add_host(host)
+    _add_etcd(world, spec)
+    if not spec.bare:
+        world.add_host("lb")
+        world.add_host("desk")
+        _add_control_plane(world, spec)
+        _add_nodes(world, spec)
+        _add_desk(world, spec)
+    for name in list(world.state.slots):
+        world.start(name)
+    return world
+
+
+def seeds(spec: ClusterSpec) -> tuple[MemberSeed, ...]:
+    """The initial etcd cluster: ids drawn from the seed as etcd derives them from its cluster token."""
+    dice = Dice.named(spec.seed, "etcd/ids")
+    return tuple(
+        MemberSeed(id=dice.bits() | 1, name=host if not spec.bare else f"m{n}", process=f"m{n}", host=host)
+        for n, host in enumerate(etcd_hosts(spec), start=1)
+    )
+
+
+def member_config(spec: ClusterSpec, process: str, members: tuple[MemberSeed, ...], joining: bool = False) -> MemberConfig:
+    """The flags of one member."""
+    me = next(seed for seed in members if seed.process == process)
+    return MemberConfig(
+        id=me.id,
+        name=me.name,
+        host=me.host,
+        cluster_id=Dice.named(spec.seed, "etcd/cluster").bits() | 1,
+        members=members,
+        heartbeat_ns=spec.heartbeat_ms * MILLISECOND,
+        election_ns=spec.election_ms * MILLISECOND,
+        pre_vote=spec.pre_vote,
+        check_quorum=spec.check_quorum,
+        joining=joining,
+    )
+
+
+def _add_etcd(world: World, spec: ClusterSpec) -> None:
+    members = seeds(spec)
+    for member in members:
+        world.add_process(member.process, "etcd", member.host, member_config(spec, member.process, members))
+        world.add_disk(member.process, *(round(ms * MILLISECOND) for ms in spec.fsync_ms))
+
+
+def _add_control_plane(world: World, spec: ClusterSpec) -> None:
+    members = seeds(spec)
+    hosts = control_plane_hosts(spec)
+    for index, host in enumerate(hosts):
+        own = [m.process for m in members if m.host == host]
+        others = [m.process for m in members if m.host != host]
+        turn = index % len(others) if others else 0
+        world.add_process(
+            f"kube-apiserver-{host}",
+            "kube-apiserver",
+            host,
+            ApiServerConfig(
+                epoch=spec.epoch,
+                name=f"kube-apiserver-{host}",
+                host=host,
+                address=address(host),
+                external_host=spec.server_url.removeprefix("https://").split("/")[0],
+                etcd=tuple(own + others[turn:] + others[:turn]),
+                ca_pem=spec.pki.ca_cert,
+                sa_public_pem=spec.pki.sa_public,
+                sa_private_pem=spec.pki.sa_private,
+                issuer="https://kubernetes.default.svc.cluster.local",
+                service_cidr=SERVICE_CIDR,
+                seed=spec.seed,
+                legacy_tokens=spec.legacy_service_account_tokens,
+            ),
+        )
+        world.add_process(
+            f"kube-controller-manager-{host}",
+            "kube-controller-manager",
+            host,
+            ControllerManagerConfig(
+                epoch=spec.epoch,
+                name=f"kube-controller-manager-{host}",
+                host=host,
+                server=f"kube-apiserver-{host}",
+                peer=TlsPeer(common_name="system:kube-controller-manager"),
+                sa_private_pem=spec.pki.sa_private,
+                ca_pem=spec.pki.ca_cert,
+                cluster_cidr=POD_CIDR,
+                service_cidr=SERVICE_CIDR,
+                legacy_tokens=spec.legacy_service_account_tokens,
+            ),
+        )
+        world.add_process(
+            f"kube-scheduler-{host}",
+            "kube-scheduler",
+            host,
+            SchedulerConfig(
+                epoch=spec.epoch,
+                name=f"kube-scheduler-{host}",
+                host=host,
+                server=f"kube-apiserver-{host}",
+                peer=TlsPeer(common_name="system:kube-scheduler"),
+            ),
+        )
+    world.add_process("lb", "balancer", "lb", BalancerConfig(tuple(f"kube-apiserver-{host}" for host in hosts)))
+
+
+def _add_nodes(world: World, spec: ClusterSpec) -> None:
+    nodes = (control_plane_hosts(spec) if spec.register_control_plane else []) + worker_hosts(spec)
+    for host in nodes:
+        control_plane = host.startswith("cp-")
+        world.add_process(f"kubelet-{host}", "kubelet", host, _kubelet(spec, host, control_plane))
+        world.add_process(
+            f"kube-proxy-{host}",
+            "kube-proxy",
+            host,
+            KubeProxyConfig(
+                epoch=spec.epoch,
+                node=host,
+                node_ip=address(host),
+                server="lb",
+                peer=TlsPeer(common_name="system:kube-proxy"),
+                mode=spec.proxy_mode,
+                cluster_cidr=POD_CIDR,
+            ),
+        )
+
+
+def _kubelet(spec: ClusterSpec, host: str, control_plane: bool) -> KubeletConfig:
+    return KubeletConfig(
+        epoch=spec.epoch,
+        node=host,
+        host=host,
+        address=address(host),
+        server="lb",
+        peer=TlsPeer(common_name=f"system:node:{host}", organizations=("system:nodes",)),
+        capacity={"cpu": "4", "memory": "8147932Ki", "pods": "110", "ephemeral-storage": "61255492Ki"},
+        labels={
+            "node-role.kubernetes.io/control-plane": "",
+            "node.kubernetes.io/exclude-from-external-load-balancers": "",
+        }
+        if control_plane
+        else {},
+        taints=({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},) if control_plane else (),
+        static_pods=tuple(static_pods(spec, host)) if control_plane else (),
+    )
+
+
+def static_pods(spec: ClusterSpec, host: str) -> list[dict]:
+    """The manifests kubeadm leaves in ``/etc/kubernetes/manifests`` of a control-plane host."""
+    version = PATCH_RELEASE[spec.kubernetes_version]
+    parts = [
+        ("kube-apiserver", f"registry.k8s.io/kube-apiserver:{version}", "250m"),
+        ("kube-controller-manager", f"registry.k8s.io/kube-controller-manager:{version}", "200m"),
+        ("kube-scheduler", f"registry.k8s.io/kube-scheduler:{version}", "100m"),
+    ]
+    if host in etcd_hosts(spec):
+        parts.insert(0, ("etcd", "registry.k8s.io/etcd:3.5.16-0", "100m"))
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": component,
+                "namespace": "kube-system",
+                "labels": {"component": component, "tier": "control-plane"},
+            },
+            "spec": {
+                "hostNetwork": True,
+                "priorityClassName": "system-node-critical",
+                "containers": [
+                    {
+                        "name": component,
+                        "image": image,
+                        "command": [component],
+                        "resources": {"requests": {"cpu": cpu}},
+                    }
+                ],
+            },
+        }
+        for component, image, cpu in parts
+    ]
+
+
+def _add_desk(world: World, spec: ClusterSpec) -> None:
+    admin = TlsPeer(common_name="kubernetes-admin", organizations=("kubeadm:cluster-admins",))
+    world.add_process(
+        "console",
+        "shell",
+        "desk",
+        ConsoleConfig(
+            epoch=spec.epoch,
+            server="lb",
+            server_url=spec.server_url,
+            ca_pem=spec.pki.ca_cert,
+            peer=admin,
+            context=spec.name,
+        ),
+    )
+    world.add_process(
+        "kubeadm",
+        "kubeadm",
+        "desk",
+        KubeadmConfig(
+            epoch=spec.epoch,
+            server="lb",
+            peer=TlsPeer(common_name="kubernetes-super-admin", organizations=("system:masters",)),
+            server_url=spec.server_url,
+            ca_pem=spec.pki.ca_cert,
+            version=PATCH_RELEASE[spec.kubernetes_version],
+            pod_cidr=POD_CIDR,
+            service_cidr=SERVICE_CIDR,
+            proxy_mode=spec.proxy_mode,
+            addons=spec.register_control_plane,
+        ),
+    )

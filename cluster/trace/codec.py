@@ -1,0 +1,145 @@
+"""Notes and traces as JSON: the one place where nanoseconds become microseconds and Structs become camelCase.
+
+Names here are the contract's (``/api/clusters/{c}/requests``) and the browser's.
+"""
+
+from typing import Any
+
+from cluster.wire import etcd, http, raft
+
+
+def label(message: Any) -> str:
+    """What to write on a message in flight, in its protocol's own words."""
+    match message:
+        case http.HttpRequest():
+            return f"{message.method} {message.path}"
+        case http.HttpResponse():
+            return f"{message.code}"
+        case http.HttpChunk():
+            return str(message.doc.get("type", "data")) if isinstance(message.doc, dict) else "data"
+        case raft.RaftMessage():
+            return f"{message.type} {len(message.entries)}" if message.entries else message.type
+        case etcd.RangeRequest():
+            return "Range " + message.key.decode("utf-8", "replace")
+        case etcd.PutRequest():
+            return "Put " + message.key.decode("utf-8", "replace")
+        case etcd.TxnRequest():
+            return "Txn " + (message.compare[0].key.decode("utf-8", "replace") if message.compare else "")
+        case etcd.WatchResponse():
+            return f"watch {len(message.events)}" if message.events else "watch"
+        case _:
+            return type(message).__name__
+
+
+def flight_frame(flight: tuple[int, int, str, str, Any, int, str], hosts: dict[str, str]) -> dict[str, Any]:
+    """A message on its way (or dropped, and why)."""
+    sent, arrival, src, dst, message, cause, why = flight
+    kind = type(message).__name__
+    frame = {
+        "t": "flight",
+        "src": src,
+        "dst": dst,
+        "srcHost": hosts.get(src, "outside"),
+        "dstHost": hosts.get(dst, "outside"),
+        "kind": message.type if kind == "RaftMessage" else kind,
+        "label": label(message)[:80],
+        "sentMicros": sent // 1000,
+        "arriveMicros": arrival // 1000,
+        "cause": cause,
+    }
+    if why:
+        frame["dropped"] = why
+    return frame
+
+
+def outcome_of(code: int) -> str:
+    """The verdict a code stands for: shape and colour on every page."""
+    if code == 429:
+        return "throttle"
+    if code in (401, 403):
+        return "deny"
+    return "allow" if 0 < code < 400 else "error"
+
+
+def request_frame(trace: Any) -> dict[str, Any]:
+    """One row of the requests list."""
+    began, ended = trace.began, trace.ended
+    code = ended.code if ended is not None else 0
+    return {
+        "t": "request",
+        "id": began.request,
+        "method": began.method,
+        "path": began.path + ("?" + began.query if began.query else ""),
+        "verb": began.verb,
+        "group": began.group,
+        "resource": began.resource + ("/" + began.subresource if began.subresource else ""),
+        "namespace": began.namespace,
+        "name": began.name,
+        "user": ended.user if ended is not None else "",
+        "groups": list(ended.groups) if ended is not None else [],
+        "userAgent": began.user_agent,
+        "client": began.client,
+        "server": began.server,
+        "code": code,
+        "outcome": outcome_of(code) if ended is not None else "wait",
+        "stream": bool(ended is not None and ended.stream),
+        "startMicros": trace.start // 1000,
+        "endMicros": trace.end // 1000 if ended is not None else None,
+        "initiator": began.parent or None,
+        "outside": trace.outside,
+    }
+
+
+def stage_row(stage: Any) -> dict[str, Any]:
+    """One stage of a trace."""
+    return {
+        "name": stage.name,
+        "component": stage.component,
+        "startMicros": stage.start / 1000,
+        "endMicros": stage.end / 1000,
+        "outcome": stage.outcome,
+        "reason": stage.reason,
+        "detail": stage.detail,
+        "before": plain(stage.before),
+        "after": plain(stage.after),
+        "patch": diff(stage.before, stage.after),
+        "source": stage.source,
+    }
+
+
+def plain(value: Any) -> Any:
+    """Bytes become text; everything else is JSON-able already."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+def diff(before: Any, after: Any, path: str = "") -> list[dict[str, Any]]:
+    """What changed from ``before`` to ``after`` as JSON Patch operations with the old value beside (``was``)."""
+    if before is after or before == after or after is None:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        out: list[dict[str, Any]] = []
+        for key in after:
+            pointer = f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
+            if key not in before:
+                out.append({"op": "add", "path": pointer, "value": after[key]})
+            elif before[key] != after[key]:
+                out.extend(diff(before[key], after[key], pointer))
+        out.extend(
+            {"op": "remove", "path": f"{path}/{str(k).replace('~', '~0').replace('/', '~1')}", "was": before[k]}
+            for k in before
+            if k not in after
+        )
+        return out
+    if isinstance(before, list) and isinstance(after, list) and len(before) <= len(after):
+        out = []
+        for index, value in enumerate(after):
+            if index >= len(before):
+                out.append({"op": "add", "path": f"{path}/{index}", "value": value})
+            elif before[index] != value:
+                out.extend(diff(before[index], value, f"{path}/{index}"))
+        return out
+    if before is None:
+        return [{"op": "add", "path": path, "value": after}]
+    return [{"op": "replace", "path": path, "value": after, "was": before}]

@@ -3,7 +3,8 @@
 In → documents as the reflector hears of them; out → lookups that cost a dictionary access. A key is
 ``namespace/name``, or ``name`` for what has no namespace. Documents are shared with everybody and never changed.
 
-Index names: ``namespace``; ``owner`` (uid of the controlling owner); ``owners`` (uid of every owner); ``node``
+Index names: ``namespace``; ``owner`` (uid of the controlling owner); ``owners`` (uid of every owner); ``orphans``
+(namespace of what has no controlling owner); ``node``
 (spec.nodeName); ``uid``; ``label:<key>`` (value of that label).
 
 Upstream: k8s.io/client-go/tools/cache/{store,thread_safe_store}.go.
@@ -51,6 +52,10 @@ def _by_owners(doc: Doc) -> tuple[str, ...]:
     return tuple(reference["uid"] for reference in doc["metadata"].get("ownerReferences") or ())
 
 
+def _by_orphanhood(doc: Doc) -> tuple[str, ...]:
+    return () if controller_of(doc) is not None else (doc["metadata"].get("namespace", ""),)
+
+
 def _by_node(doc: Doc) -> tuple[str, ...]:
     return ((doc.get("spec") or {}).get("nodeName", ""),)
 
@@ -63,6 +68,7 @@ _INDEXERS: dict[str, Callable[[Doc], tuple[str, ...]]] = {
     "namespace": _by_namespace,
     "owner": _by_owner,
     "owners": _by_owners,
+    "orphans": _by_orphanhood,
     "node": _by_node,
     "uid": _by_uid,
 }

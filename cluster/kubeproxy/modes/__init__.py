@@ -1,0 +1,27 @@
+"""One file per proxy mode. A mode's module has ``port_rules``, ``restore_input``, ``base_jumps`` and ``canaries``.
+
+In: the configuration's ``mode`` → out: its module. A mode that upstream knows and this proxy does not write yet is refused by name.
+
+Upstream: pkg/proxy/{iptables,ipvs,nftables} (userspace was removed in 1.26).
+"""
+
+from types import ModuleType
+
+from cluster.kubeproxy.modes import iptables
+from cluster.kubeproxy.options import NotSupported
+
+MODES: dict[str, ModuleType] = {"iptables": iptables}
+"""Configuration value → module."""
+KNOWN_UPSTREAM = ("ipvs", "nftables", "userspace", "kernelspace")
+
+
+def mode_named(name: str) -> ModuleType:
+    """The module for ``mode`` ("" is iptables, the default on Linux). NotSupported for others, with the reason."""
+    if not name:
+        return iptables
+    found = MODES.get(name)
+    if found is not None:
+        return found
+    if name in KNOWN_UPSTREAM:
+        raise NotSupported(f"kube-proxy mode {name!r} exists upstream, but its rules cannot be written here yet: use 'iptables'")
+    raise NotSupported(f"unknown kube-proxy mode {name!r}: upstream knows iptables, ipvs, nftables")

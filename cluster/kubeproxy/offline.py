@@ -1,0 +1,149 @@
+"""The proxy without a cluster: ``proxyrules`` (objects → the rules kube-proxy would write) and ``tracepacket`` (rules → a packet's walk).
+
+In: text as ``kubectl get -o yaml`` and ``iptables-save`` print it → out: text, or plain JSON-able data. Errors: ``NotSupported`` for a
+configuration this proxy doesn't do, ``ParseError`` for rule text that is none, ``ValueError`` for objects that are none.
+
+Simplified here: a rule text without any rule in nat's PREROUTING is taken for what kube-proxy feeds to ``iptables-restore``, and its
+own jumps are added in front (the answer's ``assumed`` says so).
+
+Upstream: cmd/kube-proxy; the shape of the answers is this project's contract.
+"""
+
+from typing import Any
+
+import yaml
+
+from cluster.kubeproxy.change_tracker import ChangeTracker
+from cluster.kubeproxy.modes import mode_named
+from cluster.kubeproxy.modes.iptables import base_jumps
+from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
+from cluster.kubeproxy.rulebook import Rulebook
+from cluster.netfilter.parse import ParseError, parse_save, restore
+from cluster.netfilter.tables import Ruleset
+from cluster.netfilter.walk import Walker, as_json
+from cluster.wire.packet import Packet
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KINDS = ("Node", "Service", "EndpointSlice")
+
+
+def read_objects(text: str) -> list[dict[str, Any]]:
+    """Every Node, Service and EndpointSlice in a YAML or JSON stream; Lists are opened, other kinds passed over."""
+    found: list[dict[str, Any]] = []
+    waiting = [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]  # noqa: S506 (a safe loader)
+    while waiting:
+        doc = waiting.pop(0)
+        if not isinstance(doc, dict):
+            raise ValueError(f"an object was expected, not {type(doc).__name__}: {str(doc)[:60]!r}")
+        if str(doc.get("kind", "")).endswith("List") or (doc.get("kind") is None and "items" in doc):
+            kind = str(doc.get("kind", "List")).removesuffix("List")
+            waiting = [{"kind": kind, **i} if kind else i for i in doc.get("items") or []] + waiting
+        elif doc.get("kind") in _KINDS:
+            if not isinstance(doc.get("metadata"), dict) or "name" not in doc["metadata"]:
+                raise ValueError(f"a {doc['kind']} without metadata.name")
+            found.append(doc)
+    return found
+
+
+def tracker_of(objects: list[dict[str, Any]], family: int) -> ChangeTracker:
+    """What a proxy knows that has seen exactly these objects."""
+    tracker = ChangeTracker(family)
+    for doc in objects:
+        if doc["kind"] == "Service":
+            tracker.service(None, doc)
+        elif doc["kind"] == "EndpointSlice":
+            tracker.endpoint_slice(None, doc)
+    return tracker
+
+
+def options_for(
+    objects: list[dict[str, Any]],
+    *,
+    node: str = "",
+    config: dict[str, Any] | None = None,
+    mode: str = "",
+    family: int = 4,
+    random_fully: bool = True,
+    nfacct: bool = True,
+    **more: Any,
+) -> ProxyOptions:
+    """Options from a ``KubeProxyConfiguration`` document, the Node among the objects, and what the node's tools can do."""
+    found = next((d for d in objects if d["kind"] == "Node" and d["metadata"]["name"] == node), None)
+    addresses = node_addresses(found, family) if found is not None else ()
+    given: dict[str, Any] = {
+        "node": node,
+        "family": family,
+        "node_ips": addresses,
+        "node_ip": addresses[0] if addresses else "",
+        "random_fully": random_fully,
+        "nfacct": nfacct,
+        **more,
+    }
+    if mode:
+        given["mode"] = mode
+    return from_configuration(config or {}, found, **given)
+
+
+def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = None, jumps: bool = False) -> str:
+    """What kube-proxy would feed to ``iptables-restore`` for these objects; after ``previous`` objects, a partial sync."""
+    mode_named(options.mode)
+    tracker = tracker_of(read_objects(objects), options.family)
+    if previous is None:
+        return Rulebook().sync(tracker, options, [], full=True, jumps=jumps).text
+    before = tracker_of(read_objects(previous), options.family)
+    book = Rulebook()
+    book.sync(before, options, [], full=True)
+    names = {**before.services, **tracker.services}
+    changed = sorted(
+        n for n in names
+        if before.services.get(n) != tracker.services.get(n) or before.slices.get(n) != tracker.slices.get(n)
+    )  # fmt: skip
+    return book.sync(tracker, options, changed, full=False, jumps=jumps).text
+
+
+def read_rules(text: str, family: int = 4) -> tuple[Ruleset, str]:
+    """(tables, what was assumed) of any ``iptables-save`` or restore input. NotSupported for other formats."""
+    if text.lstrip().startswith(("table ", "add table", "#!/usr/sbin/nft", "flush ruleset")):
+        raise NotSupported("this is nft's language: only iptables-save text can be walked here yet")
+    ruleset = parse_save(text, family)
+    nat = ruleset.tables.get("nat", {})
+    if any(nat[chain].rules for chain in ("PREROUTING", "OUTPUT") if chain in nat) or "KUBE-SERVICES" not in nat:
+        return ruleset, ""
+    added = Ruleset(family)
+    restore(added, base_jumps())
+    for table in ("filter", "nat"):
+        for name, chain in added.tables[table].items():
+            if chain.rules and name in ruleset.tables.get(table, {}):
+                mine = ruleset.tables[table][name]
+                there = [r for r in chain.rules if getattr(r.target, "chain", "") in ruleset.tables[table]]
+                mine.rules = there + mine.rules
+                mine.lines = [0] * len(there) + mine.lines
+    return ruleset, "the text has no jumps from the built-in chains: kube-proxy's own were added (line 0)"
+
+
+def tracepacket(
+    rules: str,
+    *,
+    src: str,
+    dst: str,
+    protocol: str,
+    port: int,
+    node_ips: tuple[str, ...] = (),
+    sport: int = 40000,
+    in_interface: str | None = None,
+    out_interface: str | None = None,
+    tried: bool = False,
+) -> dict[str, Any]:
+    """Walk the first packet of a connection through ``rules``; the contract's JSON. Unknown words are reported at their line."""
+    family = 6 if ":" in dst else 4
+    if (":" in src) != (":" in dst):
+        raise ValueError(f"{src} and {dst} are of different families")
+    ruleset, assumed = read_rules(rules, family)
+    walker = Walker(ruleset, node_ips, tried=tried, in_interface=in_interface, out_interface=out_interface)
+    answer = as_json(walker.walk(Packet(src, dst, protocol.lower(), sport, port)))
+    if assumed:
+        answer["assumed"] = assumed
+    return answer
+
+
+__all__ = ["NotSupported", "ParseError", "options_for", "proxyrules", "read_objects", "read_rules", "tracepacket"]

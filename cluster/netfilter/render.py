@@ -1,0 +1,191 @@
+"""Prints tables as ``iptables-save`` does: addresses and protocol first, then the matches in their order, then the target.
+
+In: a ``Ruleset`` or one ``Rule`` → out: text. Values are printed as the kernel holds them, not as they were typed: a probability as
+its 31-bit fraction with 11 digits, ``--or-mark 0x4000`` as ``--set-xmark 0x4000/0x4000``, a host with its ``/32``.
+
+Simplified here: counters, where asked for, are ``[0:0]``; the two comment lines with the tool's version and the date are absent.
+
+Upstream: iptables/iptables-save.c, ``xtables_save_string``, ``save_rule4``.
+"""
+
+from functools import lru_cache
+from typing import assert_never
+
+from cluster.netfilter.rules import (
+    Address,
+    AddrType,
+    Comment,
+    CopyMark,
+    CtState,
+    Interface,
+    Jump,
+    Mark,
+    Match,
+    Multiport,
+    Nat,
+    Nfacct,
+    NoTrack,
+    Passive,
+    Ports,
+    Protocol,
+    Recent,
+    Reject,
+    Rule,
+    SetMark,
+    Statistic,
+    Target,
+    UnknownMatch,
+    UnknownTarget,
+    Verdict,
+)
+from cluster.netfilter.tables import Ruleset, ordered_chains, ordered_tables
+
+_PLAIN = frozenset("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def quote(text: str) -> str:
+    """As ``xtables_save_string``: bare when it holds nothing but letters, digits, ``_`` and ``-``."""
+    if text and _PLAIN.issuperset(text):
+        return text
+    for special in ("\\", '"', "'"):
+        text = text.replace(special, "\\" + special)
+    return f'"{text}"'
+
+
+@lru_cache(maxsize=65536)
+def render_rule(chain: str, rule: Rule) -> str:
+    """``-A CHAIN …`` in save form."""
+    head: dict[str, str] = {}
+    rest: list[str] = []
+    for match in rule.matches:
+        bang = "! " if getattr(match, "negate", False) else ""
+        match match:
+            case Address():
+                head[match.side] = f"{bang}{match.side} {match.net.text}"
+            case Interface():
+                head[match.side] = f"{bang}{match.side} {match.name}"
+            case Protocol():
+                head["-p"] = f"{bang}-p {match.name}"
+            case _:
+                rest.append(_match(match, bang))
+    words = ["-A", chain, *(head[o] for o in ("-s", "-d", "-i", "-o", "-p") if o in head), *rest]
+    if rule.target is not None:
+        words.append(_target(rule.target))
+    return " ".join(words)
+
+
+def _range(ports: tuple[int, int]) -> str:
+    return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}:{ports[1]}"
+
+
+def _match(match: Match, bang: str) -> str:
+    match match:
+        case Ports():
+            words = ["-m", match.module]
+            for name, ports, negated in (("--sport", match.sport, match.not_sport), ("--dport", match.dport, match.not_dport)):
+                if ports is not None:
+                    words += ["!", name, _range(ports)] if negated else [name, _range(ports)]
+            if match.flags is not None:
+                words += [*(["!"] if match.not_flags else []), "--tcp-flags", *match.flags]
+            return " ".join(words)
+        case Multiport():
+            return f"-m multiport {bang}{match.which} " + ",".join(_range(r) for r in match.ranges)
+        case CtState():
+            option = "--ctstate" if match.module == "conntrack" else "--state"
+            return f"-m {match.module} {bang}{option} " + ",".join(match.states)
+        case Mark():
+            mask = "" if match.mask == 0xFFFFFFFF else f"/{match.mask:#x}"
+            return f"-m {match.module} {bang}--mark {match.value:#x}{mask}"
+        case AddrType():
+            words = ["-m addrtype"]
+            if match.src_type:
+                words.append(("! " if match.not_src else "") + f"--src-type {match.src_type}")
+            if match.dst_type:
+                words.append(("! " if match.not_dst else "") + f"--dst-type {match.dst_type}")
+            return " ".join(words)
+        case Statistic():
+            return f"-m statistic --mode random {bang}--probability {match.fraction / 0x80000000:.11f}"
+        case Recent():
+            return _recent(match, bang)
+        case Comment():
+            return f"-m comment --comment {quote(match.text)}"
+        case Nfacct():
+            return f"-m nfacct --nfacct-name  {match.name}"  # two blanks: libxt_nfacct.c prints the option and " %s"
+        case UnknownMatch():
+            return " ".join(w if w.startswith("-") else quote(w) if " " in w else w for w in match.words)
+        case Address() | Interface() | Protocol():
+            raise AssertionError("printed before the others")
+        case _:
+            assert_never(match)
+
+
+def _recent(match: Recent, bang: str) -> str:
+    words = ["-m recent", f"{bang}--{match.op}"]
+    if match.seconds:
+        words.append(f"--seconds {match.seconds}")
+    if match.reap:
+        words.append("--reap")
+    if match.hitcount:
+        words.append(f"--hitcount {match.hitcount}")
+    return " ".join([*words, f"--name {match.name} --mask {match.mask or '255.255.255.255'} {match.side}"])
+
+
+def _target(target: Target) -> str:
+    match target:
+        case Verdict():
+            return f"-j {target.name}"
+        case Jump():
+            return f"-g {target.chain}" if target.goto else f"-j {target.chain}"
+        case Reject():
+            return f"-j REJECT --reject-with {target.reject_with}"
+        case SetMark():
+            return f"-j {target.target} --set-xmark {target.value:#x}/{target.mask:#x}"
+        case CopyMark():
+            return " ".join(("-j CONNMARK", *target.words))
+        case Nat():
+            words = [f"-j {target.kind}"]
+            if target.kind in ("DNAT", "SNAT"):
+                host = f"[{target.address}]" if ":" in target.address and target.port else target.address
+                option = "--to-destination" if target.kind == "DNAT" else "--to-source"
+                words.append(f"{option} {host}" + (f":{target.port}" if target.port else ""))
+            elif target.port:
+                words.append(f"--to-ports {target.port}")
+            return " ".join([*words, *target.options])
+        case NoTrack():
+            return "-j " + " ".join(target.words)
+        case Passive() | UnknownTarget():
+            return " ".join((f"-j {target.name}", *(quote(w) if " " in w else w for w in target.words)))
+        case _:
+            assert_never(target)
+
+
+def save(ruleset: Ruleset, *, counters: bool = True, only: str = "") -> str:
+    """``iptables-save`` (``-t only``). ``counters`` off prints ``:INPUT ACCEPT`` without ``[0:0]``."""
+    lines: list[str] = []
+    for table in ordered_tables(ruleset):
+        if only and table != only:
+            continue
+        chains = ruleset.tables[table]
+        names = ordered_chains(table, chains)
+        lines.append(f"*{table}")
+        tail = " [0:0]" if counters else ""
+        lines.extend(f":{name} {chains[name].policy}{tail}" for name in names)
+        for name in names:
+            lines.extend(render_rule(name, rule) for rule in chains[name].rules)
+        lines.append("COMMIT")
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def layout(ruleset: Ruleset) -> dict[tuple[str, str], int]:
+    """(table, chain) → the line of its first rule in ``save``'s text."""
+    at = 0
+    first: dict[tuple[str, str], int] = {}
+    for table in ordered_tables(ruleset):
+        chains = ruleset.tables[table]
+        names = ordered_chains(table, chains)
+        at += 1 + len(names)
+        for name in names:
+            first[table, name] = at + 1
+            at += len(chains[name].rules)
+        at += 1
+    return first

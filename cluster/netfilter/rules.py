@@ -1,0 +1,223 @@
+"""What a rule can ask (matches) and do (targets): one frozen Struct each, a closed union, and ``Unknown`` for the rest.
+
+A rule is a list of matches that must all hold, and at most one target. A target that ends the walk of its table is a
+verdict; others change the packet and go on. ``negate`` is the ``!`` before an option.
+
+Simplified here: matches on packet contents beyond the first packet of a connection (``--tcp-flags`` sees a bare SYN) and
+those that need tables we don't hold (``set``, ``limit``, ``owner``, ``physdev`` …) stay ``UnknownMatch`` with their words.
+
+Upstream: iptables extensions/libxt_*.c, libipt_*.c.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Net(Struct, frozen=True):
+    """An address range. ``text`` is how iptables-save prints it (``10.0.0.0/8``, ``10.0.0.1/32``)."""
+
+    family: int
+    value: int
+    mask: int
+    text: str
+
+    def contains(self, family: int, address: int) -> bool:
+        """Whether the address (as an integer of that family) lies within."""
+        return family == self.family and address & self.mask == self.value
+
+
+class Address(Struct, frozen=True, tag=True):
+    """``-s`` or ``-d``."""
+
+    side: Literal["-s", "-d"]
+    net: Net
+    negate: bool = False
+
+
+class Interface(Struct, frozen=True, tag=True):
+    """``-i`` or ``-o``; a trailing ``+`` stands for anything."""
+
+    side: Literal["-i", "-o"]
+    name: str
+    negate: bool = False
+
+
+class Protocol(Struct, frozen=True, tag=True):
+    """``-p``; "all" matches everything."""
+
+    name: str
+    negate: bool = False
+
+
+class Ports(Struct, frozen=True, tag=True):
+    """``-m tcp|udp|sctp`` with its ports (inclusive ranges); without any it matches its protocol."""
+
+    module: str
+    sport: tuple[int, int] | None = None
+    dport: tuple[int, int] | None = None
+    not_sport: bool = False
+    not_dport: bool = False
+    flags: tuple[str, str] | None = None
+    """``--tcp-flags mask comp``; None when not asked."""
+    not_flags: bool = False
+
+
+class Multiport(Struct, frozen=True, tag=True):
+    """``-m multiport``: any of the ranges."""
+
+    which: Literal["--sports", "--dports", "--ports"]
+    ranges: tuple[tuple[int, int], ...]
+    negate: bool = False
+
+
+class CtState(Struct, frozen=True, tag=True):
+    """``-m conntrack --ctstate`` (or the older ``-m state --state``). DNAT and SNAT are states here too."""
+
+    states: tuple[str, ...]
+    negate: bool = False
+    module: Literal["conntrack", "state"] = "conntrack"
+
+
+class Mark(Struct, frozen=True, tag=True):
+    """``-m mark``/``connmark``: (mark & mask) == value."""
+
+    value: int
+    mask: int
+    negate: bool = False
+    module: Literal["mark", "connmark"] = "mark"
+
+
+class AddrType(Struct, frozen=True, tag=True):
+    """``-m addrtype``: what the routing table says of the source or destination address."""
+
+    src_type: str = ""
+    dst_type: str = ""
+    not_src: bool = False
+    not_dst: bool = False
+
+
+class Statistic(Struct, frozen=True, tag=True):
+    """``-m statistic --mode random``: the kernel keeps the probability as a fraction of 2^31."""
+
+    fraction: int
+    negate: bool = False
+
+
+class Recent(Struct, frozen=True, tag=True):
+    """``-m recent``: a list of source addresses with the time each was last seen. kube-proxy's session affinity."""
+
+    op: Literal["set", "rcheck", "update", "remove"]
+    name: str
+    seconds: int = 0
+    hitcount: int = 0
+    reap: bool = False
+    negate: bool = False
+    mask: str = ""
+    side: Literal["--rsource", "--rdest"] = "--rsource"
+
+
+class Comment(Struct, frozen=True, tag=True):
+    """``-m comment``: always true."""
+
+    text: str
+
+
+class Nfacct(Struct, frozen=True, tag=True):
+    """``-m nfacct``: counts, always true."""
+
+    name: str
+
+
+class UnknownMatch(Struct, frozen=True, tag=True):
+    """A match this kernel doesn't have. ``words`` as written, from ``-m``."""
+
+    module: str
+    words: tuple[str, ...]
+
+
+Match = (
+    Address | Interface | Protocol | Ports | Multiport | CtState | Mark | AddrType | Statistic | Recent | Comment
+    | Nfacct | UnknownMatch
+)  # fmt: skip
+
+
+class Verdict(Struct, frozen=True, tag=True):
+    """ACCEPT, DROP or RETURN."""
+
+    name: Literal["ACCEPT", "DROP", "RETURN"]
+
+
+class Reject(Struct, frozen=True, tag=True):
+    """Drop and tell the sender so."""
+
+    reject_with: str
+
+
+class Jump(Struct, frozen=True, tag=True):
+    """To a chain of the same table; after its end the walk comes back, unless ``goto``."""
+
+    chain: str
+    goto: bool = False
+
+
+class SetMark(Struct, frozen=True, tag=True):
+    """MARK ``--set-xmark value/mask``: mark = (mark & ~mask) ^ value. The conntrack mark for CONNMARK."""
+
+    value: int
+    mask: int
+    target: Literal["MARK", "CONNMARK"] = "MARK"
+
+
+class CopyMark(Struct, frozen=True, tag=True):
+    """CONNMARK ``--save-mark`` (packet → connection) or ``--restore-mark`` (back)."""
+
+    op: Literal["--save-mark", "--restore-mark"]
+    words: tuple[str, ...] = ()
+
+
+class Nat(Struct, frozen=True, tag=True):
+    """DNAT, SNAT, MASQUERADE, REDIRECT. ``address`` "" where the kernel chooses; ``port`` 0: unchanged."""
+
+    kind: Literal["DNAT", "SNAT", "MASQUERADE", "REDIRECT"]
+    address: str = ""
+    port: int = 0
+    options: tuple[str, ...] = ()
+
+
+class NoTrack(Struct, frozen=True, tag=True):
+    """NOTRACK or CT ``--notrack``: conntrack (and so NAT) leaves this packet alone."""
+
+    words: tuple[str, ...]
+
+
+class Passive(Struct, frozen=True, tag=True):
+    """LOG, NFLOG, TCPMSS …: something else happens, the walk goes on as if nothing had."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+
+class UnknownTarget(Struct, frozen=True, tag=True):
+    """A target this kernel doesn't have."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+
+Target = Verdict | Reject | Jump | SetMark | CopyMark | Nat | NoTrack | Passive | UnknownTarget
+
+
+class Rule(Struct, frozen=True):
+    """All of ``matches``, then ``target`` (None: only counts)."""
+
+    matches: tuple[Match, ...] = ()
+    target: Target | None = None
+
+    @property
+    def comment(self) -> str:
+        """The text of the rule's first comment, or ""."""
+        for match in self.matches:
+            if type(match) is Comment:
+                return match.text
+        return ""

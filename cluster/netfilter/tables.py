@@ -1,0 +1,62 @@
+"""A node's rule tables: table → chain → rules, as the kernel holds them.
+
+``Ruleset`` is plain data and lives in the state of whoever owns the kernel. Rules are shared between nodes (they are frozen); the
+lists that hold them are each node's own.
+
+Simplified here: no packet and byte counters. A real table exists once something touched it; here too.
+"""
+
+from msgspec import Struct, field
+
+from cluster.netfilter.hooks import BUILTIN, SAVE_ORDER
+from cluster.netfilter.rules import Rule
+
+
+class Chain(Struct):
+    """``policy`` is ACCEPT or DROP for a built-in chain, "-" for a user's. ``lines``: where each rule stood in the text read."""
+
+    policy: str = "-"
+    rules: list[Rule] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+class Ruleset(Struct):
+    """``family`` 4 or 6. ``tables`` maps table → chain name → chain."""
+
+    family: int = 4
+    tables: dict[str, dict[str, Chain]] = field(default_factory=dict)
+
+    def table(self, name: str) -> dict[str, Chain]:
+        """The table, made with its built-in chains if nobody touched it yet."""
+        chains = self.tables.get(name)
+        if chains is None:
+            chains = {chain: Chain("ACCEPT") for chain in BUILTIN.get(name, ())}
+            self.tables[name] = chains
+        return chains
+
+    def chain(self, table: str, chain: str) -> Chain | None:
+        """The chain, or None."""
+        return self.tables.get(table, {}).get(chain)
+
+    def rule_count(self) -> int:
+        """How many rules there are in all tables."""
+        return sum(len(chain.rules) for table in self.tables.values() for chain in table.values())
+
+
+def fresh_ruleset(family: int = 4) -> Ruleset:
+    """A node after boot: the three tables kube-proxy touches, empty, everything accepted."""
+    ruleset = Ruleset(family)
+    for name in ("mangle", "filter", "nat"):
+        ruleset.table(name)
+    return ruleset
+
+
+def ordered_tables(ruleset: Ruleset) -> list[str]:
+    """Table names in the order they are printed."""
+    return [t for t in SAVE_ORDER if t in ruleset.tables] + [t for t in ruleset.tables if t not in SAVE_ORDER]
+
+
+def ordered_chains(table: str, chains: dict[str, Chain]) -> list[str]:
+    """Chain names in the order they are printed: built-in ones in hook order, then a user's by name."""
+    builtin = BUILTIN.get(table, ())
+    return [c for c in builtin if c in chains] + sorted(c for c in chains if c not in builtin)

@@ -1,0 +1,49 @@
+"""Short forms of names and times for drawings.
+
+In → out: full names and micros in, text out. Object names are cut in the MIDDLE: the suffix is the only part that differs between
+pods of one owner, so it always stays. Nothing is lost: the full name is in the accessible name and the inspector.
+"""
+
+from __future__ import annotations
+
+
+def cut(name: str, room: int) -> str:
+    """Return `name` in at most `room` characters, keeping the suffix after the last dash whole when it fits."""
+    if len(name) <= room:
+        return name
+    if room <= 2:
+        return name[-room:]
+    head, dash, tail = name.rpartition("-")
+    keep = len(tail) + 1 if dash and len(tail) + 3 <= room else (room - 1) // 2
+    return name[: room - 1 - keep] + "…" + name[-keep:]
+
+
+def instant(micros: int | float | None) -> str:
+    """Simulated time since the cluster's start: ``0:01:23.456``."""
+    if micros is None:
+        return "–"
+    whole = int(micros)
+    sign, whole = ("−", -whole) if whole < 0 else ("", whole)
+    seconds, rest = divmod(whole, 1_000_000)
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest // 1000:03}"
+
+
+def span(micros: int | float | None) -> str:
+    """A duration with three significant figures and the unit a reader would choose: ``850 µs``, ``1.25 ms``, ``2.40 s``."""
+    if micros is None:
+        return "–"
+    value = float(micros)
+    if value < 1000:
+        return f"{value:.0f} µs"
+    value, unit = (value / 1000, "ms") if value < 1_000_000 else (value / 1_000_000, "s")
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def speed(rate: float | str) -> str:
+    """A clock rate as written beside the clock: ``×1``, ``×1/100``, ``max``."""
+    if isinstance(rate, str):
+        return rate
+    if rate <= 0:
+        return "×0"
+    return f"×{rate:g}" if rate >= 1 else f"×1/{round(1 / rate)}"

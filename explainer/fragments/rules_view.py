@@ -1,0 +1,54 @@
+"""A node's rules as numbered lines with anchors, and a packet's walk through them.
+
+In → out: ``iptables-save`` text in, lines with table and chain out; a walk (``verdict, endpoints, masquerade, steps``) in, steps joined to
+their lines out. A step names its table, chain and rule; ``line`` is a line of the text when the walk gives it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    """Return every line of a dump with its number, table, chain, jump target and kind."""
+    out = []
+    table = ""
+    for number, line in enumerate(text.rstrip("\n").split("\n") if text else [], 1):
+        kind, chain, target = "rule", "", ""
+        if line.startswith("*"):
+            table, kind = line[1:].strip(), "table"
+        elif line.startswith(":"):
+            chain, kind = line[1:].split(" ", 1)[0], "chain"
+        elif line.startswith("-A "):
+            chain = line.split(" ", 2)[1]
+            target = _after(line, "-j") or _after(line, "-g")
+        elif line.startswith("#"):
+            kind = "comment"
+        else:
+            kind = "commit"
+        out.append({"number": number, "text": line, "table": table, "chain": chain, "target": target, "kind": kind})
+    return out
+
+
+def _after(line: str, flag: str) -> str:
+    parts = line.split()
+    return parts[parts.index(flag) + 1] if flag in parts[:-1] else ""
+
+
+def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int]:
+    """Return the numbers of the lines that concern a service: those naming it, and the chains they lead to."""
+    if service is None:
+        return set()
+    name = f"{service['namespace']}/{service['name']}"
+    chains: set[str] = set()
+    picked: set[int] = set()
+    for row in rows:
+        text = row["text"]
+        named = f'"{name}' in text or f" {name}" in text or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
+        if named and not f"{text} ".replace(f"{name}-", "").find(name) == -1:
+            picked.add(row["number"])
+            if row["chain"].startswith(("KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SVL-")):
+                chains.add(row["chain"])
+            if row["target"].startswith(("KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SVL-")):
+                chains.add(row["target"])
+    return picked | {row["number"] for row in rows if row["chain"] in chains}

@@ -1,0 +1,1 @@
+"""Whole pages: a URL in, a drawn document out. Reads come from read models, never from the world itself."""

@@ -1,0 +1,79 @@
+"""What every page's frame shows: cluster, revision, clock, theme, language, where one is.
+
+In → out: a request and a cluster's name in, the ``frame`` dict for templates out. The sheet (theme) is light, dark, screen (projector) or
+auto; ``?screen`` shows one page as on a projector, the View menu remembers a choice in a cookie.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from explainer.fragments import names
+
+from .reads import Missing, Unreachable, read
+
+THEMES = ("auto", "light", "dark", "screen")
+RATES = (0.001, 0.01, 0.1, 1, 10, 100, "max")
+
+
+def theme(request: HttpRequest) -> str:
+    """Return the sheet to draw on."""
+    if "screen" in request.GET:
+        return "screen"
+    asked = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
+    return asked if asked in THEMES else "auto"
+
+
+def notch(revision: int) -> str:
+    """Return where the notch sits on the plane line: one step a commit, round again after 200 (static/js/frame.js does the same)."""
+    return f"{1 + revision % 200 * 0.45:.2f}%"
+
+
+async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
+    """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
+    problem, model = "", None
+    try:
+        model = await read(cluster, "map")
+    except Unreachable:
+        problem = _("The simulation does not answer. This page shows what was known last and tries again.")
+    except Missing:
+        raise
+    out = base(request, page)
+    data = model or {}
+    rate = data.get("rate", 1)
+    base_path = f"/clusters/{cluster}"
+    out |= {
+        "cluster": cluster,
+        "model": model,
+        "problem": problem,
+        "version": data.get("kubernetesVersion", ""),
+        "watching": data.get("watching", 0),
+        "revision": data.get("revision", 0),
+        "notch": notch(data.get("revision", 0)),
+        "clock": {"nowMicros": data.get("nowMicros", 0), "rate": rate, "paused": bool(data.get("paused"))},
+        "rate": str(rate),
+        "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
+        "pages": [
+            {"name": "map", "label": _("Map"), "href": f"{base_path}/"},
+            {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/"},
+            {"name": "etcd", "label": "etcd", "href": f"{base_path}/etcd/"},
+            {"name": "network", "label": _("Network"), "href": f"{base_path}/network/"},
+        ],
+    }
+    return out
+
+
+def base(request: HttpRequest, page: str) -> dict[str, Any]:
+    """Return the frame of a page outside any cluster."""
+    labels = {"auto": _("As the system"), "light": _("Light"), "dark": _("Dark"), "screen": _("Projector")}
+    return {
+        "cluster": "",
+        "page": page,
+        "here": request.get_full_path(),
+        "theme": theme(request),
+        "screen": theme(request) == "screen",
+        "themes": [{"value": value, "label": labels[value]} for value in THEMES],
+    }

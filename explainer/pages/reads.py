@@ -1,0 +1,38 @@
+"""The pages' one door to read models.
+
+In → out: a cluster's name and a view's name in, plain JSON data out (times in virtual micros). ``settings.CLEARPLANE_READS`` names the
+coroutine that answers (default ``explainer.runs.client.query``). Errors: `Unreachable` when nobody answers in time, `Missing` when the
+answer is that there is no such thing; pages draw a designed state for both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+PATIENCE_SECONDS = 4.0
+
+
+class Unreachable(Exception):
+    """The simulation did not answer."""
+
+
+class Missing(Exception):
+    """There is no such cluster, request, node or view."""
+
+
+async def read(cluster: str, view: str, **args: Any) -> Any:
+    """Return the read model `view` of `cluster`. Raises Unreachable or Missing."""
+    query = import_string(getattr(settings, "CLEARPLANE_READS", "explainer.runs.client.query"))
+    try:
+        answer = await asyncio.wait_for(query(cluster, view, **args), PATIENCE_SECONDS)
+    except (LookupError, FileNotFoundError) as error:
+        raise Missing(str(error)) from error
+    except (OSError, TimeoutError, asyncio.TimeoutError) as error:
+        raise Unreachable(str(error) or type(error).__name__) from error
+    if answer is None or (isinstance(answer, dict) and set(answer) == {"error"}):
+        raise Missing("" if answer is None else str(answer["error"]))
+    return answer

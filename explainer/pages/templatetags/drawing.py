@@ -1,0 +1,31 @@
+"""Filters that templates use to print times, names and JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import template
+
+from explainer.fragments import names, words
+
+register = template.Library()
+
+register.filter("instant", names.instant)
+register.filter("span", names.span)
+register.filter("speed", names.speed)
+register.filter("cut", names.cut)
+register.filter("role_word", words.role)
+register.filter("phase_word", words.phase)
+register.filter("outcome_word", words.outcome)
+register.filter("stage_word", words.stage)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON with two spaces; text and bytes as they are."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -62,6 +62,10 @@ class Outbox(Protocol):
         """Replace the whole disk by ``records``, atomically at the fsync (a new WAL after a snapshot)."""
         ...
 
+    def buffer(self, records: list[Any]) -> None:
+        """Append ``records`` without asking for an fsync: no event, no wait. They survive this process; a later fsync makes sure."""
+        ...
+
     def note(self, note: Any) -> None:
         """Tell the recorder something (``cluster.trace.notes``). Never changes what happens."""
         ...

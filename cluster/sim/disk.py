@@ -45,6 +45,17 @@ class Disk(Struct):
         self.pending.append(write)
         return done
 
+    def buffer(self, records: list[Any]) -> None:
+        """Append without an fsync: shares the fate of the write before it.
+
+        Simplified here: with nothing in flight it is as good as durable (the page cache outlives the process).
+        """
+        if self.pending:
+            last = self.pending[-1]
+            last.records = [*last.records, *records]
+        else:
+            self.synced.extend(records)
+
     def complete(self, token: int) -> None:
         """The fsync of ``token`` ended: it and everything before it is durable."""
         while self.pending:

@@ -389,6 +389,9 @@ class _Outbox:
     def rewrite(self, records: list[Any], token: int) -> None:
         self._submit(Write(token, records, True))
 
+    def buffer(self, records: list[Any]) -> None:
+        self.world.state.disks[self.slot.name].buffer(records)
+
     def _submit(self, write: Write) -> None:
         disk = self.world.state.disks[self.slot.name]
         done = disk.submit(write, self.world.state.now)

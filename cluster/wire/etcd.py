@@ -202,7 +202,7 @@ class LeaseLeasesResponse(Struct, frozen=True, tag=True):
     leases: tuple[int, ...] = ()
 
 
-class WatchEvent(Struct, frozen=True, tag=True):
+class WatchEvent(Struct, frozen=True, tag_field="kind", tag=True):
     """``cause`` is on ``kv`` (for a DELETE too: the deleting request)."""
 
     type: Literal["PUT", "DELETE"]

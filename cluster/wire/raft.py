@@ -14,7 +14,7 @@ MessageType = Literal[
 ]  # fmt: skip
 
 
-class Entry(Struct, frozen=True, tag=True):
+class Entry(Struct, frozen=True, tag_field="kind", tag=True):
     """One log entry. ``data`` is a request to apply (plain data) or None for a new leader's empty entry.
 
     ``cause`` (ours) is the request that proposed it; it travels with the entry so that every member's apply, and
@@ -34,7 +34,7 @@ class HardState(Struct, frozen=True, tag=True):
     commit: int = 0
 
 
-class RaftMessage(Struct, frozen=True, tag=True):
+class RaftMessage(Struct, frozen=True, tag_field="kind", tag=True):
     """raftpb.Message. ``entries`` for MsgApp and MsgProp; ``context`` for ReadIndex and forced votes."""
 
     lossy: ClassVar[bool] = True

@@ -1,0 +1,429 @@
+"""The half of a member that faces clients: what is answered from here, what goes through Raft, what waits for what.
+
+- Writes become a ``Proposal`` in the log; the answer is given when this member has applied it. Without a leader they wait
+  outside of Raft ("parked"), and after 7 s end as ``context deadline exceeded``. Whatever entered Raft and timed out has an
+  **unknown outcome**: it may still be committed.
+- Linearizable reads wait for a ReadIndex round. One round is under way at a time; what comes meanwhile shares the next.
+- Serializable reads, status and hashes are answered at once from what this member has.
+- Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on.
+
+Errors: ``wire.etcd.EtcdError`` with etcd's codes and texts. Upstream: server/etcdserver/v3_server.go.
+
+Simplified here: watches are not cancelled when their member has no leader (the client option for that is not on our wire).
+"""
+
+from typing import Any
+
+import msgspec
+
+from cluster.etcd import errors, validate
+from cluster.etcd.apply import evaluate, grows, read_only, serializable
+from cluster.etcd.errors import Refused
+from cluster.etcd.lease import SCAN
+from cluster.etcd.maintenance import Maintenance
+from cluster.etcd.raft import RawNode
+from cluster.etcd.state import ClusterVersion, Pending, Proposal, Publish, ReadRound, Waiter
+from cluster.etcd.state import VERSION as ETCD_VERSION
+from cluster.etcd.watch import Watcher, missed
+from cluster.sim.actor import Outbox
+from cluster.sim.clock import MILLISECOND, SECOND
+from cluster.wire import etcd as w
+
+READ_RETRY = 500 * MILLISECOND
+_FOR_LEADER = (w.LeaseKeepAliveRequest, w.LeaseTimeToLiveRequest, w.MemberPromoteRequest)
+
+
+class ClientSide(Maintenance):
+    """See the module's page."""
+
+    def request(self, src: str, q: Any, now: int, out: Outbox) -> None:
+        """A client's request (or one that another member passes on)."""
+        try:
+            self._take(src, q, now, out)
+        except Refused as refused:
+            out.send(src, w.EtcdError(q.id, refused.code, refused.message))
+        self.ready(now, out)
+
+    def _take(self, src: str, q: Any, now: int, out: Outbox) -> None:
+        s = self.state
+        r = s.raft
+        validate.check(q, self.config.max_txn_ops)
+        kind = type(q)
+        if r.learners and r.is_learner() and not (
+            kind is w.StatusRequest or (kind is w.RangeRequest and q.serializable)
+        ):
+            raise Refused(*errors.NOT_FOR_LEARNER)
+        if kind is w.RangeRequest:
+            self._read(src, q, q.serializable, now, out)
+        elif kind is w.TxnRequest and read_only(q):
+            self._read(src, q, serializable(q), now, out)
+        elif kind is w.MemberListRequest:
+            self._read(src, q, not q.linearizable, now, out)
+        elif kind in (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest):
+            out.send(src, self.local(q))
+        elif kind in _FOR_LEADER and r.role != "leader":
+            self._pass_on(src, q, now, out)
+        elif kind is w.LeaseKeepAliveRequest:
+            out.send(src, self._keep_alive(q, now, out))
+        elif kind is w.LeaseTimeToLiveRequest:
+            out.send(src, self._time_to_live(q, now))
+        elif kind in (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest):
+            change = self.member_change(q, now, out)
+            self.propose(src, q, change, "EntryConfChange", now, out)
+        elif kind is w.MoveLeaderRequest:
+            self._move_leader(src, q, now, out)
+        else:
+            if kind is w.LeaseGrantRequest and not q.lease:
+                q = w.LeaseGrantRequest(q.id, q.ttl, out.dice.bits() >> 1)
+            self.propose(src, q, q, "EntryNormal", now, out)
+
+    # -- writes ---------------------------------------------------------------------------------------------------
+
+    def propose(self, src: str, q: Any, data: Any, type_: str, now: int, out: Outbox) -> None:
+        """Put ``data`` into the log for ``q`` of the client ``src``; answered when applied."""
+        s = self.state
+        size = validate.size(data)
+        if size > self.config.max_request_bytes:
+            raise Refused(*errors.TOO_LARGE)
+        if grows(data) and s.app.store.size + size > self.config.quota_bytes:
+            if (self.config.id, "NOSPACE") not in s.app.alarms:
+                self.internal(w.AlarmRequest(0, "ACTIVATE", self.config.id, "NOSPACE"), now, out)
+            raise Refused(*errors.NO_SPACE)
+        self._wait(q.id, Pending(src, (q, data, size, type_), out.cause, now), now, out)
+        if s.raft.lead:
+            self._submit(q.id, out)
+        else:
+            s.pending[q.id].parked = True
+
+    def internal(self, request: Any, now: int, out: Outbox) -> bool:
+        """Propose something of my own. False if Raft would not take it."""
+        id_ = out.next_id()
+        proposal = Proposal(self.config.id, id_, request, now)
+        return RawNode(self.state.raft).propose([(proposal, 0, "EntryNormal")])
+
+    def _wait(self, id_: int, pending: Pending, now: int, out: Outbox) -> None:
+        s = self.state
+        s.pending[id_] = pending
+        s.deadlines.append((now + self.config.request_timeout, id_))
+        if not s.deadline_armed:
+            s.deadline_armed = True
+            out.timer("deadline", self.config.request_timeout, cause=0)
+
+    def _submit(self, id_: int, out: Outbox) -> None:
+        s = self.state
+        pending = s.pending[id_]
+        pending.parked = False
+        _, data, size, type_ = pending.request
+        proposal = Proposal(self.config.id, id_, data, pending.started, size)
+        if not RawNode(s.raft).propose([(proposal, pending.cause, type_)]):
+            self._fail(id_, errors.PROPOSAL_DROPPED, out)
+
+    def answer_applied(self, proposal: Proposal, result: Any, now: int, out: Outbox) -> None:
+        """An entry of mine is applied: tell whoever waits for it."""
+        pending = self.state.pending.pop(proposal.id, None)
+        if pending is None:
+            return
+        q = pending.request[0]
+        if isinstance(result, Refused):
+            result = w.EtcdError(q.id, result.code, result.message)
+        elif isinstance(q, w.MemberAddRequest | w.MemberRemoveRequest | w.MemberPromoteRequest):
+            added = self.state.app.membership.members.get(result) if isinstance(q, w.MemberAddRequest) else None
+            result = w.MemberResponse(q.id, self.header(), self.state.app.membership.listing(), added)
+        out.send(pending.client, result, cause=pending.cause)
+
+    def _fail(self, id_: int, why: tuple[int, str], out: Outbox) -> None:
+        pending = self.state.pending.pop(id_)
+        out.send(pending.client, w.EtcdError(id_, *why), cause=pending.cause)
+
+    def deadline(self, now: int, out: Outbox) -> None:
+        """Requests whose time is up end with the text that says most."""
+        s = self.state
+        s.deadline_armed = False
+        while s.deadlines:
+            at, id_ = s.deadlines[0]
+            pending = s.pending.get(id_)
+            if pending is not None and at > now:
+                s.deadline_armed = True
+                out.timer("deadline", at - now, cause=0)
+                break
+            s.deadlines.popleft()
+            if pending is not None:
+                self._fail(id_, errors.DEADLINE_BARE if pending.parked else self._timeout(pending, now), out)
+        self.ready(now, out)
+
+    def _timeout(self, pending: Pending, now: int) -> tuple[int, str]:
+        s = self.state
+        r = s.raft
+        if s.lead_since - 2 * self.config.election_ns < pending.started < s.lead_since:
+            return errors.TIMEOUT_LEADER_FAILED
+        if r.role == "leader":
+            held = sum(self.connected_since(member, pending.started, now) for member in r.voters)
+            connected = held > len(r.voters) // 2
+        else:
+            connected = r.lead == 0 or self.connected_since(r.lead, pending.started, now)
+        return errors.TIMEOUT if connected else errors.TIMEOUT_CONNECTION
+
+    # -- reads ----------------------------------------------------------------------------------------------------
+
+    def _read(self, src: str, q: Any, local: bool, now: int, out: Outbox) -> None:
+        if local:
+            out.send(src, self._look(q))
+        else:
+            self.state.queued.append(Waiter(src, q, out.cause, now))
+            self._next_round(now, out)
+
+    def _look(self, q: Any) -> Any:
+        """Answer a read from what is applied here."""
+        app = self.state.app
+        if type(q) is w.RangeRequest:
+            found = app.store.range(q)
+            return w.RangeResponse(q.id, self.header(), tuple(found.kvs), found.more, found.count)
+        if type(q) is w.TxnRequest:
+            return evaluate(app, q, self.header())
+        return w.MemberResponse(q.id, self.header(), app.membership.listing())
+
+    def _next_round(self, now: int, out: Outbox) -> None:
+        s = self.state
+        if s.round is not None or not s.queued:
+            return
+        s.round = ReadRound(out.next_id(), s.queued, now, now)
+        s.queued = []
+        RawNode(s.raft).read_index(s.round.context)
+        if not s.read_armed:
+            s.read_armed = True
+            out.timer("read", READ_RETRY, cause=0)
+
+    def read_timer(self, now: int, out: Outbox) -> None:
+        """The round may have been lost on the way: ask again; give up after the request timeout."""
+        s = self.state
+        s.read_armed = False
+        current = s.round
+        if current is not None:
+            if now - current.started >= self.config.request_timeout:
+                self._end_round(errors.TIMEOUT, now, out)
+            elif current.index is None and now - current.sent >= READ_RETRY:
+                current.sent = now
+                RawNode(s.raft).read_index(current.context)
+        current = s.round
+        if current is not None and not s.read_armed:
+            s.read_armed = True
+            due = min(current.sent + READ_RETRY, current.started + self.config.request_timeout)
+            out.timer("read", due - now if due > now else READ_RETRY, cause=0)
+        self.ready(now, out)
+
+    def read_confirmed(self, index: int, context: int, now: int, out: Outbox) -> None:
+        """The leader was the leader, and ``index`` was its commit index."""
+        current = self.state.round
+        if current is not None and current.context == context:
+            current.index = index
+            self._serve_round(now, out)
+
+    def _serve_round(self, now: int, out: Outbox) -> None:
+        current = self.state.round
+        if current is not None and current.index is not None and self.state.raft.log.applied >= current.index:
+            self._end_round(None, now, out)
+
+    def _end_round(self, why: tuple[int, str] | None, now: int, out: Outbox) -> None:
+        s = self.state
+        current, s.round = s.round, None
+        assert current is not None
+        for waiter in current.waiters:
+            answer: Any
+            if why is not None:
+                answer = w.EtcdError(waiter.request.id, *why)
+            else:
+                try:
+                    answer = self._look(waiter.request)
+                except Refused as refused:
+                    answer = w.EtcdError(waiter.request.id, refused.code, refused.message)
+            out.send(waiter.client, answer, cause=waiter.cause)
+        self._next_round(now, out)
+
+    # -- passed on to the leader ----------------------------------------------------------------------------------
+
+    def _pass_on(self, src: str, q: Any, now: int, out: Outbox) -> None:
+        s = self.state
+        leader = s.app.membership.name_of(s.raft.lead)
+        if not leader:
+            raise Refused(*errors.NO_LEADER)
+        self._wait(q.id, Pending(src, (q,), out.cause, now), now, out)
+        out.send(leader, q)
+
+    def passed_back(self, answer: Any, now: int, out: Outbox) -> None:
+        """The leader's answer to a request that was passed on."""
+        pending = self.state.pending.pop(answer.id, None)
+        if pending is not None:
+            if not isinstance(answer, w.EtcdError):
+                answer = msgspec.structs.replace(answer, header=self.header())
+            out.send(pending.client, answer, cause=pending.cause)
+
+    def _keep_alive(self, q: w.LeaseKeepAliveRequest, now: int, out: Outbox) -> w.LeaseKeepAliveResponse:
+        try:
+            ttl = self.state.app.lessor.renew(q.lease, now).ttl
+        except Refused:
+            ttl = 0
+        return w.LeaseKeepAliveResponse(q.id, self.header(), q.lease, ttl)
+
+    def _time_to_live(self, q: w.LeaseTimeToLiveRequest, now: int) -> w.LeaseTimeToLiveResponse:
+        lease = self.state.app.lessor.leases.get(q.lease)
+        if lease is None:
+            return w.LeaseTimeToLiveResponse(q.id, self.header(), q.lease, -1)
+        keys = tuple(sorted(lease.keys)) if q.keys else ()
+        left = max((lease.expiry - now) // SECOND, 0)
+        return w.LeaseTimeToLiveResponse(q.id, self.header(), q.lease, left, lease.ttl, keys)
+
+    def _move_leader(self, src: str, q: w.MoveLeaderRequest, now: int, out: Outbox) -> None:
+        s = self.state
+        if s.raft.role != "leader":
+            raise Refused(*errors.NOT_LEADER)
+        if q.target not in s.raft.voters:
+            raise Refused(*errors.BAD_TRANSFEREE)
+        if q.target == self.config.id:
+            out.send(src, w.MoveLeaderResponse(q.id, self.header()))
+            return
+        self._wait(q.id, Pending(src, (q,), out.cause, now), now, out)
+        RawNode(s.raft).transfer(q.target)
+
+    # -- leases ---------------------------------------------------------------------------------------------------
+
+    def lease_granted(self, now: int, out: Outbox) -> None:
+        """There is one more lease to look after, if that is my job."""
+        self._arm_leases(now, out)
+
+    def _arm_leases(self, now: int, out: Outbox) -> None:
+        s = self.state
+        lessor = s.app.lessor
+        due = lessor.next_expiry() if lessor.primary else None
+        if due is None:
+            return
+        scan = now + max(-(-(due - now) // SCAN), 1) * SCAN
+        if not s.leases_armed or scan < s.leases_armed:
+            s.leases_armed = scan
+            out.timer("leases", scan - now, cause=0)
+
+    def lease_timer(self, now: int, out: Outbox) -> None:
+        """Propose the end of every lease whose time is over."""
+        s = self.state
+        s.leases_armed = 0
+        if s.app.lessor.primary:
+            for lease in s.app.lessor.expired(now):
+                lease.revoking = self.internal(w.LeaseRevokeRequest(0, lease.id), now, out)
+            self._arm_leases(now, out)
+        self.ready(now, out)
+
+    # -- watches --------------------------------------------------------------------------------------------------
+
+    def watch(self, src: str, q: w.WatchCreateRequest, now: int, out: Outbox) -> None:
+        """A new watch: say so, then what it missed, then whatever comes."""
+        s = self.state
+        store = s.app.store
+        out.send(src, w.WatchResponse(q.watch, self.header(), created=True))
+        if 0 < q.start_revision < store.compacted:
+            reason = errors.COMPACTED[1]
+            out.send(
+                src,
+                w.WatchResponse(
+                    q.watch, self.header(), canceled=True, compact_revision=store.compacted, cancel_reason=reason
+                ),
+            )
+            return
+        s.hub.remove(q.watch)
+        watcher = Watcher(src, q, max(q.start_revision, store.revision + 1), out.cause, now)
+        s.hub.add(watcher)
+        if q.start_revision:
+            for events in missed(store, watcher, q.start_revision):
+                self._tell(watcher, events, now, out)
+        if q.progress_notify and not s.progress_armed:
+            s.progress_armed = True
+            out.timer("progress", self.config.progress_notify_ns, cause=0)
+
+    def _tell(self, watcher: Watcher, events: list[w.WatchEvent], now: int, out: Outbox) -> None:
+        watcher.progress_at = now
+        response = w.WatchResponse(watcher.request.watch, self.header(), tuple(events))
+        out.send(watcher.client, response, cause=events[0].kv.cause)
+
+    def changed(self, events: tuple[w.WatchEvent, ...], now: int, out: Outbox) -> None:
+        """A new revision: tell whom it concerns."""
+        s = self.state
+        for watcher, mine in s.hub.dispatch(s.app.store, events, s.app.store.revision):
+            self._tell(watcher, mine, now, out)
+
+    def unwatch(self, src: str, q: w.WatchCancelRequest, now: int, out: Outbox) -> None:
+        """The client has seen enough."""
+        if self.state.hub.remove(q.watch) is not None:
+            out.send(src, w.WatchResponse(q.watch, self.header(), canceled=True))
+
+    def progress(self, src: str, q: w.WatchProgressRequest, now: int, out: Outbox) -> None:
+        """Say how far a watch is synced: everything applied here has been sent."""
+        if q.watch in self.state.hub.watchers:
+            out.send(src, w.WatchResponse(q.watch, self.header()))
+
+    def progress_timer(self, now: int, out: Outbox) -> None:
+        """Watches that asked for it and heard nothing for long are told how far they are."""
+        s = self.state
+        s.progress_armed = False
+        for watcher in s.hub.watchers.values():
+            if watcher.request.progress_notify:
+                if not s.progress_armed:
+                    s.progress_armed = True
+                    out.timer("progress", self.config.progress_notify_ns, cause=0)
+                if now - watcher.progress_at >= self.config.progress_notify_ns:
+                    watcher.progress_at = now
+                    out.send(watcher.client, w.WatchResponse(watcher.request.watch, self.header()), cause=0)
+
+    # -- what Raft says -------------------------------------------------------------------------------------------
+
+    def applied(self, now: int, out: Outbox) -> None:
+        """The applied index moved: reads may wait for that; a new cluster agrees on its version."""
+        s = self.state
+        self._serve_round(now, out)
+        if s.app.version or not self.config.bootstrap_log or s.raft.role != "leader":
+            return
+        members = s.app.membership.members
+        if members and all(member.name for member in members.values()) and not s.version_proposed:
+            s.version_proposed = self.internal(ClusterVersion(ETCD_VERSION.rsplit(".", 1)[0] + ".0"), now, out)
+
+    def leader_changed(self, was_leader: bool, new_leader: bool, now: int, out: Outbox) -> None:
+        """Another leader, or none, or me, or no longer me."""
+        s = self.state
+        r = s.raft
+        s.version_proposed = False
+        if r.role == "leader":
+            s.app.lessor.promote(now, self.config.election_ns)
+            self._arm_leases(now, out)
+        elif was_leader:
+            s.app.lessor.demote()
+            s.leases_armed = 0
+            out.cancel("leases")
+        if not new_leader:
+            return
+        if s.round is not None and s.round.index is None:
+            self._end_round(errors.LEADER_CHANGED, now, out)
+        for id_, pending in list(s.pending.items()):
+            if pending.parked:
+                self._submit(id_, out)
+            elif isinstance(pending.request[0], w.MoveLeaderRequest) and pending.request[0].target == r.lead:
+                del s.pending[id_]
+                out.send(pending.client, w.MoveLeaderResponse(id_, self.header()), cause=pending.cause)
+        if not s.published:
+            s.published = self.internal(Publish(self.config.id, self.config.name, self.client_urls()), now, out)
+
+    def reloaded(self, now: int, out: Outbox) -> None:
+        """A snapshot replaced everything: watches get what they missed, as far as the snapshot knows it."""
+        s = self.state
+        store = s.app.store
+        for watcher in list(s.hub.watchers.values()):
+            if watcher.minimum < store.compacted:
+                s.hub.remove(watcher.request.watch)
+                out.send(
+                    watcher.client,
+                    w.WatchResponse(
+                        watcher.request.watch, self.header(), canceled=True, compact_revision=store.compacted,
+                        cancel_reason=errors.COMPACTED[1],
+                    ),
+                )  # fmt: skip
+                continue
+            start, watcher.minimum = watcher.minimum, max(watcher.minimum, store.revision + 1)
+            for events in missed(store, watcher, start):
+                self._tell(watcher, events, now, out)
+        self._serve_round(now, out)

@@ -1,0 +1,517 @@
+"""The half of a member that faces Raft: ticks, peers, the disk, applying.
+
+After every step ``ready`` does what Raft asks for, in this order: send what may leave at once; hand new entries and a
+changed HardState to the disk; apply what is committed; and, once the disk says so, keep the promises (votes, acknowledgements).
+While a write is on its way, what comes in the meantime waits and shares the next one.
+
+Ticks are counted, not delivered: one timer is set for the tick at which Raft has something to do, and a heartbeat only
+moves that tick, not the timer. A process that was paused finds its ticks missing, as a Go ticker drops them.
+
+Simplified here: members start anywhere within one tick (real processes do by themselves), so their tick phases differ; of connections
+between followers only their beginning and TCP resets are known, a silent cut is not. A snapshot travels as one message.
+Upstream: server/etcdserver/raft.go.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from cluster.etcd import durable
+from cluster.etcd.apply import apply
+from cluster.etcd.errors import Refused
+from cluster.etcd.membership import Joining, seed_member
+from cluster.etcd.raft import ConfChange, Raft, RawNode, Snapshot
+from cluster.etcd.raft.replication import set_members
+from cluster.etcd.state import Batch, MemberConfig, MemberState, Peer, Proposal
+from cluster.sim.actor import Actor, Outbox
+from cluster.sim.clock import MILLISECOND, SECOND
+from cluster.sim.dice import Dice
+from cluster.trace import notes
+from cluster.wire.etcd import LeaseGrantRequest, ResponseHeader, WatchEvent
+from cluster.wire.raft import Entry, HardState, RaftMessage
+
+
+PEER_TIMEOUT = 5 * SECOND
+"""A connection that says nothing for so long is given up (rafthttp.ConnReadTimeout)."""
+PEER_POLL = 50 * MILLISECOND
+"""How often a starting member looks whether its peers are there."""
+
+
+class PeerHello(Struct, frozen=True, tag=True):
+    """A member opens its stream to another; ``reply`` answers."""
+
+    frm: int
+    reply: bool = False
+
+
+class RaftSide(Actor):
+    """See the module's page. ``ClientSide`` implements the hooks at the end."""
+
+    config: MemberConfig
+    state: MemberState
+
+    def fresh(self) -> MemberState:
+        """A process that has just been executed knows nothing; ``boot`` reads the disk."""
+        return MemberState(raft=Raft(id=self.config.id, dice=Dice(0), log=durable.read([])[0]))
+
+    # -- starting -------------------------------------------------------------------------------------------------
+
+    def boot(self, disk: list[Any], now: int, out: Outbox) -> None:
+        """Read the disk, apply what it knows to be committed, find the peers."""
+        config, s = self.config, self.state
+        if not disk and config.bootstrap_log and not config.joining:
+            disk = self._bootstrap_records()
+            self._token_write(disk, out)
+        log, hard = durable.read(disk)
+        s.booted = now
+        s.phase = now - out.dice.below(config.heartbeat_ns)
+        s.armed_at = now
+        s.saved = hard
+        s.raft = r = Raft(
+            id=config.id, dice=Dice(out.dice.bits()), log=log, election_tick=config.election_ticks,
+            pre_vote=config.pre_vote, check_quorum=config.check_quorum, term=hard.term, vote=hard.vote,
+        )  # fmt: skip
+        self._first_members(log.snapshot)
+        r.throw_timeout()
+        s.traced = log.last
+        for entry in log.to_apply():
+            log.applied = entry.index
+            self._apply_quietly(entry)
+        if len(r.progress) == 1 and r.promotable():
+            r.election_since -= r.election_tick - 1
+            s.advanced = True
+        s.advanced = s.advanced or not config.initial_election_tick_advance
+        for member, process in s.app.membership.processes.items():
+            if member != config.id:
+                s.peers[member] = Peer()
+                out.send(process, PeerHello(config.id))
+        self.ready(now, out)
+
+    def _bootstrap_records(self) -> list[Any]:
+        seeds = sorted(self.config.members, key=lambda seed: seed.id)
+        entries: list[Any] = []
+        for index, seed in enumerate(seeds, 1):
+            joining = Joining(seed_member(seed, self.address(seed.host), named=False), seed.process)
+            change = ConfChange("ConfChangeAddNode", seed.id, joining)
+            entries.append(Entry(term=1, index=index, type="EntryConfChange", data=Proposal(0, 0, change)))
+        return [*entries, HardState(term=1, vote=0, commit=len(entries))]
+
+    def _first_members(self, snapshot: Snapshot | None) -> None:
+        """Members before the first applied entry: from the snapshot, else from the command line."""
+        config, s = self.config, self.state
+        membership = s.app.membership
+        if snapshot is not None:
+            s.app.load(snapshot.data, snapshot.term)
+            set_members(s.raft, list(snapshot.voters), list(snapshot.learners))
+            return
+        for seed in config.members:
+            membership.processes[seed.id] = seed.process
+        if config.bootstrap_log:
+            return
+        seeds = [seed for seed in config.members if not (config.joining and seed.id == config.id)]
+        for seed in seeds:
+            membership.members[seed.id] = seed_member(seed, self.address(seed.host), named=True)
+        set_members(s.raft, [seed.id for seed in seeds], [])
+        s.published = True
+
+    def address(self, host: str) -> str:
+        """The IP address of a host, or its name when it has none here."""
+        for name, ip in self.config.addresses:
+            if name == host:
+                return ip
+        return host
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    def clock(self, now: int) -> None:
+        """Tell Raft the tick number. Ticks that a pause swallowed do not count."""
+        s = self.state
+        late = now - s.armed_at
+        period = self.config.heartbeat_ns
+        if late > period:
+            s.phase += late // period * period
+        s.raft.tick = (now - s.phase) // period
+
+    def tick(self, now: int, out: Outbox) -> None:
+        """The tick timer went off."""
+        s = self.state
+        s.armed_at = 0
+        RawNode(s.raft).ticked(s.raft.tick)
+        self.ready(now, out)
+
+    def _arm(self, now: int, out: Outbox) -> None:
+        s = self.state
+        due = s.phase + max(RawNode(s.raft).due(), s.raft.tick + 1) * self.config.heartbeat_ns
+        if due < s.armed_at or s.armed_at <= now:
+            s.armed_at = due
+            out.timer("tick", due - now, cause=0)
+
+    # -- peers ----------------------------------------------------------------------------------------------------
+
+    def hello(self, src: str, message: PeerHello, now: int, out: Outbox) -> None:
+        """A peer is there."""
+        self.heard(message.frm, now)
+        if not message.reply:
+            out.send(src, PeerHello(self.config.id, reply=True))
+        s = self.state
+        if not s.advanced and sum(peer.since >= 0 for peer in s.peers.values()) > 1:
+            age = now - s.booted
+            polls = max(-(-age // PEER_POLL), 1)
+            out.timer("advance", polls * PEER_POLL - age)
+
+    def advance(self, now: int, out: Outbox) -> None:
+        """A starting member does not wait a whole election timeout for a leader that may not exist.
+
+        etcd fast-forwards the election timer by all but two ticks once it is connected to two peers, within 5 s.
+        """
+        s = self.state
+        if s.advanced:
+            return
+        s.advanced = True
+        if s.raft.role != "leader" and now - s.booted <= PEER_TIMEOUT:
+            s.raft.election_since -= s.raft.election_tick - 2
+        self.ready(now, out)
+
+    def heard(self, member: int, now: int) -> None:
+        """Something came from ``member``: the connection lives."""
+        peer = self.state.peers.get(member)
+        if peer is None:
+            peer = self.state.peers[member] = Peer()
+        if peer.since < 0 or (now - peer.last > PEER_TIMEOUT and self.state.raft.role == "leader"):
+            peer.since = now
+        peer.last = now
+
+    def connected_since(self, member: int, instant: int, now: int) -> bool:
+        """Has the connection to ``member`` (or myself) held since ``instant``?"""
+        if member == self.config.id:
+            return True
+        s = self.state
+        peer = s.peers.get(member)
+        if peer is None or peer.since < 0 or peer.since > instant:
+            return False
+        # Only between the leader and a member is there always something to hear.
+        talking = s.raft.role == "leader" or s.raft.lead == member
+        return not talking or now - peer.last <= PEER_TIMEOUT
+
+    def raft_message(self, src: str, m: RaftMessage, now: int, out: Outbox) -> None:
+        """A message of a peer."""
+        s = self.state
+        r = s.raft
+        if m.frm in s.app.membership.removed:
+            return
+        self.heard(m.frm, now)
+        if m.type == "MsgHeartbeat" and m.term == r.term and m.frm == r.lead and m.commit <= r.log.committed:
+            # The commonest message by far, and nothing else can follow from it.
+            r.election_since = r.tick
+            out.send(src, RaftMessage(type="MsgHeartbeatResp", to=m.frm, frm=r.id, term=r.term, context=m.context))
+            return
+        RawNode(r).step(m)
+        self.ready(now, out)
+
+    # -- doing what Raft asks for -----------------------------------------------------------------------------------
+
+    def ready(self, now: int, out: Outbox) -> None:
+        """Do everything that follows from Raft's state, until nothing more does."""
+        s = self.state
+        r = s.raft
+        log = r.log
+        cause = out.cause
+        while True:
+            shown = (r.role, r.term, r.vote, r.lead)
+            if shown != s.shown:
+                self._show(shown, now, out)
+            if log.last != s.traced or log.stable < s.traced:
+                self._trace_new(now, out)
+            if r.messages:
+                self._send(out)
+            if r.restored:
+                self._load_snapshot(now, out)
+            if log.applied < log.committed:
+                self._apply_committed(now, out)
+                continue
+            if r.read_states:
+                states, r.read_states = r.read_states, []
+                for state in states:
+                    self.read_confirmed(state.index, state.context, now, out)
+                continue
+            if s.writing is None and self._persist(now, out):
+                continue
+            if r.messages:
+                continue
+            break
+        out.cause = cause
+        self._arm(now, out)
+
+    def _send(self, out: Outbox) -> None:
+        s = self.state
+        processes = s.app.membership.processes
+        messages, s.raft.messages = s.raft.messages, []
+        for m in messages:
+            process = processes.get(m.to)
+            if process is not None:
+                cause = m.entries[-1].cause if m.entries else None
+                out.send(process, m, cause=cause)
+
+    def _token_write(self, records: list[Any], out: Outbox, replace: bool = False) -> int:
+        s = self.state
+        s.token += 1
+        (out.rewrite if replace else out.write)(records, s.token)
+        return s.token
+
+    def _persist(self, now: int, out: Outbox) -> bool:
+        """Start the next write, or keep promises that need none. True if something new may follow."""
+        s = self.state
+        r = s.raft
+        log = r.log
+        hard = s.saved
+        if hard.term != r.term or hard.vote != r.vote or hard.commit != log.committed:
+            hard = r.hard_state()
+        urgent = hard.term != s.saved.term or hard.vote != s.saved.vote
+        if s.rewrite or urgent or log.stable < log.last:
+            entries = log.unstable()
+            if s.rewrite:
+                token = self._token_write(durable.whole(log, hard), out, replace=True)
+            else:
+                token = self._token_write([*entries, hard] if hard is not s.saved else list(entries), out)
+            traces = [
+                (entry.index, entry.term, entry.cause, s.appended.get(entry.index, now))
+                for entry in entries
+                if entry.cause
+            ]
+            s.writing = Batch(token, now, r.after, traces)
+            s.rewrite, s.saved, r.after, log.stable = False, hard, [], log.last
+            return False
+        if hard is not s.saved:
+            # Only the commit index moved. It is worth remembering but not worth waiting for: no fsync.
+            out.buffer([hard])
+            s.saved = hard
+        if r.after:
+            promises, r.after = r.after, []
+            self._keep(promises, out)
+            return True
+        return False
+
+    def fsynced(self, token: int, now: int, out: Outbox) -> None:
+        """A write is on the disk."""
+        s = self.state
+        batch = s.writing
+        if batch is None or batch.token != token:
+            return
+        s.writing = None
+        for index, term, cause, appended in batch.traces:
+            took = (now - batch.started) / MILLISECOND
+            out.note(
+                notes.Stage(
+                    cause, f"append/{self.name}", self.name, appended, now, "ok",
+                    f"{self.name} stored entry {index} of term {term} after {took:.1f} ms fsync",
+                    {"index": index, "term": term},
+                )
+            )  # fmt: skip
+        self._keep(batch.after, out)
+        self.ready(now, out)
+
+    def _keep(self, promises: list[RaftMessage], out: Outbox) -> None:
+        s = self.state
+        node = RawNode(s.raft)
+        processes = s.app.membership.processes
+        for m in promises:
+            if m.to == s.raft.id:
+                node.step(m)
+            else:
+                process = processes.get(m.to)
+                if process is not None:
+                    out.send(process, m)
+
+    # -- applying -------------------------------------------------------------------------------------------------
+
+    def _apply_committed(self, now: int, out: Outbox) -> None:
+        s = self.state
+        log = s.raft.log
+        for entry in log.to_apply():
+            log.applied = entry.index
+            out.cause = entry.cause
+            self._apply(entry, now, out)
+        s.app.term = log.term_of(log.applied) or s.app.term
+        done = log.snapshot.index if log.snapshot is not None else 0
+        if log.applied - done > self.config.snapshot_count:
+            self._take_snapshot()
+        self.applied(now, out)
+
+    def header(self) -> ResponseHeader:
+        """The header of an answer given now."""
+        app = self.state.app
+        return ResponseHeader(self.config.cluster_id, self.config.id, app.store.revision, app.term)
+
+    def _apply(self, entry: Entry, now: int, out: Outbox) -> None:
+        s = self.state
+        proposal: Proposal | None = entry.data
+        s.app.term = entry.term
+        if proposal is None:
+            return
+        if entry.cause:
+            self._trace_apply(entry, now, out)
+        mine = proposal.origin == self.config.id
+        try:
+            if entry.type == "EntryConfChange":
+                answer, events = self._apply_change(proposal.request), ()
+                if self.config.id in s.app.membership.removed:
+                    out.exit(0)
+            else:
+                answer, events = apply(
+                    s.app, proposal.request, entry.cause, self.header(), now, self.config.min_lease_ttl
+                )
+        except Refused as refused:
+            if mine:
+                self.answer_applied(proposal, refused, now, out)
+            return
+        if events:
+            self.changed(events, now, out)
+        if type(proposal.request) is LeaseGrantRequest:
+            self.lease_granted(now, out)
+        if mine:
+            self.answer_applied(proposal, answer, now, out)
+
+    def _apply_quietly(self, entry: Entry) -> None:
+        """At boot: nobody is waiting for an answer."""
+        s = self.state
+        s.app.term = entry.term
+        if entry.data is None:
+            return
+        try:
+            if entry.type == "EntryConfChange":
+                self._apply_change(entry.data.request)
+            else:
+                apply(s.app, entry.data.request, entry.cause, self.header(), 0, self.config.min_lease_ttl)
+        except Refused:
+            pass  # it was refused the first time, too
+
+    def _apply_change(self, change: ConfChange) -> int:
+        s = self.state
+        try:
+            s.app.membership.check(change)
+        except Refused:
+            if s.raft.role == "leader":
+                s.raft.pending_conf = min(s.raft.pending_conf, s.raft.log.applied)
+            raise
+        s.app.membership.apply(change)
+        RawNode(s.raft).apply_conf_change(change)
+        if change.type == "ConfChangeRemoveNode":
+            s.peers.pop(change.node, None)
+        return change.node
+
+    def _take_snapshot(self) -> None:
+        s = self.state
+        log, r = s.raft.log, s.raft
+        term = log.term_of(log.applied)
+        assert term is not None
+        log.snapshot = Snapshot(log.applied, term, tuple(r.voters), tuple(r.learners), s.app.snapshot())
+        log.compact(log.applied - self.config.catch_up_entries)
+        s.rewrite = True
+
+    def _load_snapshot(self, now: int, out: Outbox) -> None:
+        s = self.state
+        r = s.raft
+        snapshot = r.log.snapshot
+        assert snapshot is not None
+        r.restored = False
+        r.log.applied = snapshot.index
+        s.app.load(snapshot.data, snapshot.term)
+        s.rewrite, s.traced = True, r.log.last
+        s.appended.clear()
+        self.reloaded(now, out)
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    def _show(self, shown: tuple[str, int, int, int], now: int, out: Outbox) -> None:
+        s = self.state
+        r, before = s.raft, s.shown
+        s.shown = shown
+        names = s.app.membership.name_of
+        out.note(
+            notes.Raft(
+                self.name, r.role, r.term, names(r.vote), names(r.lead), r.log.committed, r.log.applied, r.log.last
+            )
+        )
+        if r.lead != before[3] or (r.role == "leader") != (before[0] == "leader"):
+            if r.lead and r.lead != before[3]:
+                s.lead_since = now
+            self.leader_changed(before[0] == "leader", r.lead != 0 and r.lead != before[3], now, out)
+
+    def _trace_new(self, now: int, out: Outbox) -> None:
+        """Entries that were appended in this step: remember when, and as leader say that they were proposed."""
+        s = self.state
+        r = s.raft
+        log = r.log
+        start = max(min(s.traced, log.stable), log.offset)
+        for entry in log.entries[start - log.offset :]:
+            if not entry.cause or (entry.index <= s.traced and entry.index in s.appended):
+                continue
+            s.appended[entry.index] = now
+            if r.role == "leader":
+                proposal: Proposal = entry.data
+                origin = s.app.membership.name_of(proposal.origin)
+                how = "" if origin == self.name else f", forwarded by {origin},"
+                out.note(
+                    notes.Stage(
+                        entry.cause, "propose", self.name, proposal.at, now, "ok",
+                        f"leader {self.name} appended the request{how} as entry {entry.index} of term {entry.term}",
+                        {"index": entry.index, "term": entry.term, "origin": origin},
+                    )
+                )  # fmt: skip
+        s.traced = log.last
+
+    def _trace_apply(self, entry: Entry, now: int, out: Outbox) -> None:
+        s = self.state
+        r = s.raft
+        appended = s.appended.pop(entry.index, now)
+        where = {"index": entry.index, "term": entry.term}
+        if r.role == "leader":
+            names = s.app.membership.name_of
+            have = [names(member) for member in r.voters if r.progress[member].match >= entry.index]
+            need = len(r.voters) // 2 + 1
+            out.note(
+                notes.Stage(
+                    entry.cause, "commit", self.name, appended, now, "ok",
+                    f"{len(have)} of {len(r.voters)} members have entry {entry.index}: a quorum ({need})",
+                    {**where, "have": have, "need": need, "voters": len(r.voters)},
+                )
+            )  # fmt: skip
+        out.note(
+            notes.Stage(
+                entry.cause, "apply", self.name, now, now, "ok",
+                f"{self.name} applied entry {entry.index}", {**where, "revision": s.app.store.revision},
+            )
+        )  # fmt: skip
+
+    # -- hooks for the client side ------------------------------------------------------------------------------------
+
+    def answer_applied(self, proposal: Proposal, result: Any, now: int, out: Outbox) -> None:
+        """An entry that this member proposed is applied."""
+        raise NotImplementedError
+
+    def changed(self, events: tuple[WatchEvent, ...], now: int, out: Outbox) -> None:
+        """A new revision exists."""
+        raise NotImplementedError
+
+    def applied(self, now: int, out: Outbox) -> None:
+        """The applied index moved."""
+        raise NotImplementedError
+
+    def read_confirmed(self, index: int, context: int, now: int, out: Outbox) -> None:
+        """A ReadIndex round ended."""
+        raise NotImplementedError
+
+    def leader_changed(self, was_leader: bool, new_leader: bool, now: int, out: Outbox) -> None:
+        """Another leader, or none, or me, or no longer me."""
+        raise NotImplementedError
+
+    def lease_granted(self, now: int, out: Outbox) -> None:
+        """There is one more lease."""
+        raise NotImplementedError
+
+    def reloaded(self, now: int, out: Outbox) -> None:
+        """The application was replaced by a snapshot's."""
+        raise NotImplementedError
+
+
+__all__ = ["PeerHello", "RaftSide"]

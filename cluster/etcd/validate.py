@@ -1,0 +1,83 @@
+"""What a member checks before it lets a request near Raft, and how large a request is.
+
+In: a request of the client API. Out: nothing, or ``Refused`` with etcd's words. Sizes in bytes of payload.
+Upstream: server/etcdserver/api/v3rpc/key.go.
+"""
+
+from typing import Any
+
+from cluster.etcd import errors
+from cluster.etcd.errors import Refused
+from cluster.etcd.mvcc import in_range
+from cluster.wire import etcd as w
+
+
+def check(request: Any, max_ops: int) -> None:
+    """Refuse what could never be right, whatever the store holds."""
+    if isinstance(request, w.RangeRequest):
+        _key(request.key)
+    elif isinstance(request, w.PutRequest):
+        _key(request.key)
+        if request.ignore_value and request.value:
+            raise Refused(*errors.VALUE_PROVIDED)
+        if request.ignore_lease and request.lease:
+            raise Refused(*errors.LEASE_PROVIDED)
+    elif isinstance(request, w.DeleteRangeRequest):
+        _key(request.key)
+    elif isinstance(request, w.TxnRequest):
+        _txn(request, max_ops)
+        for branch in (request.success, request.failure):
+            if len(branch) > 1:
+                _intervals(branch)
+
+
+def _key(key: bytes) -> None:
+    if not key:
+        raise Refused(*errors.EMPTY_KEY)
+
+
+def _txn(request: w.TxnRequest, max_ops: int) -> None:
+    if max(len(request.compare), len(request.success), len(request.failure)) > max_ops:
+        raise Refused(*errors.TOO_MANY_OPS)
+    for compare in request.compare:
+        _key(compare.key)
+    for op in (*request.success, *request.failure):
+        if isinstance(op, w.TxnRequest):
+            _txn(op, max_ops - len(op.success))
+        else:
+            check(op, max_ops)
+
+
+def _intervals(branch: "tuple[w.RequestOp, ...]") -> tuple[dict[bytes, None], list[tuple[bytes, bytes]]]:
+    """Keys put and ranges deleted by a branch. No key may be put twice, or put and deleted, in one transaction."""
+    puts: dict[bytes, None] = {}
+    deletes = [(op.key, op.range_end) for op in branch if isinstance(op, w.DeleteRangeRequest)]
+    for op in branch:
+        if isinstance(op, w.TxnRequest):
+            # Both ways of a nested transaction may use the same keys: only one of them happens.
+            good, good_deletes = _intervals(op.success)
+            bad, bad_deletes = _intervals(op.failure)
+            inner = {**good, **bad}
+            if any(key in puts for key in inner):
+                raise Refused(*errors.DUPLICATE_KEY)
+            puts.update(inner)
+            deletes += good_deletes + bad_deletes
+    for op in branch:
+        if isinstance(op, w.PutRequest):
+            if op.key in puts:
+                raise Refused(*errors.DUPLICATE_KEY)
+            puts[op.key] = None
+    for start, end in deletes:
+        if any(in_range(key, start, end) for key in puts):
+            raise Refused(*errors.DUPLICATE_KEY)
+    return puts, deletes
+
+
+def size(request: Any) -> int:
+    """About how many bytes the request is on the wire."""
+    if isinstance(request, w.TxnRequest):
+        compares = sum(
+            len(c.key) + 16 + (len(c.value) if isinstance(c.value, bytes) else 8) for c in request.compare
+        )
+        return 16 + compares + sum(size(op) for op in (*request.success, *request.failure))
+    return 32 + len(getattr(request, "key", b"")) + len(getattr(request, "value", b""))

@@ -89,7 +89,7 @@ class ProxyOptions(Struct, frozen=True):
 _DETECTORS = ("", "ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
 
 
-def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, **more: Any) -> ProxyOptions:
+def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /, **more: Any) -> ProxyOptions:
     """Read a ``KubeProxyConfiguration``. ``node``: the Node object, if there is one. NotSupported names what is refused."""
     iptables = document.get("iptables") or {}
     detector = document.get("detectLocalMode") or ""

@@ -1,5 +1,7 @@
 """A packet, and what a probe of one learns."""
 
+from typing import Any
+
 from msgspec import Struct
 
 
@@ -21,3 +23,10 @@ class ProbePacket(Struct, frozen=True, tag=True):
     packet: Packet
     local: bool = False
     """True: sent by a process of the node itself (OUTPUT); False: arrives at an interface (PREROUTING)."""
+
+
+class ProbeResult(Struct, frozen=True, tag=True):
+    """The answer to probe ``id``: the walk as plain data, in the form of ``tracepacket --json``."""
+
+    id: int
+    walk: Any

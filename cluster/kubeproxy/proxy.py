@@ -1,0 +1,233 @@
+"""The kube-proxy process of one node: watches Services, EndpointSlices and its Node, and keeps the kernel's tables in step.
+
+In: watch events → out: rules in ``state.kernel``, and a note for every Service whose rules changed, with the cause of the change.
+Changes are gathered: a sync runs at once if the last is ``min_sync_ns`` ago, else when it will be. The first sync is full, later
+ones rewrite the shared chains and the chains of changed Services only. If another program flushed the tables (the canary chain is
+gone), the next periodic look writes everything again.
+
+Simplified here: the node's kernel lives in this process's state, so a crash of kube-proxy comes back with empty tables, where the
+real kernel keeps the rules of its dead proxy until the new one's first sync; the periodic sync only looks at the canary (the real one
+restores the shared chains again); UDP flows are not tracked, so none have to be cleaned up; no health check server answers.
+
+Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
+"""
+
+from typing import Any
+
+from msgspec import field
+
+from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
+from cluster.kubeproxy.change_tracker import ChangeTracker
+from cluster.kubeproxy.modes import mode_named
+from cluster.kubeproxy.options import ProxyOptions
+from cluster.kubeproxy.rulebook import Rulebook
+from cluster.netfilter.conntrack import Conntrack
+from cluster.netfilter.parse import restore
+from cluster.netfilter.recent import RecentLists
+from cluster.netfilter.render import save
+from cluster.netfilter.tables import Ruleset, fresh_ruleset
+from cluster.netfilter.walk import Walk, Walker, as_json
+from cluster.sim import SECOND, Outbox
+from cluster.trace.notes import Effect
+from cluster.wire.packet import Packet, ProbePacket, ProbeResult
+
+NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
+"""Headless Services and those of another proxy are not even watched."""
+ZONE = "topology.kubernetes.io/zone"
+LINES_IN_NOTE = 200
+"""A note shows at most this many added and removed lines (the counts are always exact)."""
+
+
+class KubeProxyConfig(ClientConfig, frozen=True, kw_only=True):
+    """``server``: the balancer. ``peer``: system:kube-proxy."""
+
+    node: str
+    node_ip: str
+    mode: str = "iptables"
+    cluster_cidr: str = "10.244.0.0/16"
+    masquerade_bit: int = 14
+    min_sync_ns: int = SECOND
+    sync_ns: int = 30 * SECOND
+
+
+class ProxyState(ClientState):
+    """What the process knows, what it wrote, and its node's kernel."""
+
+    tracker: ChangeTracker = field(default_factory=ChangeTracker)
+    book: Rulebook = field(default_factory=Rulebook)
+    kernel: Ruleset = field(default_factory=fresh_ruleset)
+    conntrack: Conntrack = field(default_factory=Conntrack)
+    recent: RecentLists = field(default_factory=RecentLists)
+    zone: str = ""
+    node_causes: int = 0
+    need_full: bool = True
+    scheduled: bool = False
+    last_sync: int = -1
+    syncs: int = 0
+    full_syncs: int = 0
+
+
+class KubeProxy(ApiClient):
+    """See the module. ``rules_text()`` and ``walk()`` are what onlookers ask; both change nothing."""
+
+    kind = "kube-proxy"
+    config: KubeProxyConfig
+    state: ProxyState
+
+    def fresh(self) -> ProxyState:
+        return ProxyState()
+
+    def boot(self, disk: list[Any], now: int, out: Outbox) -> None:
+        """Refuse a mode that isn't there (NotSupported), prepare the kernel, watch."""
+        super().boot(disk, now, out)
+        mode = mode_named(self.config.mode)
+        restore(self.state.kernel, mode.canaries())
+        self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
+        self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
+        self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
+        out.timer("periodic", self.config.sync_ns, cause=0)
+
+    def options(self) -> ProxyOptions:
+        """The configuration with what is known of the node."""
+        config = self.config
+        return ProxyOptions(
+            node=config.node,
+            node_ip=config.node_ip,
+            node_ips=(config.node_ip,),
+            zone=self.state.zone,
+            mode=config.mode,
+            cluster_cidr=config.cluster_cidr,
+            masquerade_bit=config.masquerade_bit,
+        )
+
+    # -- what is watched ------------------------------------------------------------------------------------------
+
+    def on_services(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
+        """A Service changed."""
+        if self.state.tracker.service(old, None if event_type == "DELETED" else new, out.cause):
+            self._schedule(now, out)
+
+    def on_endpointslices(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
+        """A slice changed; if it now belongs to another Service, that is a going and a coming."""
+        tracker = self.state.tracker
+        gone = event_type == "DELETED"
+        changed = False
+        if old is not None and not gone and _owner(old) != _owner(new):
+            changed = tracker.endpoint_slice(old, None, out.cause)
+        if tracker.endpoint_slice(old, None if gone else new, out.cause) or changed:
+            self._schedule(now, out)
+
+    def on_node(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
+        """Our Node changed: only its zone matters, and to every Service with hints."""
+        zone = "" if event_type == "DELETED" else (new["metadata"].get("labels") or {}).get(ZONE, "")
+        if zone != self.state.zone:
+            self.state.zone = zone
+            self.state.node_causes = out.cause
+            self.state.need_full = True
+            self._schedule(now, out)
+
+    def on_synced(self, key: str, now: int, out: Outbox) -> None:
+        """Nothing is written before all three have been listed: half a picture would cut working connections."""
+        self._schedule(now, out)
+
+    # -- syncing --------------------------------------------------------------------------------------------------
+
+    def _schedule(self, now: int, out: Outbox) -> None:
+        state = self.state
+        if state.scheduled or not self.synced("node", "services", "endpointslices"):
+            return
+        state.scheduled = True
+        wait = 0 if state.last_sync < 0 else max(0, state.last_sync + self.config.min_sync_ns - now)
+        out.timer("sync", wait, cause=0)
+
+    def on_timer(self, name: str, data: Any, now: int, out: Outbox) -> None:
+        """``sync``: write. ``periodic``: look whether somebody flushed the tables."""
+        if name == "sync":
+            self.sync(now, out)
+        elif name == "periodic":
+            out.timer("periodic", self.config.sync_ns, cause=0)
+            kernel = self.state.kernel
+            if self.state.syncs and any(kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter")):
+                self.state.need_full = True
+                self._schedule(now, out)
+
+    def sync(self, now: int, out: Outbox) -> None:
+        """Write what changed since the last sync into the kernel (``syncProxyRules``)."""
+        state, options = self.state, self.options()
+        mode = mode_named(options.mode)
+        state.scheduled = False
+        causes = state.tracker.take_changes()
+        full = state.need_full
+        if full:
+            restore(state.kernel, mode.canaries())
+            self._ensure_jumps()
+        result = state.book.sync(state.tracker, options, list(causes), full=full)
+        restore(state.kernel, result.text)
+        state.need_full = False
+        state.last_sync = now
+        state.syncs += 1
+        state.full_syncs += full
+        for service, (added, removed) in result.changes.items():
+            out.cause = causes.get(service) or state.node_causes
+            out.note(self._effect(service, added, removed))
+        state.node_causes = 0
+        out.cause = 0
+
+    def _ensure_jumps(self) -> None:
+        """The jumps from the built-in chains, unless they are there (``EnsureRule``)."""
+        kernel = self.state.kernel
+        wanted = Ruleset()
+        restore(wanted, mode_named(self.config.mode).base_jumps())
+        for table, chains in wanted.tables.items():
+            for name, chain in chains.items():
+                mine = kernel.table(table).get(name)
+                if mine is None:
+                    kernel.tables[table][name] = chain
+                else:
+                    mine.rules = [r for r in chain.rules if r not in mine.rules] + mine.rules
+
+    def _effect(self, service: str, added: list[str], removed: list[str]) -> Effect:
+        parts = []
+        if added:
+            parts.append(f"wrote {len(added)} rule{'s' if len(added) != 1 else ''}")
+        if removed:
+            parts.append(f"removed {len(removed)} rule{'s' if len(removed) != 1 else ''}")
+        detail = {"service": service, "added": added[:LINES_IN_NOTE], "removed": removed[:LINES_IN_NOTE]}
+        text = f"kube-proxy on {self.config.node} {' and '.join(parts)} for {service}"
+        return Effect("rules", self.config.node, text, detail)
+
+    # -- onlookers ------------------------------------------------------------------------------------------------
+
+    def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
+        """A ``ProbePacket`` is walked and answered; the walk is noted."""
+        if type(message) is ProbePacket:
+            walk = as_json(self.walk(message.packet, local=message.local or None))
+            packet = message.packet
+            text = f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {walk['verdict'] or 'cannot be told'}"
+            out.note(Effect("packet", self.config.node, text, walk))
+            out.send(src, ProbeResult(message.id, walk))
+
+    def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
+        """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet."""
+        return Walker(self.state.kernel, (self.config.node_ip,)).walk(packet, local=local)
+
+    def rules_text(self) -> str:
+        """``iptables-save`` of the node."""
+        return save(self.state.kernel)
+
+    def status(self) -> dict[str, Any]:
+        """Counts only: cheap."""
+        state = self.state
+        return {
+            "mode": self.config.mode,
+            "services": len(state.tracker.services),
+            "endpoints": state.book.endpoints,
+            "rules": state.kernel.rule_count(),
+            "lastSync": state.last_sync,
+            "syncs": state.syncs,
+            "fullSyncs": state.full_syncs,
+        }
+
+
+def _owner(endpoint_slice: Doc) -> str:
+    return (endpoint_slice["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")

@@ -1,0 +1,155 @@
+"""The process: watching, gathering changes, writing, noting, walking."""
+
+import pickle
+from io import BytesIO
+from typing import Any
+
+from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
+from cluster.sim import SECOND, World
+from cluster.sim.world import PlainUnpickler
+from cluster.trace.notes import Effect
+from cluster.wire.http import HttpRequest, TlsPeer
+from cluster.wire.packet import Packet, ProbePacket, ProbeResult
+from tests.cluster.clientgo.fake_apiserver import EPOCH, FakeApiServer, FakeConfig
+
+FACTORIES = {"kube-apiserver": FakeApiServer, "kube-proxy": KubeProxy}
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.effects: list[tuple[int, Effect]] = []
+
+    def note(self, now: int, actor: str, cause: int, note: Any) -> None:
+        self.effects.append((cause, note))
+
+    def sent(self, *args: Any) -> None: ...
+    def dropped(self, *args: Any) -> None: ...
+
+
+def world() -> tuple[World, Notes]:
+    w = World.new(1, 500_000, 1_500_000, FACTORIES)
+    w.observer = notes = Notes()
+    w.add_host("cp-1")
+    w.add_host("node-1")
+    w.add_process("api", "kube-apiserver", "cp-1", FakeConfig())
+    config = KubeProxyConfig(epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-proxy"), node="node-1", node_ip="172.18.0.11")
+    w.add_process("kube-proxy-node-1", "kube-proxy", "node-1", config)
+    w.start("api")
+    w.start("kube-proxy-node-1")
+    return w, notes
+
+
+def write(w: World, method: str, path: str, doc: Any = None) -> int:
+    w.state.ids += 1
+    w.post("outside:test", "api", HttpRequest(w.state.ids, method, path, doc=doc))
+    return w.state.ids
+
+
+def service(name: str = "web", ip: str = "10.96.0.50") -> dict[str, Any]:
+    return {"kind": "Service", "metadata": {"name": name, "namespace": "default"}, "spec": {"clusterIP": ip, "ports": [{"port": 80, "protocol": "TCP"}]}}
+
+
+def endpoints(*ips: str, name: str = "web") -> dict[str, Any]:
+    return {
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{name}-abcde", "namespace": "default", "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [ip], "conditions": {"ready": True}} for ip in ips],
+    }
+
+
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+
+
+def test_a_service_becomes_rules_with_its_cause() -> None:
+    w, notes = world()
+    w.run_until(2 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    assert proxy.status()["syncs"] == 1 and "-A PREROUTING" in proxy.rules_text()
+    cause = write(w, "POST", "/api/v1/namespaces/default/services", service())
+    w.run_until(4 * SECOND)
+    assert "default/web has no endpoints" in proxy.rules_text()
+    ((seen, effect),) = notes.effects
+    assert seen == cause
+    assert effect.text == "kube-proxy on node-1 wrote 1 rule for default/web"
+    write(w, "POST", SLICES, endpoints("10.244.1.2", "10.244.2.3"))
+    w.run_until(6 * SECOND)
+    walk = proxy.walk(Packet("10.244.3.1", "10.96.0.50", "tcp", 40000, 80))
+    assert walk.verdict == "DNAT" and walk.endpoints == ("10.244.1.2:8080", "10.244.2.3:8080") and not walk.masquerade
+    assert proxy.walk(Packet("172.18.0.11", "10.96.0.50", "tcp", 40000, 80)).masquerade
+    lines = proxy.rules_text().splitlines()
+    for step in walk.steps:
+        assert lines[step.line - 1] == step.rule
+    assert notes.effects[-1][1].detail["removed"] and "has no endpoints" in notes.effects[-1][1].detail["removed"][0]
+
+
+def test_changes_within_a_second_are_one_sync() -> None:
+    w, _ = world()
+    w.run_until(2 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    for i in range(5):
+        write(w, "POST", "/api/v1/namespaces/default/services", service(f"s{i}", f"10.96.0.{60 + i}"))
+    w.run_until(5 * SECOND)
+    assert proxy.status()["services"] == 5
+    assert proxy.status()["syncs"] <= 3 and proxy.status()["fullSyncs"] == 1
+
+
+def test_a_deleted_service_leaves_no_chain() -> None:
+    w, _ = world()
+    write(w, "POST", "/api/v1/namespaces/default/services", service())
+    write(w, "POST", SLICES, endpoints("10.244.1.2"))
+    w.run_until(3 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    assert "KUBE-SEP-" in proxy.rules_text()
+    write(w, "DELETE", "/api/v1/namespaces/default/services/web")
+    w.run_until(6 * SECOND)
+    assert "default/web" not in proxy.rules_text() and "KUBE-SEP-" not in proxy.rules_text()
+    assert proxy.status()["endpoints"] == 0
+
+
+def test_partial_syncs_end_in_the_tables_of_a_full_one() -> None:
+    w, _ = world()
+    for i in range(4):
+        write(w, "POST", "/api/v1/namespaces/default/services", service(f"s{i}", f"10.96.0.{60 + i}"))
+    w.run_until(3 * SECOND)
+    for i in (2, 0, 3):
+        write(w, "POST", SLICES, endpoints(f"10.244.1.{i}", f"10.244.2.{i}", name=f"s{i}"))
+        w.run_until(w.now + 2 * SECOND)
+    write(w, "DELETE", f"{SLICES}/s0-abcde")
+    w.run_until(w.now + 2 * SECOND)
+    partial = w.actors["kube-proxy-node-1"].rules_text()
+    w.stop("kube-proxy-node-1")
+    w.start("kube-proxy-node-1")
+    w.run_until(w.now + 3 * SECOND)
+    assert w.actors["kube-proxy-node-1"].rules_text() == partial
+
+
+def test_flushed_tables_are_written_again() -> None:
+    w, _ = world()
+    write(w, "POST", "/api/v1/namespaces/default/services", service())
+    w.run_until(3 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    before = proxy.rules_text()
+    proxy.state.kernel.tables.clear()
+    w.run_until(40 * SECOND)
+    assert proxy.rules_text() == before
+
+
+def test_it_survives_a_checkpoint_and_answers_probes() -> None:
+    w, _ = world()
+    write(w, "POST", "/api/v1/namespaces/default/services", service())
+    write(w, "POST", SLICES, endpoints("10.244.1.2"))
+    w.run_until(3 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    state = PlainUnpickler(BytesIO(pickle.dumps(proxy.state, protocol=5))).load()
+    again = KubeProxy(proxy.name, proxy.config, state)
+    assert again.rules_text() == proxy.rules_text()
+    w.actors[proxy.name] = again
+    heard: list[Any] = []
+    w.outside = lambda now, address, src, message, cause: heard.append(message)
+    w.post("outside:me", proxy.name, ProbePacket(7, Packet("10.244.9.9", "10.96.0.50", "tcp", 1, 80)))
+    w.run_until(4 * SECOND)
+    (answer,) = [m for m in heard if isinstance(m, ProbeResult)]
+    assert answer.id == 7
+    assert (answer.walk["verdict"], answer.walk["endpoints"]) == ("DNAT", ["10.244.1.2:8080"])

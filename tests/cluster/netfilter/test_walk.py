@@ -1,0 +1,137 @@
+"""Walking packets: what real nodes' tables hold beside kube-proxy's, unknown words, verdicts, marks, affinity, dice."""
+
+import pytest
+
+from cluster.kubeproxy.offline import tracepacket
+from cluster.netfilter import Walker, parse_save
+from cluster.netfilter.parse import ParseError
+from cluster.netfilter.recent import RecentLists
+from cluster.sim import SECOND, Dice
+from cluster.wire.packet import Packet
+
+HEAD = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+
+
+def trace(rules: str, **given: object) -> dict:
+    return tracepacket(rules, **{"src": "10.0.0.2", "dst": "10.9.0.1", "protocol": "tcp", "port": 80, "node_ips": ("172.18.0.11",), **given})  # type: ignore[arg-type]
+
+
+def test_policy_drop() -> None:
+    walk = trace(HEAD + "COMMIT\n")
+    assert walk["verdict"] == "DROP"
+    assert walk["steps"][-1]["outcome"] == "policy DROP"
+
+
+def test_unknown_match_is_reported_at_its_line_and_only_when_reached() -> None:
+    rules = HEAD + "-A FORWARD -p udp -m set --match-set x src -j ACCEPT\n-A FORWARD -m set --match-set cali dst -j ACCEPT\nCOMMIT\n"
+    walk = trace(rules)
+    assert walk["verdict"] is None and walk["unknown"] == ["line 6: unknown match 'set'"]
+    assert trace(rules, protocol="sctp")["unknown"] == ["line 6: unknown match 'set'"]
+    assert trace(rules, protocol="udp")["unknown"] == ["line 5: unknown match 'set'"]
+
+
+def test_unknown_target_is_reported_at_its_line() -> None:
+    walk = trace(HEAD + "-A FORWARD -j NFQUEUE --queue-num 0\nCOMMIT\n")
+    assert walk["unknown"] == ["line 5: unknown target 'NFQUEUE'"]
+
+
+def test_an_interface_nobody_named_is_not_guessed() -> None:
+    rules = HEAD + "-A FORWARD -i docker0 -j ACCEPT\nCOMMIT\n"
+    assert trace(rules)["unknown"] == ["line 5: unknown match '-i docker0'"]
+    assert trace(rules, in_interface="docker0")["verdict"] == "ACCEPT"
+    assert trace(rules, in_interface="eth0")["verdict"] == "DROP"
+
+
+def test_goto_return_multiport_flags_and_marks() -> None:
+    rules = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:A - [0:0]
+:B - [0:0]
+-A FORWARD -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MARK --set-xmark 0x8000/0x8000
+-A FORWARD -j A
+-A FORWARD -m mark --mark 0x8000/0x8000 -j REJECT --reject-with tcp-reset
+-A A -p tcp -m multiport --dports 22,80:90 -g B
+-A A -j DROP
+-A B -j RETURN
+COMMIT
+"""
+    walk = trace(rules)
+    assert walk["verdict"] == "REJECT"
+    assert [s["line"] for s in walk["steps"]] == [7, 8, 10, 12, 9]
+    assert trace(rules, port=100)["verdict"] == "DROP"
+
+
+def test_redirect_snat_and_notrack() -> None:
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+    assert trace(nat + "-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n")["endpoints"] == ["172.18.0.11:8080"]
+    walk = trace(nat + "-A POSTROUTING -j SNAT --to-source 1.2.3.4\nCOMMIT\n")
+    assert (walk["verdict"], walk["masquerade"]) == ("NONE", True)
+    raw = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -j CT --notrack\nCOMMIT\n"
+    assert trace(raw + nat + "-A PREROUTING -j DNAT --to-destination 9.9.9.9\nCOMMIT\n")["verdict"] == "NONE"
+
+
+def test_ipv6() -> None:
+    rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d fd00::1/128 -p tcp -m tcp --dport 80 -j DNAT --to-destination [fd00::2]:8080\nCOMMIT\n"
+    assert trace(rules, src="fd00::9", dst="fd00::1")["endpoints"] == ["[fd00::2]:8080"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("-A INPUT -j ACCEPT\n", 1), ("*filter\n-A NOPE -j ACCEPT\n", 2), ("*filter\n-A INPUT -j NOPE\n", 2),
+     ("*filter\n\n-A INPUT --bogus\n", 3), ("*nonsense\n", 1), ("*filter\n-Z INPUT\n", 2)],
+)  # fmt: skip
+def test_what_is_no_rule_text_is_refused_at_its_line(text: str, line: int) -> None:
+    with pytest.raises(ParseError) as error:
+        parse_save(text)
+    assert error.value.line == line
+
+
+AFFINITY = """*nat
+:PREROUTING ACCEPT [0:0]
+:SVC - [0:0]
+:A - [0:0]
+:B - [0:0]
+-A PREROUTING -j SVC
+-A SVC -m recent --rcheck --seconds 600 --reap --name A --mask 255.255.255.255 --rsource -j A
+-A SVC -m recent --rcheck --seconds 600 --reap --name B --mask 255.255.255.255 --rsource -j B
+-A SVC -m statistic --mode random --probability 0.50000000000 -j A
+-A SVC -j B
+-A A -p tcp -m recent --set --name A --mask 255.255.255.255 --rsource -m tcp -j DNAT --to-destination 10.1.0.1:80
+-A B -p tcp -m recent --set --name B --mask 255.255.255.255 --rsource -m tcp -j DNAT --to-destination 10.1.0.2:80
+COMMIT
+"""
+
+
+def test_affinity_keeps_the_endpoint_that_the_die_chose() -> None:
+    packet = Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80)
+    seen = set()
+    for seed in range(20):
+        lists, dice = RecentLists(), Dice(seed)
+        walker = Walker(parse_save(AFFINITY), (), recent=lists, dice=dice)
+        first = walker.walk(packet).endpoints
+        assert len(first) == 1
+        seen.add(first)
+        for second in (1, 300, 599):
+            walker.now = second * SECOND
+            assert walker.walk(packet).endpoints == first
+    assert len(seen) == 2
+
+
+def test_without_a_die_both_endpoints_are_reported_with_their_chances() -> None:
+    walk = Walker(parse_save(AFFINITY), ()).walk(Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80))
+    assert walk.endpoints == ("10.1.0.1:80", "10.1.0.2:80")
+    assert [leaf.probability for leaf in walk.leaves] == [0.5, 0.5]
+
+
+def test_a_thousand_endpoints_are_walked_evenly() -> None:
+    n = 1000
+    rules = ["*nat", ":PREROUTING ACCEPT [0:0]", *(f":E{i} - [0:0]" for i in range(n))]
+    for i in range(n):
+        chance = f"-m statistic --mode random --probability {1 / (n - i):.10f} " if i < n - 1 else ""
+        rules.append(f"-A PREROUTING {chance}-j E{i}")
+    rules += [f"-A E{i} -p tcp -j DNAT --to-destination 10.1.{i // 250}.{i % 250}:80" for i in range(n)]
+    walk = Walker(parse_save("\n".join([*rules, "COMMIT"])), ()).walk(Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80))
+    assert len(walk.endpoints) == n
+    assert all(abs(leaf.probability - 1 / n) < 1e-6 for leaf in walk.leaves)

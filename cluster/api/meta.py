@@ -313,24 +313,19 @@ def validate_owner_references(references: list[Doc], path: str) -> list[FieldErr
     """Each is complete; at most one is the controller."""
     errors: list[FieldError] = []
     controller = ""
-    for i, reference in enumerate(references or ()):
-        at = f"{path}[{i}]" if False else path
-        version = reference.get("apiVersion", "")
-        if not version or version.count("/") > 1:
-            errors.append(field.invalid(f"{at}.apiVersion", version, "version must not be empty"))
-        if not reference.get("kind"):
-            errors.append(field.invalid(f"{at}.kind", "", "kind must not be empty"))
-        if not reference.get("name"):
-            errors.append(field.invalid(f"{at}.name", "", "name must not be empty"))
-        if not reference.get("uid"):
-            errors.append(field.invalid(f"{at}.uid", "", "uid must not be empty"))
+    for reference in references or ():
+        if not reference.get("apiVersion"):
+            errors.append(field.invalid(f"{path}.apiVersion", "", "version must not be empty"))
+        for name in ("kind", "name", "uid"):
+            if not reference.get(name):
+                errors.append(field.invalid(f"{path}.{name}", "", f"{name} must not be empty"))
         if reference.get("controller"):
             if controller:
                 why = (
                     "Only one reference can have Controller set to true. "
                     f'Found "true" in references for {controller} and {reference.get("name", "")}'
                 )
-                errors.append(field.invalid(path, field.GoText(field.quote(str(references))), why))
+                errors.append(field.invalid(path, references, why))
             controller = reference.get("name", "")
     return errors
 

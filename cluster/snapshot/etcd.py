@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cluster.etcd.member import durable_log, durable_status
+from cluster.etcd import views
 from cluster.snapshot.scene import Scene
 
 
@@ -15,7 +15,8 @@ def members(scene: Scene, log: str = "none", since: int = 0) -> list[dict[str, A
             continue
         actor = world.actors.get(slot.name)
         disk = world.state.disks[slot.name].synced
-        status = actor.status() if actor is not None else durable_status(slot.config, disk)
+        status = actor.status() if actor is not None else views.stopped(slot.name, slot.config, disk)
+        rows_of_log = status.pop("log", [])
         row = {
             **status,
             "id": slot.name,
@@ -29,6 +30,6 @@ def members(scene: Scene, log: str = "none", since: int = 0) -> list[dict[str, A
             if row.get(key) is not None:
                 row[key + "Micros"] = row.pop(key) // 1000
         if log == "full":
-            row["log"] = actor.log(since) if actor is not None else durable_log(slot.config, disk, since)
+            row["log"] = actor.log(since) if actor is not None else [e for e in rows_of_log if e[0] >= since]
         rows.append(row)
     return rows

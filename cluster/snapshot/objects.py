@@ -34,15 +34,16 @@ class Objects:
         member = self._freshest(world)
         if member is None:
             return self
-        kv = member.store()
-        if kv.revision == self.revision:
+        store = member.state.app.store
+        if store.revision == self.revision:
             return self
-        if self.revision < kv.compact_revision or self.revision == 0 or kv.revision < self.revision:
-            self._reload(kv)
+        if self.revision == 0 or self.revision < store.compacted or store.revision < self.revision:
+            self._reload(store)
         else:
-            for event in kv.events_since(self.revision + 1):
-                self._apply(event.type, event.kv)
-        self.revision = kv.revision
+            for events in store.since(self.revision + 1):
+                for event in events:
+                    self._apply(event.type, event.kv)
+        self.revision = store.revision
         return self
 
     def get(self, resource: str) -> dict[str, dict[str, Any]]:
@@ -64,14 +65,14 @@ class Objects:
         best = None
         for name, actor in world.actors.items():
             if world.state.slots[name].kind == "etcd":
-                if best is None or actor.store().revision > best.store().revision:
+                if best is None or actor.state.app.store.revision > best.state.app.store.revision:
                     best = actor
         return best
 
-    def _reload(self, kv: Any) -> None:
+    def _reload(self, store: Any) -> None:
         self.by_resource = {}
-        for pair in kv.all_latest():
-            self._apply("PUT", pair)
+        for key in store.live:
+            self._apply("PUT", store.current[key])
         self._changes = []
 
     def _apply(self, kind: str, pair: Any) -> None:

@@ -1,0 +1,121 @@
+"""The network page's models: each node's rules as text, and one packet walked through them.
+
+A packet is sent from a pod, a node or an address; it is walked on the node it starts at (or the one it arrives at, when
+it comes from outside), by the rules that kube-proxy wrote there.
+
+Simplified here: one node's netfilter is walked; on the way to a pod of another node the packet meets that node's
+FORWARD chain too, which holds nothing that kube-proxy's first node hasn't decided.
+"""
+
+from typing import Any
+
+from cluster.kubeproxy.proxy import KubeProxy
+from cluster.netfilter.walk import as_json
+from cluster.snapshot.scene import Scene
+from cluster.wire.packet import Packet
+
+CLIENT_PORT = 45678
+"""The source port of a probe: any from the ephemeral range would do."""
+
+
+class NoSuchPlace(Exception):
+    """A packet's source, destination or node that isn't there; the text is a sentence for people."""
+
+
+def proxies(world: Any) -> dict[str, KubeProxy]:
+    """Node → its running kube-proxy, in the order of the hosts."""
+    return {
+        actor.config.node: actor for name, actor in world.actors.items() if world.state.slots[name].kind == "kube-proxy"
+    }
+
+
+def rules(scene: Scene, node: str, mode: str = "") -> str:
+    """``iptables-save`` of the node. KeyError without such a node, ValueError for a mode it doesn't run."""
+    proxy = proxies(scene.world)[node]
+    if mode and mode != proxy.config.mode:
+        raise ValueError(f"kube-proxy on {node} runs in {proxy.config.mode} mode, so there are no {mode} rules")
+    return proxy.rules_text()
+
+
+def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
+    """Every node with its proxy's counts."""
+    return [{"node": node, **proxy.status()} for node, proxy in proxies(scene.world).items()]
+
+
+def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
+    """Walk ``probe`` (a ``PacketIn``); the contract's answer with what was resolved. An ``error`` sentence instead if it names nothing."""
+    try:
+        source, at, local = _source(objects, probe.src)
+        target = _target(objects, probe.dst)
+    except NoSuchPlace as refusal:
+        return {"error": str(refusal)}
+    node = probe.node or at
+    running = proxies(world)
+    if not node:
+        node = next(iter(running), "")
+    if node not in running:
+        return {"error": f"no kube-proxy runs on {node!r}"}
+    sent = Packet(source, target, probe.protocol.lower(), CLIENT_PORT, probe.port)
+    walk = as_json(running[node].walk(sent, local=local and node == at))
+    names = _names(objects)
+    return {
+        **walk,
+        "node": node,
+        "from": {"name": probe.src, "ip": source},
+        "to": {"name": probe.dst, "ip": target, "port": probe.port, "protocol": sent.protocol},
+        "endpointNames": {e: names.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},
+    }
+
+
+def _names(objects: Any) -> dict[str, str]:
+    out = {}
+    for key, pod in objects.get("pods").items():
+        ip = (pod.get("status") or {}).get("podIP")
+        if ip and not (pod.get("spec") or {}).get("hostNetwork"):
+            out[ip] = key
+    return out
+
+
+def _node_ip(node: dict[str, Any]) -> str:
+    addresses = (node.get("status") or {}).get("addresses") or []
+    return next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")
+
+
+def _source(objects: Any, name: str) -> tuple[str, str, bool]:
+    """(address, the node it starts at, whether a process of the node itself sends it)."""
+    pod = objects.get("pods").get(name if "/" in name else f"default/{name}")
+    if pod is not None:
+        ip = (pod.get("status") or {}).get("podIP", "")
+        if not ip:
+            raise NoSuchPlace(f"pod {name} has no address yet")
+        return ip, pod["spec"].get("nodeName", ""), bool(pod["spec"].get("hostNetwork"))
+    node = objects.get("nodes").get(name)
+    if node is not None:
+        return _node_ip(node), name, True
+    if _is_address(name):
+        return name, "", False
+    raise NoSuchPlace(f"there is no pod, node or address {name!r} to send a packet from")
+
+
+def _target(objects: Any, name: str) -> str:
+    key = name if "/" in name else f"default/{name}"
+    service = objects.get("services").get(key)
+    if service is not None:
+        ip = service["spec"].get("clusterIP", "")
+        if not _is_address(ip):
+            raise NoSuchPlace(f"service {name} has no cluster IP")
+        return ip
+    pod = objects.get("pods").get(key)
+    if pod is not None and (pod.get("status") or {}).get("podIP"):
+        return pod["status"]["podIP"]
+    node = objects.get("nodes").get(name)
+    if node is not None:
+        return _node_ip(node)
+    if _is_address(name):
+        return name
+    raise NoSuchPlace(f"there is no service, pod, node or address {name!r} to send a packet to")
+
+
+def _is_address(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)

@@ -6,7 +6,7 @@ In: mail from peers, clients, the laboratory, its own timers and disk. Out: mail
 Upstream: server/etcdserver and server/embed.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, get_args
 
 from cluster.etcd import views
 from cluster.etcd.client_side import ClientSide
@@ -34,6 +34,7 @@ _WATCHES: Final = {
     w.WatchCancelRequest: "unwatch",
     w.WatchProgressRequest: "progress",
 }
+_REQUESTS: Final = dict.fromkeys(get_args(w.Request))
 _ANSWERS: Final = (w.EtcdError, w.LeaseKeepAliveResponse, w.LeaseTimeToLiveResponse, w.MemberResponse)
 """What a leader sends back to a member that passed a request on."""
 
@@ -66,8 +67,9 @@ class EtcdMember(ClientSide):
             self.ready(now, out)
         elif kind is w.TransferLeadership:
             self._transfer(message.to, now, out)
-        else:
+        elif kind in _REQUESTS:
             self.request(src, message, now, out)
+        # Anything else is not etcd's language; a server drops it.
 
     def _peer_down(self, peer: str, now: int, out: Outbox) -> None:
         """A TCP reset: a member (its appends are lost) or a client (its watches are)."""

@@ -69,6 +69,10 @@ class Transport(Actor):
         """Who the component ``name`` is to the apiserver."""
         return self.config.peer
 
+    def limits(self, component: str) -> tuple[float, int]:
+        """``(qps, burst)`` of one component's own token bucket."""
+        return self.qps, self.burst
+
     def user_agent(self, component: str) -> str:
         """``kube-proxy/v1.32.13 (linux/amd64) kubernetes/0000000``: what comes before the slash is the field manager."""
         agent = f"{self.kind}/{VERSION} (linux/amd64) kubernetes/{VERSION[1:]}"
@@ -143,8 +147,8 @@ class Transport(Actor):
         """Take a token, or stand in line: a timer sends the request when its token is there."""
         bucket = self.state.buckets.get(component)
         if bucket is None:
-            bucket = self.state.buckets[component] = Bucket(float(self.burst), self.now)
-        self._refill(bucket)
+            bucket = self.state.buckets[component] = Bucket(float(self.limits(component)[1]), self.now)
+        self._refill(component, bucket)
         if bucket.tokens >= 1.0 and not bucket.waiting:
             bucket.tokens -= 1.0
             return True
@@ -153,19 +157,20 @@ class Transport(Actor):
             self._await_token(component, bucket, out)
         return False
 
-    def _refill(self, bucket: Bucket) -> None:
-        bucket.tokens = min(float(self.burst), bucket.tokens + (self.now - bucket.at) * self.qps / SECOND)
+    def _refill(self, component: str, bucket: Bucket) -> None:
+        qps, burst = self.limits(component)
+        bucket.tokens = min(float(burst), bucket.tokens + (self.now - bucket.at) * qps / SECOND)
         bucket.at = self.now
 
     def _await_token(self, component: str, bucket: Bucket, out: Outbox) -> None:
-        wait = max(1, int((1.0 - bucket.tokens) * SECOND / self.qps) + 1)
+        wait = max(1, int((1.0 - bucket.tokens) * SECOND / self.limits(component)[0]) + 1)
         out.timer(f"client/token/{component}", wait, component, cause=0)
 
     def _token(self, component: str, out: Outbox) -> None:
         bucket = self.state.buckets.get(component)
         if bucket is None:
             return
-        self._refill(bucket)
+        self._refill(component, bucket)
         while bucket.waiting and bucket.tokens >= 1.0:
             call = self.state.calls.get(bucket.waiting.pop(0))
             if call is not None:
@@ -210,7 +215,10 @@ class Transport(Actor):
     def _resume(self, call: Call, response: HttpResponse, out: Outbox) -> None:
         out.cause = call.cause
         task, self.task = self.task, call.task
-        getattr(self.component(call.component), call.then)(response, *call.args, now=self.now, out=out)
+        target = self.component(call.component)
+        if not hasattr(target, call.then):
+            target = self  # one of client-go's own, such as the event recorder's
+        getattr(target, call.then)(response, *call.args, now=self.now, out=out)
         self.task = task
         if call.task:
             self._settle(call.task, out)

@@ -70,8 +70,11 @@ class ControllerManager(ApiClient):
     def __init__(self, name: str, config: ControllerManagerConfig, state: Any = None) -> None:
         super().__init__(name, config, state)
         self.controllers = {cls.name: cls(self) for cls in registry()}
-        self._peers: dict[str, TlsPeer] = {cls.name: service_account(cls.user) for cls in registry()}
+        self._peers: dict[str, TlsPeer] = {
+            cls.name: service_account(cls.user) for cls in registry() if not cls.root_client
+        }
         self._audience: dict[str, list[Any]] = {}
+        self._observers = [c.on_anything for c in self.controllers.values() if c.observes_all]
 
     def fresh(self) -> ManagerState:
         return ManagerState()
@@ -87,6 +90,11 @@ class ControllerManager(ApiClient):
 
     def component_peer(self, name: str) -> TlsPeer:
         return self._peers.get(name, self.config.peer)
+
+    def limits(self, component: str) -> tuple[float, int]:
+        controller = self.controllers.get(component)
+        load = controller.load if controller is not None else 1
+        return self.qps * load, self.burst * load
 
     def user_agent(self, component: str) -> str:
         controller = self.controllers.get(component)
@@ -112,7 +120,7 @@ class ControllerManager(ApiClient):
                 self.state.synced[name] -= 1
                 if self.state.synced[name] == 0:
                     self._start(controller, now, out)
-            elif hasattr(controller, "on_any_synced"):
+            elif controller.observes_all:
                 controller.on_any_synced(key, now, out)
 
     def _start(self, controller: Controller, now: int, out: Outbox) -> None:
@@ -126,9 +134,8 @@ class ControllerManager(ApiClient):
         for handler in self._handlers(key):
             handler(event_type, old, new, now, out)
             out.cause = cause
-        graph = self.controllers.get("garbage-collector")
-        if graph is not None:
-            graph.on_anything(key, event_type, old, new, now, out)  # type: ignore[attr-defined]
+        for handler in self._observers:
+            handler(key, event_type, old, new, now, out)
             out.cause = cause
 
     def _handlers(self, key: str) -> list[Any]:

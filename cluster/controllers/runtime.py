@@ -16,7 +16,7 @@ from cluster.clientgo import Doc, Expectation, Store, controller_of, reference_t
 from cluster.sim import Outbox
 from cluster.sim.clock import rfc3339
 from cluster.trace.notes import Effect
-from cluster.wire.http import HttpResponse, TlsPeer
+from cluster.wire.http import Headers, HttpResponse, TlsPeer
 
 if TYPE_CHECKING:
     from cluster.controllers.manager import ControllerManager
@@ -65,6 +65,12 @@ class Controller:
     watches: ClassVar[tuple[str, ...]] = ()
     """Informer keys; ``on_<key>`` handles each that has one."""
     workers: ClassVar[int] = 5
+    load: ClassVar[int] = 1
+    """Its share of --kube-api-qps and -burst: this many times 20 and 30."""
+    root_client: ClassVar[bool] = False
+    """Acts as ``system:kube-controller-manager`` itself instead of a service account."""
+    observes_all: ClassVar[bool] = False
+    """Hears of every informer's events through ``on_anything`` (the garbage collector)."""
 
     def __init__(self, manager: "ControllerManager") -> None:
         self.manager = manager
@@ -94,6 +100,14 @@ class Controller:
     def on_timer(self, data: Any, now: int, out: Outbox) -> None:
         """The controller's one timer (``self.timer``) ran out."""
 
+    def on_anything(
+        self, key: str, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox
+    ) -> None:
+        """Any watched object changed; only called where ``observes_all``."""
+
+    def on_any_synced(self, key: str, now: int, out: Outbox) -> None:
+        """An informer that isn't one of ``watches`` was listed; only called where ``observes_all``."""
+
     # -- towards the manager --------------------------------------------------------------------------------------
 
     def store(self, key: str) -> Store:
@@ -110,12 +124,12 @@ class Controller:
 
     def request(
         self, out: Outbox, method: str, path: str, *, doc: Any = None, query: str = "", then: str = "answered",
-        args: tuple[Any, ...] = (), content_type: str = "application/json",
+        args: tuple[Any, ...] = (), content_type: str = "application/json", headers: Headers = (),
     ) -> int:  # fmt: skip
         """Ask the apiserver as this controller's user."""
         return self.manager.request(
             out, method, path, doc=doc, query=query, then=then, args=args, content_type=content_type,
-            component=self.name,
+            component=self.name, headers=headers,
         )  # fmt: skip
 
     def answered(self, response: HttpResponse, *args: Any, now: int, out: Outbox) -> None:

@@ -134,7 +134,10 @@ class FakeApiServer(Actor):
             if kept in known["metadata"]:
                 meta[kept] = known["metadata"][kept]
         if subresource == "status":
+            annotations = doc["metadata"].get("annotations")
             new = {**known, "status": doc.get("status")}
+            if annotations is not None:
+                new["metadata"] = {**known["metadata"], "annotations": annotations}
         else:
             new = {**doc, "metadata": meta}
             if "status" in known and subresource == "":

@@ -1,0 +1,168 @@
+"""Daphne with two more kinds of door: TLS for the Kubernetes API, and plain HTTP for etcd's JSON gateway.
+
+``ClearplaneServer`` is Daphne's ``Server`` that also listens on the TLS port (any client certificate is let through the
+handshake and judged afterwards, as an apiserver does) and puts into every scope which door it came by
+(``scope["clearplane.door"]``: ``web``, ``kubernetes``, ``etcd/<n>``) and, behind TLS, the connection it belongs to
+(``scope["clearplane.connection"]``, a ``Connection``).
+
+Errors: plain HTTP on the TLS port is answered like Go's net/http does; other garbage ends the connection; a body over the
+limit is not buffered further.
+
+Upstream: Go net/http ``tlsRecordHeaderLooksLikeHTTP``; apiserver ``--client-ca-file`` (tls.RequestClientCert).
+"""
+
+import itertools
+import logging
+from typing import Any
+
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
+from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_PEM, load_certificate, load_privatekey
+from twisted.internet import reactor
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+log = logging.getLogger("clearplane.web")
+
+BODY_LIMIT = 3 * 1024 * 1024
+"""apiserver's limit for a request body (``MaxRequestBodyBytes``). One byte more is kept, so that the excess can be seen."""
+HTTP_METHODS = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
+NOT_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
+
+
+class Connection:
+    """One TLS or TCP connection: its number, how many requests it carried, and who the certificate says it is."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, transport: Any) -> None:
+        self.number = next(Connection.numbers)
+        self.streams = 0
+        self.peers: dict[str, dict[str, Any]] = {}
+        """Cluster → TlsPeer fields, judged once per cluster."""
+        self._transport = transport
+
+    def handshake(self) -> SSL.Connection | None:
+        """The TLS connection, or None on a plain one."""
+        get = getattr(self._transport, "getHandle", None)
+        handle = get() if get is not None else None
+        return handle if isinstance(handle, SSL.Connection) else None
+
+    def abort(self) -> None:
+        """Break it off without a word, as a dead server's host does."""
+        abort = getattr(self._transport, "abortConnection", None)
+        if abort is not None:
+            abort()
+
+
+class SniffingTls(TLSMemoryBIOProtocol):
+    """TLS, except that a client who speaks HTTP is told so."""
+
+    sniffed = False
+
+    def dataReceived(self, bytes: bytes) -> None:  # noqa: A002, N802 (Twisted's names)
+        if not self.sniffed:
+            self.sniffed = True
+            if bytes[:5] in HTTP_METHODS:
+                assert self.transport is not None
+                self.transport.write(NOT_TLS)
+                self.transport.loseConnection()
+                return
+        super().dataReceived(bytes)
+
+
+class LimitedRequest(WebRequest):
+    """A request of the API doors: no more of its body is kept than shows that it is too large."""
+
+    received = 0
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        room = BODY_LIMIT + 1 - self.received
+        self.received += len(data)
+        if room > 0:
+            super().handleContentChunk(data[:room])
+
+
+class DoorFactory(HTTPFactory):
+    """Daphne's protocol factory for one of our doors."""
+
+    def __init__(self, server: "ClearplaneServer", door: str) -> None:
+        super().__init__(server)
+        self.door = door
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        protocol = super().buildProtocol(addr)
+        protocol.requestFactory = LimitedRequest
+        return protocol
+
+
+@implementer(IOpenSSLContextFactory)
+class Contexts:
+    """The TLS contexts: one shown by default, others by server name (SNI)."""
+
+    def __init__(self, certificate: bytes, key: bytes) -> None:
+        self.named: dict[bytes, SSL.Context] = {}
+        self.default = self.make(certificate, key)
+        self.default.set_tlsext_servername_callback(self._choose)
+
+    @staticmethod
+    def make(certificate: bytes, key: bytes) -> SSL.Context:
+        """A context that shows ``certificate`` and asks for one without insisting."""
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_options(SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_TLSv1 | SSL.OP_NO_TLSv1_1)
+        context.set_verify(SSL.VERIFY_PEER, lambda *_: True)
+        context.set_session_id(b"clearplane")
+        context.use_certificate(load_certificate(FILETYPE_PEM, certificate))
+        context.use_privatekey(load_privatekey(FILETYPE_PEM, key))
+        context.set_alpn_select_callback(_choose_protocol)
+        return context
+
+    def getContext(self) -> SSL.Context:  # noqa: N802
+        return self.default
+
+    def _choose(self, connection: SSL.Connection) -> None:
+        context = self.named.get(connection.get_servername() or b"")
+        if context is not None:
+            connection.set_context(context)
+
+
+def _choose_protocol(_: SSL.Connection, offered: list[bytes]) -> Any:
+    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+class ClearplaneServer(Server):
+    """See the module."""
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if isinstance(protocol, WebRequest):
+            channel = protocol.channel
+        else:  # a websocket: its transport is the one the HTTP channel had
+            channel = protocol
+        transport = channel.transport
+        holder = transport if transport is not None else channel
+        connection = getattr(holder, "clearplane_connection", None)
+        if connection is None:
+            connection = Connection(transport)
+            holder.clearplane_connection = connection
+        door = getattr(holder, "clearplane_door", None)
+        if door is None:
+            door = holder.clearplane_door = getattr(channel.factory, "door", "web")
+        scope["clearplane.door"] = door
+        scope["clearplane.connection"] = connection
+        return super().create_application(protocol, scope)
+
+    def listen_tls(self, contexts: Contexts, host: str, port: int) -> Any:
+        """Open the Kubernetes door. CannotListenError when the port is taken."""
+        factory = TLSMemoryBIOFactory(contexts, False, DoorFactory(self, "kubernetes"))
+        factory.protocol = SniffingTls
+        return reactor.listenTCP(port, factory, backlog=1024, interface=host)  # type: ignore[attr-defined]
+
+    def listen_plain(self, door: str, host: str, port: int) -> Any:
+        """Open a plain HTTP door. CannotListenError when the port is taken."""
+        return reactor.listenTCP(port, DoorFactory(self, door), backlog=256, interface=host)  # type: ignore[attr-defined]
+
+
+__all__ = ["BODY_LIMIT", "CannotListenError", "ClearplaneServer", "Connection", "Contexts"]

@@ -1,0 +1,1 @@
+"""Running clusters: mail to them, mail from them, their clocks, journals, snapshots and feeds. Redis is the meeting point."""

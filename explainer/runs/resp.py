@@ -1,0 +1,266 @@
+"""Redis' wire protocol (RESP 2), just as much as two kinds of process need.
+
+In → command arguments (bytes, str, int); out → ``bytes``, ``int``, ``list`` or ``None``; an error reply is a
+``RedisError`` value. ``Link`` blocks (the simulation's one thread); ``AsyncLink`` lives in an event loop and pipelines
+everything that is asked within one turn of it into one write. Both speak to a unix socket or to TCP.
+
+Why not a client library: the simulation waits on the socket itself with a deadline in microseconds (a server-side
+BLOCK timeout is only looked at ten times a second), and a request through the gateway may cost half a millisecond in
+all, of which a general client's bookkeeping would take a third.
+
+Simplified here: no TLS to Redis, no cluster redirects, no RESP 3 pushes.
+
+Upstream: https://redis.io/docs/latest/develop/reference/protocol-spec/
+"""
+
+import asyncio
+import collections
+import socket
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Argument = bytes | str | int | float
+
+
+class RedisError(Exception):
+    """An error reply, or a connection that broke (``ConnectionLost``)."""
+
+
+class ConnectionLost(RedisError):
+    """The server went away; whether the command was carried out is unknown."""
+
+
+class Address:
+    """Where a Redis is: ``unix:///path.sock`` or ``redis://[user:password@]host:port/db``."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("unix", "redis") or (parts.scheme == "unix" and not parts.path):
+            raise ValueError("REDIS_URL must look like unix:///path.sock or redis://host:port/0")
+        self.path = unquote(parts.path) if parts.scheme == "unix" else ""
+        self.host = parts.hostname or "127.0.0.1"
+        self.port = parts.port or 6379
+        self.hello: list[tuple[str, ...]] = []
+        if parts.password:
+            login = (unquote(parts.username),) if parts.username else ()
+            self.hello.append(("AUTH", *login, unquote(parts.password)))
+        database = parts.path.strip("/") if parts.scheme == "redis" else ""
+        if database not in ("", "0"):
+            self.hello.append(("SELECT", database))
+
+    def connect(self, timeout: float) -> socket.socket:
+        """A connected, blocking socket. OSError when there is nobody."""
+        if not self.path:
+            connection = socket.create_connection((self.host, self.port), timeout)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(timeout)
+        try:
+            connection.connect(self.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
+def pack(*arguments: Argument) -> bytes:
+    """One command as the bytes that go on the wire."""
+    out = [b"*%d\r\n" % len(arguments)]
+    for argument in arguments:
+        data = argument if isinstance(argument, bytes) else str(argument).encode()
+        out.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(out)
+
+
+class Parser:
+    """Bytes in, replies out, in order. Keeps what is incomplete for later."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Any]:
+        """The replies that ``data`` completed."""
+        buffer = self.buffer
+        buffer += data
+        replies, position = [], 0
+        while position < len(buffer):
+            parsed = _parse(buffer, position)
+            if parsed is None:
+                break
+            reply, position = parsed
+            replies.append(reply)
+        if position:
+            del buffer[:position]
+        return replies
+
+
+def _parse(buffer: bytearray, position: int) -> tuple[Any, int] | None:
+    """The reply at ``position`` and where the next begins; None while it is incomplete. Null replies are ``(None, …)``."""
+    end = buffer.find(b"\r\n", position)
+    if end < 0:
+        return None
+    kind = buffer[position]
+    head = buffer[position + 1 : end]
+    after = end + 2
+    if kind == 36:  # "$": a string of known length
+        length = int(head)
+        if length < 0:
+            return None, after
+        if len(buffer) < after + length + 2:
+            return None
+        return bytes(buffer[after : after + length]), after + length + 2
+    if kind == 42:  # "*": an array
+        count = int(head)
+        if count < 0:
+            return None, after
+        items = []
+        for _ in range(count):
+            parsed = _parse(buffer, after)
+            if parsed is None:
+                return None
+            item, after = parsed
+            items.append(item)
+        return items, after
+    if kind == 58:  # ":": an integer
+        return int(head), after
+    if kind == 43:  # "+": a status
+        return bytes(head), after
+    if kind == 45:  # "-": an error
+        return RedisError(head.decode("utf-8", "replace")), after
+    raise RedisError(f"not a Redis reply: {bytes(buffer[position : position + 40])!r}")
+
+
+class Link:
+    """A blocking connection. ``OSError`` and ``ConnectionLost`` mean: make a new one."""
+
+    def __init__(self, address: Address, timeout: float = 20.0) -> None:
+        self.socket = address.connect(timeout)
+        self.parser = Parser()
+        self.ready: collections.deque[Any] = collections.deque()
+        for command in address.hello:
+            self.call(*command)
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, *arguments: Argument) -> None:
+        """Send a command without waiting for its reply."""
+        self.socket.sendall(pack(*arguments))
+
+    def reply(self) -> Any:
+        """The next reply, waited for. Error replies are raised."""
+        while not self.ready:
+            self._receive()
+        reply = self.ready.popleft()
+        if isinstance(reply, RedisError):
+            raise reply
+        return reply
+
+    def poll(self) -> Any:
+        """The next reply if its bytes are here already (the socket was readable), else None."""
+        if not self.ready:
+            self._receive()
+        if not self.ready:
+            return None
+        reply = self.ready.popleft()
+        if isinstance(reply, RedisError):
+            raise reply
+        return reply
+
+    def call(self, *arguments: Argument) -> Any:
+        """Send one command, wait for its reply."""
+        self.send(*arguments)
+        return self.reply()
+
+    def pipeline(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
+        """Send all, then read all replies; the first error is raised after all were read."""
+        self.socket.sendall(b"".join(pack(*command) for command in commands))
+        replies: list[Any] = []
+        failed: RedisError | None = None
+        for _ in commands:
+            try:
+                replies.append(self.reply())
+            except ConnectionLost:
+                raise
+            except RedisError as error:
+                failed = failed or error
+                replies.append(None)
+        if failed is not None:
+            raise failed
+        return replies
+
+    def _receive(self) -> None:
+        data = self.socket.recv(1 << 18)
+        if not data:
+            raise ConnectionLost("Redis closed the connection")
+        self.ready.extend(self.parser.feed(data))
+
+
+class AsyncLink(asyncio.Protocol):
+    """A connection in an event loop. Commands of one loop turn leave in one write; replies resolve futures in order."""
+
+    def __init__(self) -> None:
+        self.parser = Parser()
+        self.waiting: collections.deque[asyncio.Future[Any]] = collections.deque()
+        self.pending: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.lost: ConnectionLost | None = None
+
+    @staticmethod
+    async def open(address: Address) -> "AsyncLink":
+        """Connect. OSError when there is nobody."""
+        loop = asyncio.get_running_loop()
+        if address.path:
+            _, link = await loop.create_unix_connection(AsyncLink, address.path)
+        else:
+            _, link = await loop.create_connection(AsyncLink, address.host, address.port)
+        for command in address.hello:
+            await link.call(*command)
+        return link
+
+    def call(self, *arguments: Argument) -> "asyncio.Future[Any]":
+        """Send one command at the end of this loop turn; the future is its reply or raises RedisError."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        if self.lost is not None:
+            future.set_exception(self.lost)
+            return future
+        if not self.pending:
+            loop.call_soon(self._flush)
+        self.pending.append(pack(*arguments))
+        self.waiting.append(future)
+        return future
+
+    def close(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
+
+    def _flush(self) -> None:
+        data, self.pending = b"".join(self.pending), []
+        if self.transport is not None and self.lost is None:
+            self.transport.write(data)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for reply in self.parser.feed(data):
+            future = self.waiting.popleft()
+            if future.done():  # its asker was cancelled
+                continue
+            if isinstance(reply, RedisError):
+                future.set_exception(reply)
+            else:
+                future.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = ConnectionLost("Redis closed the connection")
+        while self.waiting:
+            future = self.waiting.popleft()
+            if not future.done():
+                future.set_exception(self.lost)

@@ -1,0 +1,84 @@
+"""``/ws/clusters/<c>``: the feed of one cluster. The server sends frames; the client may say ``{"after": "<cursor>"}``.
+
+Only pages of this very host are let in (the Origin header must name the host that was asked). Close codes: 4403 foreign
+origin, 4404 no such cluster.
+"""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from explainer.runs.bus import NoCluster, Unavailable, current
+from explainer.sockets.hub import Hub
+
+_hub: Hub | None = None
+
+
+def hub() -> Hub:
+    """This process's hub."""
+    global _hub
+    if _hub is None:
+        _hub = Hub(current())
+    return _hub
+
+
+class After(msgspec.Struct, frozen=True):
+    """What a client says: continue after this frame."""
+
+    after: str | int | None = None
+
+
+def same_origin(scope: dict[str, Any]) -> bool:
+    """The page that opened the socket came from the host it is opened to. Scripts send no Origin and are let in."""
+    headers = dict(scope["headers"])
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if not origin:
+        return True
+    return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+
+
+class EventsConsumer(AsyncWebsocketConsumer):
+    """One onlooker."""
+
+    joined = False
+
+    async def connect(self) -> None:
+        self.cluster = self.scope["url_route"]["kwargs"]["cluster"]
+        if not same_origin(self.scope):
+            await self.close(4403)
+            return
+        try:
+            await current().require(self.cluster)
+        except (NoCluster, Unavailable):
+            await self.accept()
+            await self.close(4404)
+            return
+        await self.accept()
+        query = self.scope["query_string"].decode("latin-1")
+        after = dict(part.partition("=")[::2] for part in query.split("&")).get("after", "")
+        if after != "wait":
+            await self._join(int(after) if after.isdigit() else None)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            said = msgspec.json.decode(text_data or b"{}", type=After)
+        except msgspec.MsgspecError:
+            return
+        number = str(said.after) if said.after is not None else ""
+        await self._join(int(number) if number.isdigit() else None)
+
+    async def disconnect(self, code: int) -> None:
+        hub().leave(self.cluster, self)
+
+    async def frame(self, text: str) -> None:
+        """One frame, encoded already."""
+        await self.send(text_data=text)
+
+    async def _join(self, after: int | None) -> None:
+        try:
+            hub().leave(self.cluster, self)
+            await hub().join(self.cluster, self, after)
+        except Unavailable:
+            await self.close(1013)

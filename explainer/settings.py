@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "explainer.fragments",
     "explainer.pages",
-    "explainer.management",
+    "explainer",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

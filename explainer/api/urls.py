@@ -1,5 +1,49 @@
 """The control API's addresses (contract.md, "Control API")."""
 
-from django.urls import URLPattern, path
+from typing import Any
 
-urlpatterns: list[URLPattern] = []
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+
+from explainer.api import clusters, faults, looking, moments, openapi
+from explainer.api.calls import json
+
+C = "clusters/<str:cluster>"
+
+
+async def unknown(request: HttpRequest, **_: Any) -> HttpResponse:
+    """Whatever isn't there, as the API says it."""
+    return json({"error": f"There is no {request.path}; /api/openapi.json lists what there is."}, 404)
+
+
+urlpatterns = [
+    path("openapi.json", openapi.document),
+    path("clusters", clusters.many),
+    path("import", moments.load),
+    path(C, clusters.one),
+    path(f"{C}/clock", clusters.clock),
+    path(f"{C}/clock/run", clusters.run),
+    path(f"{C}/clock/step", clusters.step),
+    path(f"{C}/fork", clusters.fork),
+    path(f"{C}/export", moments.save),
+    path(f"{C}/breakpoints", clusters.later),
+    path(f"{C}/breakpoints/<str:number>", clusters.later),
+    path(f"{C}/etcd/members", faults.members),
+    path(f"{C}/etcd/members/<str:name>", clusters.later),
+    path(f"{C}/etcd/members/<str:name>/promote", clusters.later),
+    path(f"{C}/etcd/members/<str:name>/<str:op>", faults.member),
+    path(f"{C}/etcd/ops", faults.ops),
+    path(f"{C}/network/<str:op>", faults.network),
+    path(f"{C}/hosts/<str:name>/<str:op>", faults.host),
+    path(f"{C}/processes/<str:name>/<str:op>", faults.process),
+    path(f"{C}/requests", looking.requests),
+    path(f"{C}/requests/<int:number>", looking.one_request),
+    path(f"{C}/nodes/<str:node>/rules", looking.rules),
+    path(f"{C}/packets", looking.packets),
+    path(f"{C}/objects/<str:resource>", looking.objects),
+    path(f"{C}/views/<str:name>", looking.view),
+    path(f"{C}/console", looking.console),
+    path(f"{C}/console/interrupt", looking.interrupt),
+    path(f"{C}/events", looking.events),
+    re_path(r"^.*$", unknown),
+]

@@ -1,0 +1,94 @@
+"""Clusters and their clocks."""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest
+
+from explainer import config
+from explainer.api.bodies import ClockBody, ForkBody, RunBody, StepBody
+from explainer.api.calls import body_as, call, json
+from explainer.runs import clusters
+from explainer.runs.bus import Bus, Failed, Unavailable
+from explainer.runs.mail import Pace
+
+BIRTH_SECONDS = 30.0
+RUN_SECONDS = 3600.0
+
+
+@call("GET", "POST")
+async def many(request: HttpRequest, bus: Bus) -> Any:
+    """``GET``: all clusters. ``POST``: make one, 201."""
+    if request.method == "GET":
+        return [await _described(bus, name) for name in sorted(bus.known)]
+    try:
+        options = clusters.parse(request.body)
+    except clusters.Refused as error:
+        raise Failed(422 if request.body[:1] == b"{" else 400, str(error)) from error
+    settings = config.read()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
+    clock = await bus.query_json(options.name, "clock", BIRTH_SECONDS)
+    return json({**bus.known[options.name], "clock": msgspec.json.decode(clock)}, 201)
+
+
+@call("GET", "DELETE")
+async def one(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """One cluster with its clock; or forget it."""
+    if request.method == "DELETE":
+        described = bus.known[cluster]
+        await bus.delete(cluster)
+        return described
+    return await _described(bus, cluster)
+
+
+async def _described(bus: Bus, name: str) -> dict[str, Any]:
+    try:
+        clock = await bus.query(name, "clock")
+    except (Unavailable, Failed):
+        clock = None
+    return {**bus.known[name], "clock": clock}
+
+
+@call("GET", "PATCH")
+async def clock(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """The clock; or set it."""
+    if request.method == "GET":
+        return await bus.query(cluster, "clock")
+    body = body_as(request, ClockBody)
+    return await bus.pace(cluster, Pace("set", body.rate, body.paused))
+
+
+@call("POST")
+async def run(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """Exactly so far, as fast as it goes, then paused."""
+    body = body_as(request, RunBody)
+    return await bus.pace(cluster, Pace("run", micros=body.micros), RUN_SECONDS)
+
+
+@call("POST")
+async def step(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """To the next stage or visible event; what happened on the way is in ``events``."""
+    body = body_as(request, StepBody)
+    return await bus.pace(cluster, Pace("step", request=body.request or 0), 60.0)
+
+
+@call("POST")
+async def fork(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """A second cluster with this one's past, paused at this instant; 201."""
+    body = body_as(request, ForkBody)
+    if body.at is not None:
+        raise Failed(422, "forking from an earlier instant is not possible yet: leave out at")
+    if not clusters.NAME.fullmatch(body.name):
+        raise Failed(422, "a cluster's name has 1 to 40 lower-case letters, digits and dashes")
+    described = {**bus.known[cluster], "name": body.name}
+    forked = await bus.pace(cluster, Pace("fork", name=body.name), 60.0)
+    await bus.announce(body.name, described)
+    return json({**described, "clock": {**forked, "paused": True, "waiting": 0}}, 201)
+
+
+@call("GET", "POST", "DELETE")
+async def later(request: HttpRequest, bus: Bus, cluster: str, **_: Any) -> Any:
+    """Addresses of the contract that nothing answers yet."""
+    what = request.path.partition(f"/clusters/{cluster}/")[2]
+    raise Failed(404, f"{request.method} {what} is part of the contract but not of this version")

@@ -1,0 +1,90 @@
+"""Laboratory acts: members, hosts, processes and links are stopped, started, cut and healed. They work on a paused cluster too."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from explainer.api.bodies import EtcdOpBody, LinkBody, NoBody, PartitionBody, TransferBody
+from explainer.api.calls import body_as, call, number
+from explainer.runs.bus import Bus, Failed
+from explainer.runs.mail import item
+
+RUNNING = ("stop", "start", "pause", "resume")
+MEMBER = (*RUNNING, "campaign", "transfer")
+
+
+@call("GET", "POST")
+async def members(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """etcd's members as they are now."""
+    if request.method == "POST":
+        raise Failed(404, "adding members is part of the contract but not of this version")
+    log = request.GET.get("log", "none")
+    if log not in ("none", "full"):
+        raise Failed(400, "log is none or full")
+    return await bus.query_json(cluster, "members", log=log, since=number(request, "from", 0))
+
+
+@call("POST")
+async def member(request: HttpRequest, bus: Bus, cluster: str, name: str, op: str) -> Any:
+    """Stop, start, pause, resume a member, let its election timer run out, or hand leadership over."""
+    _known(op, MEMBER)
+    to = body_as(request, TransferBody).to if op == "transfer" else ""
+    await bus.act(cluster, item("MemberOp", member=name, op=op, to=to))
+    return await bus.query_json(cluster, "members")
+
+
+@call("POST")
+async def host(request: HttpRequest, bus: Bus, cluster: str, name: str, op: str) -> Any:
+    """A machine, with everything on it."""
+    _known(op, RUNNING)
+    await bus.act(cluster, item("HostOp", host=name, op=op))
+    return await bus.query_json(cluster, "processes")
+
+
+@call("POST")
+async def process(request: HttpRequest, bus: Bus, cluster: str, name: str, op: str) -> Any:
+    """One process."""
+    _known(op, RUNNING)
+    await bus.act(cluster, item("ProcessOp", process=name, op=op))
+    return await bus.query_json(cluster, "processes")
+
+
+@call("POST")
+async def network(request: HttpRequest, bus: Bus, cluster: str, op: str) -> Any:
+    """Partition, heal, or change a link."""
+    match op:
+        case "partition":
+            act = item("PartitionIn", groups=body_as(request, PartitionBody).groups)
+        case "heal":
+            body_as(request, NoBody)
+            act = item("HealIn")
+        case "link":
+            link = body_as(request, LinkBody)
+            act = item("LinkIn", a=link.a, b=link.b, latency_ms=link.latency_ms, loss=link.loss, one_way=link.one_way)
+        case _:
+            raise Failed(404, f"the network can partition, heal and link, not {op}")
+    await bus.act(cluster, act)
+    return {}
+
+
+@call("GET", "POST")
+async def ops(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """Recorded operations on etcd: begin one (``{id}`` at once), or ask which are done."""
+    if request.method == "GET":
+        pending = request.GET.get("pending") in ("1", "true")
+        return await bus.query_json(cluster, "ops", done_since=number(request, "done_since", 0), pending=pending)
+    body = body_as(request, EtcdOpBody)
+    if body.f in ("put", "cas") and body.value is None:
+        raise Failed(422, f"{body.f} needs a value")
+    name = bus.new_call()
+    act = item(
+        "EtcdOpIn", call=name, member=body.member, f=body.f, key=body.key, value=body.value, expect=body.expect,
+        linearizable=body.linearizable,
+    )  # fmt: skip
+    bus.send(cluster, "input", act)
+    return {"id": name}
+
+
+def _known(op: str, ops: tuple[str, ...]) -> None:
+    if op not in ops:
+        raise Failed(404, f"{op} is none of {', '.join(ops)}")

@@ -1,0 +1,89 @@
+"""A moment as a file: spec, last snapshot, the journal since, and the clock mark; and a cluster from such a file.
+
+The file is msgpack behind a line that says what it is. It holds the cluster's private keys, because it *is* the cluster: share it
+as you would share a classroom's cluster, not a real one.
+
+Errors: not such a file 400, made by another version 422, name taken 409.
+"""
+
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+
+from explainer.api.calls import call, json
+from explainer.runs import clusters, keys
+from explainer.runs.bus import Bus, Failed
+from explainer.runs.journal import Mark
+
+HEAD = b"clearplane moment 1\n"
+LIMIT = 256 * 1024 * 1024
+
+
+class Moment(msgspec.Struct):
+    """What is in the file."""
+
+    options: dict[str, Any]
+    spec: bytes
+    commit: int
+    mark: bytes
+    snapshots: list[bytes]
+    journal: list[tuple[str, bytes]]
+
+
+@call("GET")
+async def save(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """The cluster as a file, as of its last commit."""
+    link = await bus.open()
+    try:
+        queued = [
+            link.call("MULTI"),
+            link.call("GET", keys.spec(cluster)),
+            link.call("HMGET", keys.mark(cluster), "commit", "mark", "side"),
+            link.call("GET", keys.snapshot(cluster, 0)),
+            link.call("GET", keys.snapshot(cluster, 1)),
+            link.call("XRANGE", keys.journal(cluster), "-", "+"),
+        ]
+        spec, (commit, mark, side), first, second, rows = await link.call("EXEC")
+        for future in queued:
+            await future
+    finally:
+        link.close()
+    if mark is None:
+        raise Failed(409, "the cluster has not begun yet")
+    kept = [blob for blob in ((second, first) if int(side or 0) else (first, second)) if blob]
+    moment = Moment(
+        bus.known[cluster], spec, int(commit), mark, kept[:1], [(row[0].decode(), row[1][1]) for row in rows]
+    )
+    response = HttpResponse(HEAD + msgspec.msgpack.encode(moment), content_type="application/octet-stream")
+    response["Content-Disposition"] = f'attachment; filename="{cluster}.clearplane"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@call("POST")
+async def load(request: HttpRequest, bus: Bus) -> Any:
+    """A cluster from a file; it begins paused at the moment of the file. 201."""
+    data = request.body
+    if not data.startswith(HEAD):
+        raise Failed(400, "this is not a file that Clearplane exported")
+    try:
+        moment = msgspec.msgpack.decode(data[len(HEAD) :], type=Moment)
+        mark = msgspec.msgpack.decode(moment.mark, type=Mark)
+        options = msgspec.convert({**moment.options, "name": request.GET.get("name") or moment.options["name"]}, clusters.Options)
+        clusters.check(options)
+    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+        raise Failed(422, f"this file can't be read by this version: {error}") from error
+    name = options.name
+    if name in bus.known or await bus.call_redis("EXISTS", keys.spec(name)):
+        raise Failed(409, f"there is a cluster named {name!r} already")
+    mark.paused, mark.cursor, mark.ahead, mark.seen = True, "0-0", [], {}
+    await bus.call_redis("SET", keys.spec(name), moment.spec)
+    for side, blob in enumerate(moment.snapshots):
+        await bus.call_redis("SET", keys.snapshot(name, side), blob)
+    for entry_id, blob in moment.journal:
+        await bus.call_redis("XADD", keys.journal(name), entry_id, "m", blob)
+    await bus.call_redis("HSET", keys.mark(name), "commit", moment.commit, "mark", msgspec.msgpack.encode(mark), "side", 0)
+    described = msgspec.to_builtins(options)
+    await bus.announce(name, described)
+    return json({**described, "clock": await bus.query(name, "clock")}, 201)

@@ -303,7 +303,7 @@ def _fill(box: NodeBox, pods: list[dict[str, Any]], sheet: Sheet, head: float) -
         box.pods.append(
             PodMark(
                 pod["uid"], pod["name"], pod["namespace"], pod.get("phase", "Unknown"), left + column * cell_w, top + row * cell_h, mark,
-                cut(pod["name"], letters) if letters else "", int(pod.get("restarts") or 0), f"pod:{pod['namespace']}/{pod['name']}",
+                cut(pod["name"], letters - 3 * bool(pod.get("restarts"))) if letters else "", int(pod.get("restarts") or 0), f"pod:{pod['namespace']}/{pod['name']}",
             )
         )
 

@@ -113,7 +113,7 @@ def logs(members: list[dict[str, Any]]) -> dict[str, Any]:
             )
         mark = progress.get(str(member["id"])) or {}
         rows.append({"member": member, "cells": cells, "next": column(mark.get("next"), first), "match": column(mark.get("match"), first)})
-    width = (last - first + 1) * CELL if last else CELL
+    width = (last - first + 2) * CELL if last else CELL
     return {"first": first, "last": last, "rows": rows, "width": width, "indexes": [{"index": i, "x": (i - first) * CELL + CELL / 2} for i in range(first, last + 1)]}
 
 

@@ -79,7 +79,7 @@ def cell(name: str, value: Any) -> dict[str, Any]:
         if len(keys) <= 6:
             return {"name": name, "keys": keys, "table": [[short(item.get(key, "")) for key in keys] for item in value[:60]]}
     if isinstance(value, list):
-        return {"name": name, "items": [short(item) for item in value[:60]]}
+        return {"name": name, "many": [short(item) for item in value[:60]]}
     return {"name": name, "text": short(value)}
 
 
@@ -152,8 +152,7 @@ def decided(trace: dict[str, Any]) -> dict[str, Any] | None:
 
 def sentence(row: dict[str, Any]) -> str:
     """Return one plain sentence about a request, for captions and lists."""
-    who = row.get("user") or row.get("client") or "?"
-    names = {"who": who, "verb": row.get("verb", ""), "what": what(row), "code": row.get("code") or ""}
+    names = {"who": who(row), "verb": row.get("verb", ""), "what": what(row), "code": row.get("code") or ""}
     outcome = row.get("outcome")
     if outcome == "deny":
         return _("%(who)s may not %(verb)s %(what)s: %(code)s.") % names
@@ -162,6 +161,15 @@ def sentence(row: dict[str, Any]) -> str:
     if outcome == "wait":
         return _("%(who)s asks to %(verb)s %(what)s. The answer is not there yet.") % names
     return _("%(who)s asked to %(verb)s %(what)s: %(code)s.") % names
+
+
+def who(row: dict[str, Any]) -> str:
+    """Return who asked, short: controllers by their own name, other service accounts as ``namespace/name``."""
+    user = str(row.get("user") or row.get("client") or "?")
+    if user.startswith("system:serviceaccount:"):
+        namespace, _colon, name = user.removeprefix("system:serviceaccount:").partition(":")
+        return name if namespace == "kube-system" else _("service account %s") % f"{namespace}/{name}"
+    return user.removeprefix("outside:") if user.startswith("outside:") else user
 
 
 def what(row: dict[str, Any]) -> str:

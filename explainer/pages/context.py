@@ -6,6 +6,8 @@ auto; ``?screen`` shows one page as on a projector, the View menu remembers a ch
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 from django.http import HttpRequest
@@ -29,18 +31,16 @@ def theme(request: HttpRequest) -> str:
 
 def notch(revision: int) -> str:
     """Return where the notch sits on the plane line: one step a commit, round again after 200 (static/js/frame.js does the same)."""
-    return f"{1 + revision % 200 * 0.45:.2f}%"
+    return f"{1 + revision % 200 * 0.42:.2f}%"
 
 
 async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
     """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
-    problem, model = "", None
+    problem, model, terms = "", None, []
     try:
-        model = await read(cluster, "map")
+        model, terms = await asyncio.gather(read(cluster, "map"), _terms(cluster))
     except Unreachable:
         problem = _("The simulation does not answer. This page shows what was known last and tries again.")
-    except Missing:
-        raise
     out = base(request, page)
     data = model or {}
     rate = data.get("rate", 1)
@@ -54,8 +54,9 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         "revision": data.get("revision", 0),
         "notch": notch(data.get("revision", 0)),
         "clock": {"nowMicros": data.get("nowMicros", 0), "rate": rate, "paused": bool(data.get("paused"))},
-        "rate": str(rate),
+        "rate": rate if isinstance(rate, str) else f"{rate:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
+        "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms]),
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/"},
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/"},
@@ -64,6 +65,14 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         ],
     }
     return out
+
+
+async def _terms(cluster: str) -> list[dict[str, Any]]:
+    """Return which member led from when; a page can do without."""
+    try:
+        return await read(cluster, "terms")
+    except (Missing, Unreachable):
+        return []
 
 
 def base(request: HttpRequest, page: str) -> dict[str, Any]:

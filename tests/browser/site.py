@@ -111,6 +111,8 @@ class Site:
             answer = {"stdout": "NAME   STATUS   ROLES\nnode-1 Ready    <none>\n", "stderr": "", "exitCode": 0, "requests": [4102]}
             if "nonsense" in said["line"]:
                 answer = {"stdout": "", "stderr": "nonsense: command not found\n", "exitCode": 127, "requests": []}
+        elif scope["path"].endswith("/requests"):
+            answer = fixture_world.requests()
         elif scope["path"].endswith("/packets"):
             answer = json.loads((fixture_world.DATA / "walk.json").read_text())
         payload = json.dumps(answer).encode()

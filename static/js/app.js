@@ -1,0 +1,29 @@
+// The one script of a page: connects the feed, starts the frame, and loads what this page needs.
+
+import { connect, on } from "./feed.js";
+import * as frame from "./frame.js";
+
+document.documentElement.classList.add("js");
+
+const PAGES = { map: "./map.js", requests: "./requests.js", trace: "./trace.js", etcd: "./etcd.js", network: "./network.js" };
+
+frame.start();
+const page = PAGES[document.body.dataset.page];
+if (page) (await import(page)).start();
+if (document.querySelector("[data-tape]")) (await import("./tape.js")).start();
+
+// The console is loaded when somebody opens it.
+const dock = document.querySelector("[data-console]");
+if (dock) {
+  const open = async () => (await import("./console.js")).start(dock);
+  dock.addEventListener("toggle", () => dock.open && open());
+  document.addEventListener("click", async (event) => {
+    const typed = event.target.closest?.("[data-type]");
+    if (!typed) return;
+    dock.open = true;
+    (await import("./console.js")).start(dock).type(typed.dataset.type);
+  });
+}
+
+on("gone", () => location.reload());
+connect();

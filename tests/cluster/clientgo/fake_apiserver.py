@@ -59,6 +59,8 @@ class FakeApiServer(Actor):
     def serve(self, src: str, r: HttpRequest, parent: int, now: int, out: Outbox) -> tuple[int, Any]:
         query = {key: values[0] for key, values in parse_qs(r.query).items()}
         parts = r.path.strip("/").split("/")
+        if len(parts) == 1:
+            return 200, aggregated(parts[0])
         head = 2 if parts[0] == "api" else 3
         rest = parts[head:]
         if rest[0] == "namespaces" and len(rest) >= 3 and rest[2] not in ("status", "finalize"):
@@ -71,6 +73,9 @@ class FakeApiServer(Actor):
                 return self.list_or_watch(src, r, collection, rest[0], query, out)
             if r.method == "POST":
                 return self.create(r, collection, rest[0], now, out)
+            for path, doc in [(p, d) for p, d in self.state.objects.items() if within(p, collection)]:
+                self.delete(path, doc, r, now, out)
+            return 200, {"kind": "Status", "status": "Success"}
         path = f"{collection}/{rest[1]}"
         subresource = "/".join(rest[2:])
         known = self.state.objects.get(path)
@@ -90,6 +95,8 @@ class FakeApiServer(Actor):
         if r.method == "PATCH":
             return self.update(path, known, merged(known, r.doc), subresource, out)
         if r.method == "DELETE":
+            if not rest[1:]:
+                return 405, status(405, "MethodNotAllowed", "no", rest[0], "")
             return self.delete(path, known, r, now, out)
         return 405, status(405, "MethodNotAllowed", "no", rest[0], rest[1])
 
@@ -254,3 +261,24 @@ def selected(doc: Any, query: dict[str, str]) -> bool:
     if selector.startswith("metadata.name="):
         return doc["metadata"]["name"] == selector.split("=")[-1]
     return True
+
+
+CLUSTERED = ("nodes", "namespaces", "persistentvolumes", "clusterroles", "storageclasses")
+
+
+def aggregated(root: str) -> dict[str, Any]:
+    """The discovery document of ``/api`` or ``/apis``, of what the controllers know."""
+    from cluster.controllers.runtime import RESOURCES
+
+    items: dict[str, dict[str, Any]] = {}
+    for api_version, plural, kind, _ in RESOURCES.values():
+        group, _, version = api_version.rpartition("/")
+        if (root == "api") != (group == ""):
+            continue
+        item = items.setdefault(group, {"metadata": {"name": group}, "versions": [{"version": version, "resources": []}]})
+        item["versions"][0]["resources"].append({
+            "resource": plural, "responseKind": {"kind": kind},
+            "scope": "Cluster" if plural in CLUSTERED else "Namespaced",
+            "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+        })  # fmt: skip
+    return {"kind": "APIGroupDiscoveryList", "items": list(items.values())}

@@ -1,0 +1,113 @@
+"""Endpoints, EndpointSlices, ServiceAccounts, their tokens and the root CA."""
+
+from base64 import b64decode
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from cluster.api import jwt
+from tests.cluster.controllers.harness import DEPLOYMENTS, KEY, Bench, deployment
+
+SERVICES = "/api/v1/namespaces/default/services"
+
+
+def bench(**kwargs: bool) -> Bench:
+    b = Bench(**kwargs)
+    b.namespace()
+    return b.start()
+
+
+def service(name: str = "web-svc", **spec: object) -> dict[str, object]:
+    ports = [{"name": "http", "port": 80, "targetPort": 80, "protocol": "TCP"}]
+    return {"kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": ports, **spec}}
+
+
+def test_slice_and_endpoints_follow_the_pods() -> None:
+    b = bench()
+    b.do("POST", DEPLOYMENTS, deployment())
+    b.do("POST", SERVICES, service())
+    b.settle()
+    (s,) = b.all("endpointslices")
+    (e,) = b.all("endpoints")
+    assert s["metadata"]["generateName"] == "web-svc-" and s["addressType"] == "IPv4"
+    assert s["metadata"]["labels"] == {
+        "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+        "kubernetes.io/service-name": "web-svc",
+    }
+    assert s["ports"] == [{"name": "http", "protocol": "TCP", "port": 80}]
+    assert len(s["endpoints"]) == 3
+    assert s["endpoints"][0]["conditions"] == {"ready": True, "serving": True, "terminating": False}
+    assert sorted(s["endpoints"][0]["targetRef"]) == ["kind", "name", "namespace", "uid"]
+    (subset,) = e["subsets"]
+    assert subset["ports"] == [{"name": "http", "port": 80, "protocol": "TCP"}]
+    assert len(subset["addresses"]) == 3 and "labels" not in e["metadata"]
+    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"replicas": 1}})
+    b.run(3)
+    assert len(b.all("endpointslices")[0]["endpoints"]) == 1
+    assert len(b.all("endpoints")[0]["subsets"][0]["addresses"]) == 1
+    b.do("DELETE", SERVICES + "/web-svc")
+    b.run(3)
+    assert b.all("endpointslices") == [] and b.all("endpoints") == []
+
+
+def test_service_without_pods_has_one_empty_slice() -> None:
+    b = bench()
+    b.do("POST", SERVICES, service())
+    b.run(3)
+    (s,) = b.all("endpointslices")
+    assert s["endpoints"] == [] and s["ports"] == []
+    assert b.all("endpoints")[0]["subsets"] == []
+
+
+def test_more_than_a_hundred_endpoints_are_several_slices() -> None:
+    b = bench()
+    b.do("POST", DEPLOYMENTS, deployment(replicas=150))
+    b.run(8)
+    b.do("POST", SERVICES, service())
+    b.settle(2)
+    sizes = sorted(len(s["endpoints"]) for s in b.all("endpointslices"))
+    assert sum(sizes) == 150 and max(sizes) <= 100
+
+
+def test_default_account_and_root_ca_in_every_namespace() -> None:
+    b = bench()
+    b.namespace("gold")
+    b.run(1)
+    assert b.get("/api/v1/namespaces/gold/serviceaccounts/default") is not None
+    assert b.get("/api/v1/namespaces/gold/configmaps/kube-root-ca.crt")["data"] == {"ca.crt": "-----CA-----\n"}
+    b.do("DELETE", "/api/v1/namespaces/gold/serviceaccounts/default")
+    b.do("DELETE", "/api/v1/namespaces/gold/configmaps/kube-root-ca.crt")
+    b.run(1)
+    assert b.get("/api/v1/namespaces/gold/serviceaccounts/default") is not None
+    assert b.get("/api/v1/namespaces/gold/configmaps/kube-root-ca.crt") is not None
+    assert b.all("secrets") == []
+
+
+def test_legacy_token_of_the_default_account() -> None:
+    b = bench(legacy_tokens=True)
+    b.run(3)
+    account = b.get("/api/v1/namespaces/default/serviceaccounts/default")
+    (listed,) = account["secrets"]
+    secret = b.get(f"/api/v1/namespaces/default/secrets/{listed['name']}")
+    assert listed["name"].startswith("default-token-")
+    public = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    claims = jwt.verify(b64decode(secret["data"]["token"]).decode(), public)
+    assert claims["sub"] == "system:serviceaccount:default:default"
+    assert claims["kubernetes.io/serviceaccount/secret.name"] == listed["name"]
+    b.run(600)
+    assert len(b.all("secrets")) == 1
+
+
+def test_annotated_secret_is_filled_and_goes_with_its_account() -> None:
+    b = bench()
+    accounts, secrets = "/api/v1/namespaces/default/serviceaccounts", "/api/v1/namespaces/default/secrets"
+    b.do("POST", accounts, {"kind": "ServiceAccount", "metadata": {"name": "robot"}})
+    doc = {
+        "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": "robot-secret", "annotations": {"kubernetes.io/service-account.name": "robot"}},
+    }  # fmt: skip
+    b.do("POST", secrets, doc)
+    b.run(2)
+    assert sorted(b.get(secrets + "/robot-secret")["data"]) == ["ca.crt", "namespace", "token"]
+    b.do("DELETE", accounts + "/robot")
+    b.run(2)
+    assert b.get(secrets + "/robot-secret") is None

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from explainer.api.guard import refused
-from explainer.runs.bus import Bus, Failed, Unavailable, current
+from explainer.runs.bus import Failed, Unavailable, current
 
 log = logging.getLogger("clearplane.web")
 

@@ -171,9 +171,13 @@ class KubernetesApp:
         reader: asyncio.Task[None] | None = None
         try:
             first = await outputs.get()
-            if first["type"] != "HttpOut" or first["code"] != 101:
-                await send({"type": "websocket.close", "code": 1002})
-                where = None
+            if first["type"] != "HttpOut":
+                scope["clearplane.connection"].abort()
+                return
+            if first["code"] != 101:
+                headers = headers_out(first["headers"], None)
+                scope["clearplane.connection"].answer(first["code"], headers, first["body"])
+                where = None if first["end"] else where
                 return
             chosen = next((name for name in SUBPROTOCOLS if name in scope["subprotocols"]), None)
             await send({"type": "websocket.accept", "subprotocol": chosen})

@@ -23,6 +23,7 @@ from twisted.internet import reactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IOpenSSLContextFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.web.http import RESPONSES
 from zope.interface import implementer
 
 log = logging.getLogger("clearplane.web")
@@ -51,6 +52,14 @@ class Connection:
         handle = get() if get is not None else None
         return handle if isinstance(handle, SSL.Connection) else None
 
+    def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        """Answer a websocket handshake with plain HTTP and close (Daphne itself can only say 403)."""
+        lines = [b"HTTP/1.1 %d %b" % (status, RESPONSES.get(status, b"Status"))]
+        lines += [name + b": " + value for name, value in headers]
+        lines += [b"content-length: %d" % len(body), b"connection: close", b"", body]
+        self._transport.write(b"\r\n".join(lines))
+        self._transport.loseConnection()
+
     def abort(self) -> None:
         """Break it off without a word, as a dead server's host does."""
         abort = getattr(self._transport, "abortConnection", None)
@@ -63,7 +72,7 @@ class SniffingTls(TLSMemoryBIOProtocol):
 
     sniffed = False
 
-    def dataReceived(self, bytes: bytes) -> None:  # noqa: A002, N802 (Twisted's names)
+    def dataReceived(self, bytes: bytes) -> None:  # noqa: N802 (Twisted's names)
         if not self.sniffed:
             self.sniffed = True
             if bytes[:5] in HTTP_METHODS:
@@ -78,6 +87,13 @@ class LimitedRequest(WebRequest):
     """A request of the API doors: no more of its body is kept than shows that it is too large."""
 
     received = 0
+
+    def process(self) -> Any:
+        # A websocket leaves this protocol behind, so the connection itself must know its door.
+        transport = getattr(self.channel, "transport", None)
+        if transport is not None:
+            transport.clearplane_door = self.channel.factory.door
+        return super().process()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         room = BODY_LIMIT + 1 - self.received

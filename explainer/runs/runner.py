@@ -71,7 +71,7 @@ class Runner:
 
     def __init__(self, name: str, link: resp.Link, token: str, door: str = "cluster.lab") -> None:
         self.name = name
-        self.lab_module: "world_door" = import_module(door)  # type: ignore[assignment]
+        self.lab_module: world_door = import_module(door)  # type: ignore[assignment]
         self.decode_input = msgspec.msgpack.Decoder(self.lab_module.Input).decode
         self.journal = Journal(link, name, token)
         self.letters: dict[str, list[Letter]] = {}
@@ -123,7 +123,7 @@ class Runner:
             self.delivered, since = 0, 0
         else:
             self.delivered, since = snapshot.delivered, snapshot.commit
-            self.open = {(conn, stream): True for conn, stream in snapshot.open}
+            self.open = dict.fromkeys(snapshot.open, True)
             self.snapshot_commit = snapshot.commit
         self.feed = Feed(mark.frame)
         self._replay([entry for commit, entries in kept.entries if commit > since for entry in entries])

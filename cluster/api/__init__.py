@@ -55,8 +55,8 @@ Registry (``cluster.apiserver.registry``)
     ``prepare_for_create(doc, ctx) -> doc``, ``prepare_for_update(new, old, ctx) -> doc``,
     ``validate(doc, ctx) -> [FieldError]`` and ``validate_update(new, old, ctx) -> [FieldError]`` (object meta included),
     ``warnings(doc, old=None) -> [str]``, ``selectable_fields(doc) -> dict`` (and ``field_labels`` allowed in selectors),
-    ``graceful_delete(doc, seconds: int | None) -> (doc, seconds, immediately)``, ``reset_fields`` (paths a manager
-    never owns), ``allow_create_on_update``, ``allow_unconditional_update``, ``canonical_metadata``.
+    ``graceful_delete(doc, seconds: int | None) -> int | None`` (None: the kind knows no grace; 0: at once),
+    ``reset_fields`` (paths a manager never owns), ``allow_create_on_update``, ``allow_unconditional_update``.
     ``ctx`` is ``Context(now, user, groups, dice, scheme)``; ``now`` is RFC 3339 text.
 ``service_ip`` — pure allocation of cluster IPs and node ports over sets of used ones:
     ``Ranges(cidr, used_ips, used_ports)``; ``allocate(doc, old, ranges, dice) -> Allocation(doc, taken, freed)``;

@@ -31,7 +31,7 @@ class PatchError(Exception):
         super().__init__(message)
         self.malformed = malformed
 
-    def api_error(self) -> status.ApiError:
+    def answer(self) -> status.ApiError:
         """What the client is told."""
         return status.bad_request(str(self)) if self.malformed else status.invalid_patch()
 

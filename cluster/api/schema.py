@@ -60,6 +60,10 @@ class Node:
         """"atomic" for maps and structs that have one owner as a whole."""
         self.keys: tuple[str, ...] = ()
 
+    def child(self, key: str) -> "Node | None":
+        """The Node under a key: a struct's field, a map's element; None where nothing is known."""
+        return None
+
     def decode(self, value: Any) -> Any:
         """Anything goes (RawExtension, JSON, FieldsV1)."""
         return value
@@ -220,7 +224,7 @@ class IntOrStringNode(Node):
         return value
 
 
-_TIME = re.compile(r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
+TIME = re.compile(r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
                    r"(Z|[+-]\d\d:\d\d)$")  # fmt: skip
 
 
@@ -237,7 +241,7 @@ class TimeNode(Node):
     def decode(self, value: Any) -> Any:
         if type(value) is not str:
             raise _Slow
-        match = _TIME.match(value)
+        match = TIME.match(value)
         if match is None:
             raise _Slow
         if match[1] == "Z" and len(value) == (27 if self.micro else 20):
@@ -249,7 +253,7 @@ class TimeNode(Node):
             return value
         if not isinstance(value, str):
             raise _Where().mismatch(value, "string")
-        if not _TIME.match(value):
+        if not TIME.match(value):
             layout = "2006-01-02T15:04:05.000000Z07:00" if self.micro else "2006-01-02T15:04:05Z07:00"
             raise DecodeError(_time_error(value, layout))
         return value
@@ -357,6 +361,9 @@ class MapNode(Node):
         super().__init__(go_type or f"map[string]{element.go_type}")
         self.element = element
 
+    def child(self, key: str) -> Node | None:
+        return self.element
+
     def decode(self, value: Any) -> Any:
         if type(value) is not dict:
             raise _Slow
@@ -418,6 +425,10 @@ class StructNode(Node):
         if self._zero is None:
             self._zero = self.decode({})
         return self._zero
+
+    def child(self, key: str) -> Node | None:
+        found = self.fields.get(key)
+        return found.node if found else None
 
     def _compile(self) -> None:
         fields = _compile_fields(self.definition)

@@ -139,10 +139,6 @@ def _definition(doc: Doc) -> None:
     service = ((conversion.get("webhook") or {}).get("clientConfig") or {}).get("service")
     if service is not None:
         service.setdefault("port", 443)
-    for version in spec.get("versions") or ():
-        for column in version.get("additionalPrinterColumns") or ():
-            if not column.get("jsonPath"):
-                column.setdefault("jsonPath", "")
 
 
 def _api_service(doc: Doc) -> None:

@@ -115,7 +115,7 @@ def applied(
             previous = entry
         else:
             others.append(entry)
-    merged = merge(old, config, schema.root)
+    merged = schema.decode(merge(old, config, schema.root)).doc
     if previous is not None:
         gone = fieldset.difference(previous.get("fieldsV1") or {}, mine)
         for entry in others:

@@ -92,7 +92,7 @@ def compare(old: Any, new: Any, node: Node | None) -> tuple[Tree, Tree]:
         for key in before:
             if key not in after:
                 removed[f"f:{key}"] = whole(before[key], node.child(key))
-        return changed, removed
+        return ({key: changed[key] for key in sorted(changed)} if len(changed) > 1 else changed), removed
     inner = _element(node)
     before_items = {item_key(item, node): item for item in old or ()}
     after_items = {item_key(item, node): item for item in new or ()}

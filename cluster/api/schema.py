@@ -246,7 +246,10 @@ class TimeNode(Node):
             raise _Slow
         if match[1] == "Z" and len(value) == (27 if self.micro else 20):
             return value
-        return normal_time(value, self.micro)
+        try:
+            return normal_time(value, self.micro)
+        except ValueError:
+            raise _Slow from None
 
     def explain(self, value: Any, path: str, where: _Where, problems: list[str]) -> Any:
         if value is None:
@@ -256,6 +259,10 @@ class TimeNode(Node):
         if not TIME.match(value):
             layout = "2006-01-02T15:04:05.000000Z07:00" if self.micro else "2006-01-02T15:04:05Z07:00"
             raise DecodeError(_time_error(value, layout))
+        try:
+            normal_time(value, self.micro)
+        except ValueError:
+            raise DecodeError(f'parsing time "{value}": day out of range') from None
         return value
 
 

@@ -29,6 +29,8 @@ class TlsPeer(Struct, frozen=True):
     not_after: str = ""
     error: str = ""
     """Why the certificate is not trusted (OpenSSL's words), empty when it is or when there is none."""
+    fingerprint: str = ""
+    """SHA-256 of the certificate (DER), lower-case hex; empty for clients inside the world, which have no bytes."""
 
 
 class HttpRequest(Struct, frozen=True, tag=True):

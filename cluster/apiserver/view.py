@@ -1,0 +1,69 @@
+"""What the plug-ins of the apiserver may see: its configuration, the instant, and the watch cache. They change nothing.
+
+In the real server every authenticator, authorizer and admission plug-in has informers of its own over the loopback
+connection; here they share the watch caches, which hold the same objects at the same revisions.
+
+Resources are named as error texts name them: ``pods``, ``clusterroles.rbac.authorization.k8s.io``.
+"""
+
+import sys
+from typing import Any
+
+from cluster.apiserver.config import ApiServerConfig
+from cluster.apiserver.watch_cache import Cache
+from cluster.sim.clock import SECOND, rfc3339
+
+Document = dict[str, Any]
+Documents = list[Document]
+
+
+class View:
+    """A read-only window. Not state: it is rebuilt from the server's state when a world is restored."""
+
+    def __init__(self, config: ApiServerConfig, caches: dict[str, Cache]) -> None:
+        self.config = config
+        self.caches = caches
+        self.now = 0
+        self.derived: dict[str, Any] = {}
+        """Where plug-ins keep what they derive from the caches (RBAC's index); they check ``generation`` themselves."""
+
+    @property
+    def seconds(self) -> int:
+        """Unix time."""
+        return self.config.epoch + self.now // SECOND
+
+    @property
+    def timestamp(self) -> str:
+        """The instant as ``metav1.Time``."""
+        return rfc3339(self.config.epoch, self.now)
+
+    def get(self, resource: str, namespace: str, name: str) -> Document | None:
+        """One object, or None."""
+        cache = self.caches.get(resource)
+        if cache is None:
+            return None
+        item = cache.items.get(f"{namespace}/{name}" if namespace else name)
+        return item.doc if item is not None else None
+
+    def list(self, resource: str, namespace: str = "") -> Documents:
+        """All objects, or those of one namespace, sorted by key."""
+        cache = self.caches.get(resource)
+        return [item.doc for item in cache.select(namespace)] if cache is not None else []
+
+    def indexed(self, resource: str, value: str) -> Documents:
+        """The objects whose index field (``spec.nodeName`` for pods) is ``value``."""
+        cache = self.caches.get(resource)
+        if cache is None:
+            return []
+        return [cache.items[key].doc for key in cache.index.get(value, ())]
+
+    def generation(self, *resources: str) -> tuple[int, ...]:
+        """A number per resource that grows with every change: to know when something derived is stale."""
+        caches = self.caches
+        return tuple(caches[resource].changes if resource in caches else -1 for resource in resources)
+
+
+def here(depth: int = 1) -> str:
+    """``module:line`` of the caller: what a verdict says about who gave it."""
+    frame = sys._getframe(depth)
+    return f"{frame.f_globals['__name__']}:{frame.f_lineno}"

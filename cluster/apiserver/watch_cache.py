@@ -1,0 +1,278 @@
+"""The watch cache: a copy of everything under one etcd prefix, kept fresh by one etcd watch, serving all clients' watches.
+
+In → a list and then events of etcd; out → objects for lists and lookups, and per event the watchers that must hear of
+it. A hundred kubelets watching pods cost etcd one watch. The newest events are kept, so that a client that knows
+resourceVersion N continues from there; from older than that it gets 410 Expired and must list again.
+
+Watchers sit in buckets by what they can possibly match (one object, one namespace, one value of the index field, all),
+so that an event visits only those; a selector then decides, and turns a change into ADDED or DELETED when the object
+enters or leaves the selection.
+
+Simplified here: the cache is as fresh as the newest revision its etcd member has told it of, because a member's mail to
+this server is one ordered connection (the real one asks for progress notifications); the window of kept events is
+bounded by age and count only.
+
+Upstream: apiserver/pkg/storage/cacher/{cacher,watch_cache}.go (v1.32).
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from typing import Any
+
+import orjson
+from msgspec import Struct, field
+
+from cluster.sim.clock import SECOND
+from cluster.wire.etcd import KeyValue
+
+Document = dict[str, Any]
+
+FRESH = 75 * SECOND
+"""Events younger than this are kept however many there are (``eventFreshDuration``)."""
+CAPACITY = 100
+"""Events kept however old they are (``defaultLowerBoundCapacity``)."""
+LIMIT = 100 * 1024
+"""Events kept at most (``defaultUpperBoundCapacity``)."""
+
+_BEFORE_REVISION = frozenset(("name", "generateName", "namespace", "selfLink", "uid"))
+
+
+class Item(Struct):
+    """A stored object: ``doc`` has its resourceVersion set, in the storage version."""
+
+    doc: Document
+    revision: int
+
+
+class Event(Struct):
+    """``previous``: the object before, None for ADDED. A DELETED ``doc`` is the last state, at the deletion's revision."""
+
+    type: str
+    key: str
+    doc: Document
+    previous: Document | None
+    revision: int
+    cause: int
+    at: int
+
+
+class Watcher(Struct):
+    """One client's watch. ``id`` is its HTTP request's; ``buckets`` are where it is filed."""
+
+    id: int
+    client: str
+    """The process that gets the chunks."""
+    label: str
+    """Who it is, for stage names."""
+    namespace: str
+    name: str
+    labels: str
+    fields: str
+    group: str
+    version: str
+    plural: str
+    bookmarks: bool
+    outside: bool
+    """Wants bytes."""
+    form: str
+    """"": the objects; "Table"; "PartialObjectMetadata"."""
+    include: str
+    bucket: str
+    pretty: bool = False
+    waiting: int = 0
+    """Revision that the cache must reach before the initial events' end is announced; 0: nothing is owed."""
+    sent: int = 0
+    """Revision of the last thing sent."""
+
+
+class Cache(Struct):
+    """Everything under one prefix. Keys are ``namespace/name`` or ``name``."""
+
+    resource: str
+    prefix: str
+    namespaced: bool
+    index_field: tuple[str, ...] = ()
+    revision: int = 0
+    """The etcd revision up to which this copy is complete."""
+    ready: bool = False
+    changes: int = 0
+    """Grows with every change: for those who derive things from this cache."""
+    watch: int = 0
+    """The etcd watch that feeds it; 0: none."""
+    oldest: int = 0
+    """Watches from revisions below this can't be served any more."""
+    items: dict[str, Item] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    index: dict[str, dict[str, None]] = field(default_factory=dict)
+    history: deque[Event] = field(default_factory=deque)
+    watchers: dict[int, Watcher] = field(default_factory=dict)
+    buckets: dict[str, dict[int, None]] = field(default_factory=dict)
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def select(self, namespace: str = "") -> list[Item]:
+        """All items, or those of ``namespace``, in key order."""
+        items = self.items
+        if not namespace or not self.namespaced:
+            return [items[key] for key in self.keys]
+        low = bisect_left(self.keys, namespace + "/")
+        high = bisect_left(self.keys, namespace + "0")  # "0" follows "/"
+        return [items[key] for key in self.keys[low:high]]
+
+    def since(self, revision: int) -> list[Event] | None:
+        """Events after ``revision`` in order; None when some of them are forgotten."""
+        if revision < self.oldest:
+            return None
+        found: list[Event] = []
+        for event in reversed(self.history):
+            if event.revision <= revision:
+                break
+            found.append(event)
+        found.reverse()
+        return found
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def key_of(self, etcd_key: bytes) -> str:
+        """``/registry/pods/default/web`` → ``default/web``."""
+        return etcd_key[len(self.prefix) + 1 :].decode()
+
+    def replace(self, kvs: tuple[KeyValue, ...], revision: int, now: int) -> list[Event]:
+        """A fresh list: the events that lead from what was known to it (none the first time)."""
+        events: list[Event] = []
+        seen: set[str] = set()
+        for kv in kvs:
+            key = self.key_of(kv.key)
+            seen.add(key)
+            held = self.items.get(key)
+            if held is None or held.revision != kv.mod_revision:
+                events.append(self.put(key, materialize(kv.value, kv.mod_revision), kv.mod_revision, kv.cause, now))
+        for key in [key for key in self.keys if key not in seen]:
+            events.append(self.delete(key, revision, 0, now))
+        first = not self.ready
+        if first:
+            self.history.clear()
+            self.oldest = revision
+        self.revision, self.ready = max(self.revision, revision), True
+        return [] if first else sorted(events, key=lambda event: event.revision)
+
+    def put(self, key: str, doc: Document, revision: int, cause: int, now: int) -> Event:
+        """The object at ``key`` is now ``doc``."""
+        held = self.items.get(key)
+        previous = held.doc if held is not None else None
+        if held is None:
+            insort(self.keys, key)
+        self.items[key] = Item(doc, revision)
+        if self.index_field:
+            self._reindex(key, previous, doc)
+        return self._record(Event("MODIFIED" if previous else "ADDED", key, doc, previous, revision, cause, now))
+
+    def delete(self, key: str, revision: int, cause: int, now: int) -> Event:
+        """The object at ``key`` is gone."""
+        previous = self.items.pop(key).doc
+        del self.keys[bisect_left(self.keys, key)]
+        if self.index_field:
+            self._reindex(key, previous, None)
+        last = with_revision(previous, revision)
+        return self._record(Event("DELETED", key, last, previous, revision, cause, now))
+
+    def _record(self, event: Event) -> Event:
+        self.revision = max(self.revision, event.revision)
+        self.changes += 1
+        history = self.history
+        history.append(event)
+        horizon = event.at - FRESH
+        while len(history) > CAPACITY and (history[0].at < horizon or len(history) > LIMIT):
+            self.oldest = history.popleft().revision
+        return event
+
+    def _reindex(self, key: str, old: Document | None, new: Document | None) -> None:
+        before = self.index_value(old) if old is not None else None
+        after = self.index_value(new) if new is not None else None
+        if before == after:
+            return
+        if before is not None:
+            bucket = self.index[before]
+            del bucket[key]
+            if not bucket:
+                del self.index[before]
+        if after is not None:
+            self.index.setdefault(after, {})[key] = None
+
+    def index_value(self, doc: Document) -> str:
+        """The value of the index field of ``doc``, "" when unset."""
+        value: Any = doc
+        for name in self.index_field:
+            value = value.get(name)
+            if value is None:
+                return ""
+        return str(value)
+
+    # -- watchers -------------------------------------------------------------------------------------------------
+
+    def bucket_for(self, namespace: str, name: str, index_value: str | None) -> str:
+        """Where a watcher with such a scope is filed."""
+        if name and (namespace or not self.namespaced):
+            return f"k:{namespace}/{name}" if namespace else f"k:{name}"
+        if index_value is not None:
+            return f"t:{index_value}"
+        return f"n:{namespace}" if namespace else ""
+
+    def add_watcher(self, watcher: Watcher) -> None:
+        """File ``watcher``."""
+        self.watchers[watcher.id] = watcher
+        self.buckets.setdefault(watcher.bucket, {})[watcher.id] = None
+
+    def remove_watcher(self, number: int) -> None:
+        """Forget a watcher, if it is there."""
+        watcher = self.watchers.pop(number, None)
+        if watcher is not None:
+            bucket = self.buckets[watcher.bucket]
+            del bucket[number]
+            if not bucket:
+                del self.buckets[watcher.bucket]
+
+    def candidates(self, event: Event) -> list[Watcher]:
+        """The watchers that might have to hear of ``event``."""
+        buckets, watchers = self.buckets, self.watchers
+        if not buckets:
+            return []
+        names = ["", f"k:{event.key}"]
+        if self.namespaced:
+            names.append(f"n:{event.key.partition('/')[0]}")
+        if self.index_field:
+            value = self.index_value(event.doc)
+            names.append(f"t:{value}")
+            if event.previous is not None and (old := self.index_value(event.previous)) != value:
+                names.append(f"t:{old}")
+        return [watchers[number] for name in names if name in buckets for number in buckets[name]]
+
+
+def materialize(value: bytes, revision: int) -> Document:
+    """A stored value as the object clients see: with ``metadata.resourceVersion``."""
+    return with_revision(orjson.loads(value), revision)
+
+
+def with_revision(doc: Document, revision: int) -> Document:
+    """``doc`` with its resourceVersion, placed where Go's ObjectMeta has it."""
+    meta: Document = {}
+    placed = False
+    text = str(revision)
+    for key, value in doc["metadata"].items():
+        if key == "resourceVersion":
+            continue
+        if not placed and key not in _BEFORE_REVISION:
+            meta["resourceVersion"] = text
+            placed = True
+        meta[key] = value
+    if not placed:
+        meta["resourceVersion"] = text
+    return {**doc, "metadata": meta}
+
+
+def without_revision(doc: Document) -> Document:
+    """``doc`` as it is stored: etcd's own revision says the version."""
+    meta = doc["metadata"]
+    if "resourceVersion" not in meta:
+        return doc
+    return {**doc, "metadata": {key: value for key, value in meta.items() if key != "resourceVersion"}}

@@ -12,7 +12,7 @@ between followers only their beginning and TCP resets are known, a silent cut is
 Upstream: server/etcdserver/raft.go.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -40,6 +40,7 @@ PEER_POLL = 50 * MILLISECOND
 class PeerHello(Struct, frozen=True, tag=True):
     """A member opens its stream to another; ``reply`` answers."""
 
+    lossy: ClassVar[bool] = True
     frm: int
     reply: bool = False
 

@@ -1,0 +1,119 @@
+"""A console session: what a terminal remembers between lines. Plain data.
+
+Variables, which of them are exported, the virtual files, the last status, the history, and what kubectl keeps in its
+cache folder. ``Files`` is the view commands have of the files: names are like paths, contents are texts (bytes that are no
+UTF-8 travel as surrogate escapes), sizes are limited.
+"""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+HOME = "/root"
+KUBECONFIG = f"{HOME}/.kube/config"
+MAX_FILE = 1 << 20
+MAX_FILES = 200
+MAX_TOTAL = 4 << 20
+MAX_HISTORY = 500
+
+
+class Session(Struct):
+    """One terminal."""
+
+    env: dict[str, str] = field(default_factory=dict)
+    exported: dict[str, bool] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    status: int = 0
+    history: list[str] = field(default_factory=list)
+    cache: dict[str, Any] = field(default_factory=dict)
+    """kubectl's discovery cache: documents, replaced whole."""
+
+    def copy(self) -> "Session":
+        """One that can change without this one changing (values are immutable or never changed in place)."""
+        return Session(
+            dict(self.env),
+            dict(self.exported),
+            dict(self.files),
+            self.status,
+            list(self.history),
+            dict(self.cache),
+        )
+
+
+def fresh(kubeconfig: str) -> Session:
+    """A terminal just opened."""
+    env = {"HOME": HOME, "PWD": HOME, "USER": "root", "SHELL": "/bin/bash", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+    return Session(env=env, exported=dict.fromkeys(env, True), files={KUBECONFIG: kubeconfig})
+
+
+class FileError(Exception):
+    """An operation on a virtual file failed; the text is libc's (``No such file or directory``)."""
+
+
+class Files:
+    """The session's files by name."""
+
+    def __init__(self, session: Session) -> None:
+        self._files = session.files
+
+    @staticmethod
+    def path(name: str) -> str:
+        """The absolute name."""
+        if name == "~" or name.startswith("~/"):
+            name = HOME + name[1:]
+        parts: list[str] = []
+        for part in (name if name.startswith("/") else f"{HOME}/{name}").split("/"):
+            if part == "..":
+                parts = parts[:-1]
+            elif part not in ("", "."):
+                parts.append(part)
+        return "/" + "/".join(parts)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return self.path(name) in self._files
+
+    def is_folder(self, name: str) -> bool:
+        """Whether files are below that name."""
+        path = self.path(name).rstrip("/") + "/"
+        return path in ("/", f"{HOME}/", "/tmp/") or any(each.startswith(path) for each in self._files)
+
+    def read(self, name: str) -> str:
+        """The content."""
+        path = self.path(name)
+        if path == "/dev/null":
+            return ""
+        if path not in self._files:
+            raise FileError("Is a directory" if self.is_folder(name) else "No such file or directory")
+        return self._files[path]
+
+    def write(self, name: str, text: str, *, append: bool = False) -> None:
+        """Replace or extend the content."""
+        path = self.path(name)
+        if path == "/dev/null":
+            return
+        if path.startswith(("/dev/", "/proc/", "/sys/")):
+            raise FileError("Permission denied")
+        if self.is_folder(name):
+            raise FileError("Is a directory")
+        old = self._files.get(path, "")
+        content = old + text if append else text
+        total = sum(len(each) for each in self._files.values()) - len(old) + len(content)
+        if len(content) > MAX_FILE:
+            raise FileError("File too large")
+        if total > MAX_TOTAL or (path not in self._files and len(self._files) >= MAX_FILES):
+            raise FileError("No space left on device")
+        self._files[path] = content
+
+    def remove(self, name: str) -> None:
+        """Delete it."""
+        path = self.path(name)
+        if path not in self._files:
+            raise FileError("Is a directory" if self.is_folder(name) else "No such file or directory")
+        del self._files[path]
+
+    def below(self, name: str) -> list[str]:
+        """What ``ls`` shows of a folder: names of files and folders directly in it, sorted."""
+        prefix = self.path(name).rstrip("/") + "/"
+        found = {each[len(prefix) :].split("/")[0]: True for each in self._files if each.startswith(prefix)}
+        return sorted(found)

@@ -87,7 +87,7 @@ class ClientSide(Maintenance):
             raise Refused(*errors.TOO_LARGE)
         if grows(data) and s.app.store.size + size > self.config.quota_bytes:
             if (self.config.id, "NOSPACE") not in s.app.alarms:
-                self.internal(w.AlarmRequest(0, "ACTIVATE", self.config.id, "NOSPACE"), now, out)
+                self.internal(w.AlarmRequest(0, "ACTIVATE", self.config.id, "NOSPACE"), now)
             raise Refused(*errors.NO_SPACE)
         self._wait(q.id, Pending(src, (q, data, size, type_), out.cause, now), now, out)
         if s.raft.lead:
@@ -95,10 +95,9 @@ class ClientSide(Maintenance):
         else:
             s.pending[q.id].parked = True
 
-    def internal(self, request: Any, now: int, out: Outbox) -> bool:
-        """Propose something of my own. False if Raft would not take it."""
-        id_ = out.next_id()
-        proposal = Proposal(self.config.id, id_, request, now)
+    def internal(self, request: Any, now: int) -> bool:
+        """Propose something of my own, whose answer nobody waits for. False if Raft would not take it."""
+        proposal = Proposal(self.config.id, 0, request, now)
         return RawNode(self.state.raft).propose([(proposal, 0, "EntryNormal")])
 
     def _wait(self, id_: int, pending: Pending, now: int, out: Outbox) -> None:
@@ -307,7 +306,7 @@ class ClientSide(Maintenance):
         s.leases_armed = 0
         if s.app.lessor.primary:
             for lease in s.app.lessor.expired(now):
-                lease.revoking = self.internal(w.LeaseRevokeRequest(0, lease.id), now, out)
+                lease.revoking = self.internal(w.LeaseRevokeRequest(0, lease.id), now)
             self._arm_leases(now, out)
         self.ready(now, out)
 
@@ -381,7 +380,7 @@ class ClientSide(Maintenance):
             return
         members = s.app.membership.members
         if members and all(member.name for member in members.values()) and not s.version_proposed:
-            s.version_proposed = self.internal(ClusterVersion(ETCD_VERSION.rsplit(".", 1)[0] + ".0"), now, out)
+            s.version_proposed = self.internal(ClusterVersion(ETCD_VERSION.rsplit(".", 1)[0] + ".0"), now)
 
     def leader_changed(self, was_leader: bool, new_leader: bool, now: int, out: Outbox) -> None:
         """Another leader, or none, or me, or no longer me."""
@@ -406,7 +405,7 @@ class ClientSide(Maintenance):
                 del s.pending[id_]
                 out.send(pending.client, w.MoveLeaderResponse(id_, self.header()), cause=pending.cause)
         if not s.published:
-            s.published = self.internal(Publish(self.config.id, self.config.name, self.client_urls()), now, out)
+            s.published = self.internal(Publish(self.config.id, self.config.name, self.client_urls()), now)
 
     def reloaded(self, now: int, out: Outbox) -> None:
         """A snapshot replaced everything: watches get what they missed, as far as the snapshot knows it."""

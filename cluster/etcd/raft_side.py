@@ -38,11 +38,12 @@ PEER_POLL = 50 * MILLISECOND
 
 
 class PeerHello(Struct, frozen=True, tag=True):
-    """A member opens its stream to another; ``reply`` answers."""
+    """A member opens its stream to another; ``reply`` answers. ``gone``: you were removed (HTTP 410 on the real stream)."""
 
     lossy: ClassVar[bool] = True
     frm: int
     reply: bool = False
+    gone: bool = False
 
 
 class RaftSide(Actor):
@@ -151,6 +152,12 @@ class RaftSide(Actor):
 
     def hello(self, src: str, message: PeerHello, now: int, out: Outbox) -> None:
         """A peer is there."""
+        if message.gone:
+            out.exit(0)  # "the member has been permanently removed from the cluster"
+            return
+        if message.frm in self.state.app.membership.removed:
+            out.send(src, PeerHello(self.config.id, reply=True, gone=True))
+            return
         self.heard(message.frm, now)
         if not message.reply:
             out.send(src, PeerHello(self.config.id, reply=True))

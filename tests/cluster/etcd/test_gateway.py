@@ -1,0 +1,117 @@
+"""The JSON gateway: documents as a real etcd prints them."""
+
+import base64
+import json
+
+import pytest
+
+from cluster.etcd import gateway
+from cluster.wire import etcd as w
+
+from .support import Cluster
+
+HEADER = {"cluster_id": "77", "member_id": "4097", "raft_term": "2"}
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+class Curl:
+    """POST to a one-member cluster."""
+
+    def __init__(self) -> None:
+        self.cluster = Cluster(1)
+        self.cluster.wait_leader()
+        self.cluster.run(1)
+
+    def __call__(self, path: str, **body: object) -> tuple[int, dict]:
+        request = gateway.request(path, json.dumps(body).encode(), self.cluster.next_id())
+        self.cluster.post("m1", request)
+        self.cluster.run(0.1)
+        return gateway.response(self.cluster.got[-1][2])
+
+
+def test_a_session() -> None:
+    curl = Curl()
+    key, value = b64(b"foo"), b64(b"bar")
+    assert curl("/v3/kv/put", key=key, value=value) == (200, {"header": {**HEADER, "revision": "2"}})
+    kv = {"key": key, "create_revision": "2", "mod_revision": "2", "version": "1", "value": value}
+    assert curl("/v3/kv/range", key=key) == (200, {"header": {**HEADER, "revision": "2"}, "kvs": [kv], "count": "1"})
+    assert curl("/v3/kv/range", key=b64(b"no")) == (200, {"header": {**HEADER, "revision": "2"}})
+    compare = {"key": key, "target": "VERSION", "result": "EQUAL", "version": "1"}
+    done = curl("/v3/kv/txn", compare=[compare], success=[{"requestRange": {"key": key}}])[1]
+    assert done["succeeded"] is True
+    assert done["responses"] == [{"response_range": {"header": {"revision": "2"}, "kvs": [kv], "count": "1"}}]
+    failed = curl("/v3/kv/txn", compare=[{**compare, "version": 9}], success=[{"requestRange": {"key": key}}])
+    assert failed == (200, {"header": {**HEADER, "revision": "2"}})
+    gone = curl("/v3/kv/deleterange", key=key, prev_kv=True)[1]
+    assert (gone["deleted"], gone["prev_kvs"]) == ("1", [kv])
+
+
+def test_leases_members_and_maintenance() -> None:
+    curl = Curl()
+    granted = curl("/v3/lease/grant", TTL="60", ID=7)[1]
+    assert (granted["ID"], granted["TTL"]) == ("7", "60")
+    assert curl("/v3/lease/timetolive", ID="7")[1]["grantedTTL"] == "60"
+    assert curl("/v3/kv/lease/leases")[1]["leases"] == [{"ID": "7"}]
+    assert curl("/v3/lease/timetolive", ID="8") == (200, {"header": {**HEADER, "revision": "1"}, "ID": "8", "TTL": "-1"})
+    status = curl("/v3/maintenance/status")[1]
+    assert (status["leader"], status["raftIndex"], status["dbSize"]) == ("4097", "5", "20480")
+    members = curl("/v3/cluster/member/list")[1]["members"]
+    assert members == [
+        {"ID": "4097", "name": "etcd-1", "peerURLs": ["https://h1:2380"], "clientURLs": ["https://h1:2379"]}
+    ]
+    assert curl("/v3/maintenance/alarm") == (200, {})
+    assert curl("/v3/lease/revoke", ID="7")[0] == 200
+
+
+def test_errors_carry_text_code_and_status() -> None:
+    curl = Curl()
+    text = "etcdserver: requested lease not found"
+    assert curl("/v3/lease/revoke", ID="9") == (404, {"error": text, "message": text, "code": 5})
+    assert curl("/v3/kv/put", key="")[0] == 400
+    assert gateway.response(w.EtcdError(1, 14, "etcdserver: request timed out"))[0] == 503
+    assert gateway.response(w.EtcdError(1, 8, "etcdserver: mvcc: database space exceeded"))[0] == 429
+    assert gateway.response(w.EtcdError(1, 2, "context deadline exceeded"))[0] == 500
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/v3/kv/nothing", b"{}", 404, 5),
+        ("/v3/kv/put", b"{", 400, 3),
+        ("/v3/kv/put", b"[]", 400, 3),
+        ("/v3/kv/put", b'{"key": 1}', 400, 3),
+        ("/v3/kv/put", b'{"key": "%%"}', 400, 3),
+        ("/v3/kv/put", b'{"kex": ""}', 400, 3),
+        ("/v3/kv/range", b'{"limit": "many"}', 400, 3),
+        ("/v3/kv/range", b'{"sort_order": "UP"}', 400, 3),
+        ("/v3/kv/txn", b'{"success": [{}]}', 400, 3),
+    ],
+)
+def test_bad_input(path: str, body: bytes, status: int, code: int) -> None:
+    with pytest.raises(gateway.GatewayError) as refused:
+        gateway.request(path, body, 1)
+    assert refused.value.status == status
+    assert refused.value.document["code"] == code
+
+
+def test_watch_lines() -> None:
+    curl = Curl()
+    c = curl.cluster
+    c.post("m1", gateway.request("/v3/watch", json.dumps({"create_request": {"key": b64(b"k")}}).encode(), 5))
+    c.put("m1", b"k", b"v")
+    c.ask("m1", w.DeleteRangeRequest, b"k")
+    c.run(0.1)
+    created, put, delete = [gateway.stream_line(response)["result"] for response in c.watched(5)]
+    assert created == {"header": {**HEADER, "revision": "1"}, "created": True}
+    kv = {"key": b64(b"k"), "create_revision": "2", "mod_revision": "2", "version": "1", "value": b64(b"v")}
+    assert put["events"] == [{"kv": kv}]
+    assert delete["events"] == [{"type": "DELETE", "kv": {"key": b64(b"k"), "mod_revision": "3"}}]
+
+
+def test_health_and_version() -> None:
+    assert gateway.health(True)[0] == 200
+    assert gateway.health(False)[1]["health"] == "false"
+    assert gateway.version("3.5.0")["etcdcluster"] == "3.5.0"

@@ -11,7 +11,9 @@ Simplified here: only HTTP/1.1 is offered in the handshake; SPDY upgrades (kubec
 """
 
 import asyncio
+import collections
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 from explainer import pki
@@ -30,9 +32,53 @@ SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", "SPDY/3.1+portforward.
 DROPPED = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
 """Hop-by-hop headers: ours to say, not the world's."""
 
+DISCONNECT_SECONDS = 0.05
+"""A client that leaves sooner is noticed this late."""
+
 Send = Any
 Receive = Any
 Scope = dict[str, Any]
+
+
+class Outputs:
+    """What comes back for one request, in order; None is the client's going away. Nobody waits in two places at once."""
+
+    def __init__(self) -> None:
+        self._items: collections.deque[dict[str, Any] | None] = collections.deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, output: dict[str, Any] | None) -> None:
+        """Take an output."""
+        self._items.append(output)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> dict[str, Any] | None:
+        """The next output, or None when the client has gone."""
+        while not self._items:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._items.popleft()
+
+    def watch(self, receive: Receive) -> None:
+        """From now on notice the client's going away (not worth a task for what is answered at once)."""
+        self.attach(_disconnected(receive))
+
+    def attach(self, reading: Coroutine[Any, Any, None]) -> None:
+        """Run ``reading`` beside; its end is the client's end."""
+        self._task = asyncio.ensure_future(reading)
+        self._task.add_done_callback(lambda task: task.cancelled() or self.put(None))
+
+    def close(self) -> None:
+        """Stop noticing."""
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Authorities:
@@ -95,11 +141,11 @@ class KubernetesApp:
         self, scope: Scope, receive: Receive, send: Send, cluster: str, path: str, peer: dict[str, Any]
     ) -> None:
         body = await read_body(receive)
-        outputs: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        where = self._open(scope, cluster, path, peer, body, outputs)
-        gone = asyncio.ensure_future(_disconnected(receive))
+        outputs = Outputs()
+        where: tuple[str, int] | None = self._open(scope, cluster, path, peer, body, outputs)
+        watcher = asyncio.get_running_loop().call_later(DISCONNECT_SECONDS, outputs.watch, receive)
         try:
-            output = await _either(outputs, gone)
+            output = await outputs.get()
             if output is None or output["type"] == "HttpResetOut":
                 if output is not None:
                     await _cut(scope)
@@ -112,7 +158,7 @@ class KubernetesApp:
             await send(answer)
             await send({"type": "http.response.body", "body": output["body"], "more_body": not output["end"]})
             while not output["end"]:
-                output = await _either(outputs, gone)
+                output = await outputs.get()
                 if output is None:
                     return
                 if output["type"] == "HttpResetOut":
@@ -122,17 +168,18 @@ class KubernetesApp:
                     await send({"type": "http.response.body", "body": output["data"], "more_body": not output["end"]})
             where = None
         finally:
-            gone.cancel()
+            watcher.cancel()
+            outputs.close()
             self._close(cluster, scope, where)
 
     def _open(
-        self, scope: Scope, cluster: str, path: str, peer: dict[str, Any], body: bytes, outputs: Any
+        self, scope: Scope, cluster: str, path: str, peer: dict[str, Any], body: bytes, outputs: "Outputs"
     ) -> tuple[str, int]:
         connection: Connection = scope["clearplane.connection"]
         connection.streams += 1
         conn, stream = f"{self.bus.name}/{connection.number}", connection.streams
         scope["clearplane.stream"] = stream
-        self.bus.exchanges[(cluster, conn, stream)] = outputs.put_nowait
+        self.bus.exchanges[(cluster, conn, stream)] = outputs.put
         client = scope.get("client") or ["", 0]
         headers = tuple(
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"] if name not in DROPPED
@@ -165,13 +212,12 @@ class KubernetesApp:
     async def _websocket(
         self, scope: Scope, receive: Receive, send: Send, cluster: str, path: str, peer: dict[str, Any]
     ) -> None:
-        outputs: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        outputs = Outputs()
         await receive()  # websocket.connect
         where: tuple[str, int] | None = self._open(scope, cluster, path, peer, b"", outputs)
-        reader: asyncio.Task[None] | None = None
         try:
             first = await outputs.get()
-            if first["type"] != "HttpOut":
+            if first is None or first["type"] != "HttpOut":
                 scope["clearplane.connection"].abort()
                 return
             if first["code"] != 101:
@@ -181,10 +227,10 @@ class KubernetesApp:
                 return
             chosen = next((name for name in SUBPROTOCOLS if name in scope["subprotocols"]), None)
             await send({"type": "websocket.accept", "subprotocol": chosen})
-            reader = asyncio.ensure_future(self._client_frames(receive, cluster, *where))
+            outputs.attach(self._client_frames(receive, cluster, *where))
             ended = bool(first["end"])
             while not ended:
-                output = await _either(outputs, reader)
+                output = await outputs.get()
                 if output is None:
                     return
                 if output["type"] == "HttpDataOut":
@@ -197,8 +243,7 @@ class KubernetesApp:
             where = None
             await send({"type": "websocket.close", "code": 1000})
         finally:
-            if reader is not None:
-                reader.cancel()
+            outputs.close()
             self._close(cluster, scope, where)
 
     async def _client_frames(self, receive: Receive, cluster: str, conn: str, stream: int) -> None:
@@ -262,23 +307,6 @@ async def read_body(receive: Receive) -> bytes:
         pieces.append(message.get("body", b""))
         if not message.get("more_body"):
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _either(outputs: "asyncio.Queue[dict[str, Any]]", gone: "asyncio.Future[Any]") -> dict[str, Any] | None:
-    """The next output, or None when the client went away first."""
-    if not outputs.empty():
-        return outputs.get_nowait()
-    getting = asyncio.ensure_future(outputs.get())
-    await asyncio.wait((getting, gone), return_when=asyncio.FIRST_COMPLETED)
-    if getting.done():
-        return getting.result()
-    getting.cancel()
-    return None
 
 
 async def _cut(scope: Scope) -> None:

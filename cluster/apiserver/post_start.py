@@ -73,6 +73,8 @@ def timer(server: Any, name: str, data: Any, out: Outbox) -> None:
     out.cause = 0
     if name == "bootstrap":
         _bootstrap(server, out)
+    elif name == "bootstrap-more":
+        _create_next(server, out)
     elif name == "masterlease":
         _keep_alive(server, out)
     elif name == "identity":
@@ -128,7 +130,10 @@ def _create_next(server: Any, out: Outbox) -> None:
 @continuation
 def bootstrapped(server: Any, job: None, out: Outbox, response: HttpResponse, path: str, doc: Document) -> None:
     """One was created, or was there already; on trouble (no quorum) it is tried again later."""
-    if response.code in (200, 201, 409) or response.code == 422:
+    if response.code == 404:  # its namespace is only being created
+        server.state.bootstrap.append((path, doc))
+        out.timer("bootstrap-more", 5 * MILLISECOND, cause=0)
+    elif response.code in (200, 201, 409) or response.code == 422:
         _create_next(server, out)
     else:
         out.timer("bootstrap", SECOND, cause=0)

@@ -24,7 +24,7 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
     try:
         options = clusters.parse(request.body)
     except clusters.Refused as error:
-        raise Failed(422 if request.body[:1] == b"{" else 400, str(error)) from error
+        raise Failed(error.status, str(error)) from error
     settings = config.read()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     await bus.create(options, clusters.server_url(options.name, host, settings.api_port))

@@ -48,7 +48,11 @@ class Options(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
 
 
 class Refused(ValueError):
-    """The options don't make a cluster; the text is a sentence for whoever asked."""
+    """The options don't make a cluster; the text is a sentence for whoever asked. ``status`` is 400 for no JSON at all."""
+
+    def __init__(self, text: str, status: int = 422) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 _decode_options = msgspec.json.Decoder(Options).decode
@@ -59,7 +63,8 @@ def parse(body: bytes) -> Options:
     try:
         options = _decode_options(body)
     except msgspec.DecodeError as error:
-        raise Refused(f"The body is not what a cluster is made of: {error}.") from error
+        status = 422 if isinstance(error, msgspec.ValidationError) else 400
+        raise Refused(f"The body is not what a cluster is made of: {error}.", status) from error
     check(options)
     return options
 

@@ -1,0 +1,247 @@
+"""The control API as a script and as a browser see it."""
+
+import json
+import re
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from explainer.api.openapi import CALLS
+from tests.explainer.conftest import Product, wait_for
+
+
+@pytest.fixture(autouse=True)
+def running_clock(product: Product) -> Any:
+    yield
+    product.api("PATCH", "/clock", {"paused": False, "rate": 1})
+
+
+def test_pause_makes_clients_wait_and_step_lets_them_in(product: Product) -> None:
+    product.api("PATCH", "/clock", {"paused": True})
+    answers: list[int] = []
+
+    def client() -> None:
+        connection = product.tls()
+        connection.request("POST", "/objects/door", b"x")
+        answers.append(connection.getresponse().status)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    wait_for(lambda: product.api("GET", "/clock")["waiting"] == 1, "a request at the door")
+    assert answers == []
+    happened: list[dict[str, Any]] = []
+    for _ in range(5):
+        happened += product.api("POST", "/clock/step")["events"]
+        if any(event["t"] == "request" for event in happened):
+            break
+    thread.join(10)
+    assert answers == [201]
+    assert product.api("GET", "/clock")["paused"] is True
+
+
+def test_run_is_exact(product: Product) -> None:
+    start = product.api("PATCH", "/clock", {"paused": True})["nowMicros"]
+    assert product.api("POST", "/clock/run", {"micros": 3_600_000_000})["nowMicros"] == start + 3_600_000_000
+    time.sleep(0.1)
+    assert product.api("GET", "/clock")["nowMicros"] == start + 3_600_000_000
+
+
+def test_rate_max_runs_ahead_of_the_wall(product: Product) -> None:
+    start = product.api("PATCH", "/clock", {"rate": "max"})["nowMicros"]
+    wait_for(lambda: product.api("GET", "/clock")["nowMicros"] > start + 60_000_000, "a minute at max speed")
+    assert product.api("GET", "/clock")["rate"] == "max"
+
+
+@pytest.mark.parametrize("body", [{"rate": 0}, {"rate": 5000}, {"rate": "fast"}, {"paused": 3}, {"speed": 1}, [1]])
+def test_a_clock_that_makes_no_sense(product: Product, body: Any) -> None:
+    status, answer = product.call("PATCH", "/api/clusters/demo/clock", body)
+    assert status == 422 and re.fullmatch(r"[A-Z].*\.", answer["error"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/api/clusters/nowhere", None, 404),
+        ("GET", "/api/clusters/nowhere/requests", None, 404),
+        ("GET", "/api/nothing", None, 404),
+        ("PUT", "/api/clusters", None, 405),
+        ("POST", "/api/clusters", b"{", 400),
+        ("POST", "/api/clusters", {"name": "UPPER"}, 422),
+        ("POST", "/api/clusters", {"name": "x", "etcdMembers": 10}, 422),
+        ("POST", "/api/clusters", {"name": "x", "linkMs": [3, 1]}, 422),
+        ("POST", "/api/clusters", {"name": "x", "wrong": 1}, 422),
+        ("POST", "/api/clusters", {"name": "demo"}, 409),
+        ("POST", "/api/clusters/demo/etcd/members/m9/stop", None, 404),
+        ("POST", "/api/clusters/demo/etcd/members/m1/explode", None, 404),
+        ("POST", "/api/clusters/demo/etcd/members/m1/transfer", {}, 422),
+        ("POST", "/api/clusters/demo/network/link", {"a": "m1", "b": "m2", "loss": 2}, 422),
+        ("GET", "/api/clusters/demo/breakpoints", None, 404),
+        ("GET", "/api/clusters/demo/etcd/members?log=some", None, 400),
+        ("GET", "/api/clusters/demo/events?after=x", None, 400),
+        ("POST", "/api/import", b"not a moment", 400),
+        ("POST", "/api/import", b"clearplane moment 1\nxx", 422),
+    ],
+)
+def test_troubles_are_one_sentence(product: Product, method: str, path: str, body: Any, status: int) -> None:
+    got, answer = product.call(method, path, body)
+    assert got == status, answer
+    assert set(answer) == {"error"} and re.fullmatch(r"[A-Z\"].*\.", answer["error"], re.DOTALL)
+
+
+def test_a_cluster_is_made_forked_exported_imported_and_forgotten(product: Product) -> None:
+    status, made = product.call("POST", "/api/clusters", {"name": "second", "seed": 7, "workers": 2})
+    assert status == 201 and made["seed"] == 7 and made["workers"] == 2 and made["clock"]["paused"] is False
+    connection = product.tls()
+    connection.request("POST", "/clusters/second/objects/there", b"kept")
+    assert connection.getresponse().read() == b"kept"
+    status, forked = product.call("POST", "/api/clusters/second/fork", {"name": "branch"})
+    assert status == 201 and forked["clock"]["paused"] is True
+    assert product.call("POST", "/api/clusters/second/fork", {"name": "branch"})[0] == 409
+    import http.client
+
+    web = http.client.HTTPConnection("127.0.0.1", product.port)
+    web.request("GET", "/api/clusters/second/export")
+    file = web.getresponse().read()
+    status, loaded = product.call("POST", "/api/import?name=third", file)
+    assert status == 201 and loaded["name"] == "third"
+    for name in ("branch", "third"):
+        product.call("PATCH", f"/api/clusters/{name}/clock", {"paused": False})
+        connection.request("GET", f"/clusters/{name}/objects/there")
+        assert connection.getresponse().read() == b"kept"
+    names = {row["name"] for row in product.call("GET", "/api/clusters")[1]}
+    assert names == {"demo", "second", "branch", "third"}
+    for name in ("second", "branch", "third"):
+        assert product.call("DELETE", f"/api/clusters/{name}")[0] == 200
+        assert product.call("GET", f"/api/clusters/{name}")[0] == 404
+    connection.close()
+
+
+def test_a_foreign_page_is_refused(product: Product) -> None:
+    own = f"http://127.0.0.1:{product.port}"
+    for headers, expected in (
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Referer": "http://evil.example/x"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 400),
+        ({"Origin": own}, 200),
+        ({"Referer": own + "/clusters/demo/"}, 200),
+    ):
+        assert product.call("GET", "/api/clusters", None, headers)[0] == expected, headers
+
+
+def test_a_browser_must_show_its_token(product: Product) -> None:
+    cookie = "clearplane_csrf=" + "a" * 32
+    path = "/api/clusters/demo/clock"
+    assert product.call("PATCH", path, {"rate": 1}, {"Cookie": cookie})[0] == 403
+    assert product.call("PATCH", path, {"rate": 1}, {"Cookie": cookie, "X-CSRFToken": "b" * 32})[0] == 403
+    assert product.call("PATCH", path, {"rate": 1}, {"Cookie": cookie, "X-CSRFToken": "a" * 32})[0] == 200
+
+
+def test_every_described_call_has_an_address(product: Product) -> None:
+    document = product.call("GET", "/api/openapi.json")[1]
+    assert document["openapi"].startswith("3.")
+    for method, path, _, _ in CALLS:
+        address = re.sub(r"\{cluster\}", "demo", path)
+        address = re.sub(r"\{number\}", "1", re.sub(r"\{(?!number)\w+\}", "x", address))
+        if (method, path) in (("delete", "/api/clusters/{cluster}"), ("get", "/api/clusters/{cluster}/export")):
+            continue
+        status, answer = product.call(method.upper(), address, {})
+        assert status != 405 and "openapi.json lists" not in str(answer), (method, path, answer)
+
+
+def test_console_whole_and_in_pieces(product: Product) -> None:
+    body = {"session": "s", "line": "echo hi"}
+    assert product.api("POST", "/console", body) == {"stdout": "echo hi\n", "stderr": "", "exitCode": 0, "requests": []}
+    _, text = product.call("POST", "/api/clusters/demo/console", body, {"Accept": "application/x-ndjson"})
+    pieces = [json.loads(line) for line in text.splitlines()]
+    assert [piece["done"] for piece in pieces] == [False, True]
+
+
+def test_health_and_metrics(product: Product) -> None:
+    assert product.call("GET", "/healthz") == (200, "ok")
+    assert product.call("GET", "/readyz") == (200, "ok")
+    assert 'clearplane_cluster_ready{cluster="demo"} 1' in product.call("GET", "/metrics")[1]
+
+
+def test_kubeconfig_for_any_user(product: Product) -> None:
+    status, text = product.call("GET", "/clusters/demo/kubeconfig?user=jane&group=dev")
+    assert status == 200 and "user: jane" in text and f"server: https://127.0.0.1:{product.api_port}\n" in text
+    assert product.call("GET", "/clusters/demo/kubeconfig?group=dev")[0] == 400
+    assert product.call("GET", "/clusters/nowhere/kubeconfig")[0] == 404
+    assert (product.data / "kubeconfig").stat().st_mode & 0o777 == 0o600
+
+
+class Socket:
+    """A websocket client of a few lines."""
+
+    def __init__(self, product: Product, path: str, **headers: str) -> None:
+        self.line = socket.create_connection(("127.0.0.1", product.port), 10)
+        extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.line.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{product.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{extra}\r\n".encode()
+        )
+        self.file = self.line.makefile("rb")
+        self.head = b"".join(iter(self.file.readline, b"\r\n"))
+
+    def frame(self) -> Any:
+        kind, length = self.file.read(2)
+        if length == 126:
+            length = int.from_bytes(self.file.read(2), "big")
+        elif length == 127:
+            length = int.from_bytes(self.file.read(8), "big")
+        data = self.file.read(length)
+        return json.loads(data) if kind == 0x81 else (kind, data)
+
+    def say(self, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.line.sendall(bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data)
+
+
+def test_the_feed_continues_from_a_cursor(product: Product) -> None:
+    first = Socket(product, "/ws/clusters/demo")
+    frame = first.frame()
+    assert frame["events"] and frame["rate"] == 1
+    seen = [int(first.frame()["cursor"]) for _ in range(5)]
+    assert seen == list(range(seen[0], seen[0] + 5))
+    late = Socket(product, f"/ws/clusters/demo?after={seen[0]}")
+    assert [int(late.frame()["cursor"]) for _ in range(4)] == [seen[0] + n for n in range(1, 5)]
+    late.say({"after": str(seen[1])})
+    wait_for(lambda: int(late.frame()["cursor"]) == seen[1] + 1, "the feed from the new cursor")
+
+
+def test_a_cursor_of_another_time_is_gone(product: Product) -> None:
+    for cursor in ("1", "99999999999999"):
+        assert Socket(product, f"/ws/clusters/demo?after={cursor}").frame() == {"gone": True}
+        assert product.call("GET", f"/api/clusters/demo/events?after={cursor}")[1] == '{"gone":true}\n'
+
+
+def test_events_as_lines_are_the_same_frames(product: Product) -> None:
+    frame = Socket(product, "/ws/clusters/demo").frame()
+    text = product.call("GET", f"/api/clusters/demo/events?after={int(frame['cursor']) - 1}")[1]
+    assert json.loads(text.splitlines()[0]) == frame
+
+
+def test_foreign_origins_and_unknown_clusters_get_no_feed(product: Product) -> None:
+    assert b" 403 " in Socket(product, "/ws/clusters/demo", Origin="http://evil.example").head
+    kind, data = Socket(product, "/ws/clusters/nowhere").frame()
+    assert kind == 0x88 and int.from_bytes(data[:2], "big") == 4404
+
+
+def test_static_files_and_policy(product: Product) -> None:
+    import http.client
+
+    web = http.client.HTTPConnection("127.0.0.1", product.port)
+    web.request("GET", "/static/django_htmx/htmx-2.min.js")
+    answer = web.getresponse()
+    answer.read()
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    web.request("GET", "/static/../settings.py")
+    answer = web.getresponse()
+    answer.read()
+    assert answer.status in (400, 404)
+    web.close()

@@ -16,7 +16,7 @@ SIZE = 400
 RADIUS = 130
 MEMBER = 40
 CELL = 34
-SHOWN = 24
+SHOWN = 22
 """Log columns drawn: the newest ones."""
 
 
@@ -82,10 +82,10 @@ def quorum(members: list[dict[str, Any]]) -> dict[str, int]:
     return {"voters": len(voters), "have": have, "need": need, "may_lose": max(have - need, 0), "short": max(need - have, 0)}
 
 
-def logs(members: list[dict[str, Any]]) -> dict[str, Any]:
+def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
     """Return all logs on one grid of indexes: a row a member, a cell an index."""
     last = max((m.get("lastIndex") or 0 for m in members), default=0)
-    first = max(1, last - SHOWN + 1)
+    first = max(1, last - shown + 1)
     leader = next((m for m in members if m.get("role") == "leader" and m.get("up", True)), None)
     progress = {str(p["id"]): p for p in (leader or {}).get("progress") or []}
     rows = []

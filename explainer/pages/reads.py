@@ -31,7 +31,7 @@ async def read(cluster: str, view: str, **args: Any) -> Any:
         answer = await asyncio.wait_for(query(cluster, view, **args), PATIENCE_SECONDS)
     except (LookupError, FileNotFoundError) as error:
         raise Missing(str(error)) from error
-    except (OSError, TimeoutError, asyncio.TimeoutError) as error:
+    except (OSError, TimeoutError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
     if answer is None or (isinstance(answer, dict) and set(answer) == {"error"}):
         raise Missing("" if answer is None else str(answer["error"]))

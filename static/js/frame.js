@@ -16,7 +16,7 @@ export function start() {
 }
 
 function text(selector, value) {
-  for (const node of all(selector)) if (node.textContent !== value) node.textContent = value;
+  for (const node of all(`${selector}:not(body)`)) if (node.textContent !== value) node.textContent = value;
 }
 
 function revision() {
@@ -44,7 +44,7 @@ function revision() {
   setInterval(() => {
     if (document.hidden) return;
     const value = instant(now());
-    text("[data-now]:not(body)", value);
+    text("[data-now]", value);
     text("[data-now-short]", value);
   }, 100);
 }

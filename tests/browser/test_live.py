@@ -1,0 +1,211 @@
+"""The pages, live: what the feed says appears; what is lost is said; controls reach the control API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import fixture_world
+from tests.browser.conftest import Site
+
+Open = Callable[..., Page]
+POD = {"t": "object", "type": "MODIFIED", "resource": "pods", "namespace": "default", "uid": "uid-web-7d4b9c6f5d-q8zvn", "name": "web-7d4b9c6f5d-q8zvn", "node": "node-3", "phase": "Ready", "ready": True}
+
+
+@pytest.fixture
+def live_map(open_page: Open, site: Site) -> Page:
+    page = open_page("/clusters/demo/")
+    site.wait_for_sockets()
+    return page
+
+
+def test_a_pod_changes_in_place(live_map: Page, site: Site) -> None:
+    chip = live_map.locator('[data-uid="uid-web-7d4b9c6f5d-q8zvn"]')
+    before = chip.get_attribute("transform")
+    site.frame(POD)
+    expect(chip).to_have_attribute("data-phase", "Ready")
+    assert chip.get_attribute("transform") == before
+    assert chip.locator("use").get_attribute("href") == "#phase-Ready"
+    expect(live_map.locator("[data-feed] li").first).to_contain_text("Pod web-7d4b9c6f5d-q8zvn on node-3 is ready.")
+
+
+def test_a_new_pod_takes_a_free_slot_and_nothing_else_moves(live_map: Page, site: Site) -> None:
+    places = "els => els.map(el => [el.dataset.uid, el.getAttribute('transform')])"
+    before = dict(live_map.locator("[data-slots=node-2] a.pod").evaluate_all(places))
+    site.frame({**POD, "type": "ADDED", "uid": "uid-new", "name": "aaa-first-by-name", "node": "node-2", "phase": "Creating"})
+    expect(live_map.locator('[data-uid="uid-new"]')).to_have_count(1)
+    after = dict(live_map.locator("[data-slots=node-2] a.pod").evaluate_all(places))
+    assert after.pop("uid-new") not in before.values()
+    assert after == before
+
+
+def test_a_deleted_pod_leaves_its_slot(live_map: Page, site: Site) -> None:
+    site.frame({**POD, "type": "DELETED"})
+    expect(live_map.locator('[data-uid="uid-web-7d4b9c6f5d-q8zvn"]')).to_have_count(0)
+
+
+def test_an_election_changes_roles_and_is_told(live_map: Page, site: Site) -> None:
+    raft = {"t": "raft", "votedFor": "m3", "commit": 813, "applied": 813, "lastIndex": 814}
+    site.frame({**raft, "member": "m3", "role": "follower", "term": 3, "lead": "m2"})
+    site.frame({**raft, "member": "m3", "role": "candidate", "term": 4, "lead": ""})
+    site.frame({**raft, "member": "m3", "role": "leader", "term": 4, "lead": "m3"})
+    box = live_map.locator('[data-process="m3"]')
+    expect(box.locator("[data-role]")).to_have_attribute("href", "#role-leader")
+    expect(box.locator("[data-term]")).to_have_text("4")
+    expect(live_map.locator("[data-feed]")).to_contain_text("m3 leads in term 4.")
+
+
+def test_a_commit_moves_the_notch(live_map: Page, site: Site) -> None:
+    notch = live_map.locator("[data-notch]")
+    before = notch.get_attribute("x")
+    site.frame(revision=799)
+    expect(live_map.locator(".plane [data-revision]")).to_have_text("799")
+    assert notch.get_attribute("x") != before
+
+
+def test_messages_of_one_request_travel_one_after_the_other(live_map: Page, site: Site) -> None:
+    request = {**fixture_world.requests()[5], "id": 9001}
+    hop = {"t": "flight", "srcHost": "", "dstHost": "", "kind": "HttpRequest", "label": "POST /apis/apps/v1/namespaces/default/deployments", "cause": 9001}
+    site.frame(
+        request,
+        {**hop, "src": "outside:1", "dst": "lb", "sentMicros": 100, "arriveMicros": 900},
+        {**hop, "src": "lb", "dst": "kube-apiserver-cp-1", "sentMicros": 900, "arriveMicros": 1700},
+    )
+    flights = live_map.locator(".flight")
+    expect(flights).to_have_count(2)
+    assert flights.first.locator("text").first.text_content() == "POST deployments"
+    delays = live_map.evaluate("document.getAnimations().filter(a => a.effect.target.classList.contains('flight')).map(a => a.effect.getTiming().delay)")
+    assert delays[1] - delays[0] > 500
+    expect(flights).to_have_count(0, timeout=5000)
+
+
+def test_reduced_motion_draws_numbered_arrows(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/", reduced_motion="reduce")
+    site.wait_for_sockets()
+    site.frame({"t": "flight", "src": "lb", "dst": "kube-apiserver-cp-1", "kind": "HttpRequest", "label": "GET /api/v1/nodes", "cause": 7, "sentMicros": 1, "arriveMicros": 2})
+    expect(page.locator(".flight.still")).to_contain_text("1 GET")
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_a_lost_message_ends_at_a_wall_with_its_reason(live_map: Page, site: Site) -> None:
+    site.frame({"t": "flight", "src": "lb", "dst": "kube-apiserver-cp-2", "kind": "HttpRequest", "label": "GET /api/v1/pods", "cause": 8, "sentMicros": 1, "arriveMicros": 1, "dropped": "cut"})
+    expect(live_map.locator(".flight.lost .wall")).to_have_count(1)
+    expect(live_map.locator("[data-feed]")).to_contain_text("is lost: cut.")
+
+
+def test_a_lost_connection_says_so_and_comes_back_from_its_cursor(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/", quiet=False)
+    site.wait_for_sockets()
+    site.frame(cursor="41")
+    expect(page.locator("[data-speed]")).to_have_text("×1")
+    site.hand("refuse", True)
+    site.hand("cut")
+    expect(page.locator("[data-lost]")).to_be_visible()
+    site.hand("refuse", False)
+    site.wait_for_sockets()
+    site.frame(cursor="42")
+    expect(page.locator("[data-lost]")).to_be_hidden()
+    assert {"after": "41"} in site.hand("calls")["hellos"]
+
+
+def test_pause_by_key_and_by_button(live_map: Page, site: Site) -> None:
+    live_map.locator("#main").focus()
+    live_map.keyboard.press(".")
+    expect(live_map.locator("[data-do=toggle]")).to_have_text("Resume")
+    assert ["PATCH", "/api/clusters/demo/clock", {"paused": True}] in site.calls()
+    live_map.locator("[data-do=toggle]").focus()
+    live_map.keyboard.press("Space")  # on a button Space presses it, once
+    expect(live_map.locator("[data-do=toggle]")).to_have_text("Pause")
+    assert site.calls()[-1] == ["PATCH", "/api/clusters/demo/clock", {"paused": False}]
+
+
+def test_speed(live_map: Page, site: Site) -> None:
+    live_map.select_option("#rate", "0.01")
+    expect(live_map.locator("[data-speed]")).to_have_text("×1/100")
+    assert site.calls()[-1] == ["PATCH", "/api/clusters/demo/clock", {"rate": 0.01}]
+    live_map.select_option("#rate", "1")
+
+
+def test_anything_drawn_opens_in_the_inspector_by_keys(live_map: Page, site: Site) -> None:
+    live_map.locator('[data-process="m2"]').focus()
+    live_map.keyboard.press("Enter")
+    expect(live_map.locator("#inspector h2").first).to_have_text("m2")
+    expect(live_map.locator('[data-process="m2"]')).to_have_class("thing box etcd up leads is-selected")
+    assert "select=process" in live_map.url
+    live_map.get_by_role("button", name="Stop", exact=True).click()
+    expect(live_map.locator("#inspector h2").first).to_have_text("m2")
+    assert ["POST", "/api/clusters/demo/processes/m2/stop", {}] in site.calls()
+
+
+def test_a_request_appears_in_the_list_unless_filtered(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/requests/?code=403")
+    site.wait_for_sockets()
+    rows = page.locator("[data-rows] tr")
+    expect(rows).to_have_count(1)
+    site.frame({**fixture_world.requests()[0], "id": 5000}, {**fixture_world.requests()[1], "id": 5001})
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("/api/v1/nodes")
+    page.get_by_role("link", name="Show all").click()
+    expect(rows).to_have_count(7)
+
+
+def test_filters_ask_the_server(open_page: Open) -> None:
+    page = open_page("/clusters/demo/requests/")
+    page.select_option("select[name=verb]", "delete")
+    expect(page.locator("[data-rows] tr")).to_have_count(1)
+    assert "verb=delete" in page.url
+
+
+@pytest.mark.parametrize(("key", "step"), [("ArrowRight", "5 of 5"), ("PageDown", "5 of 5"), ("ArrowLeft", "3 of 5"), ("PageUp", "3 of 5"), ("Home", "1 of 5"), ("End", "5 of 5")])
+def test_stepping_by_keys_starts_at_the_stage_that_decided(open_page: Open, key: str, step: str) -> None:
+    page = open_page("/clusters/demo/requests/4102/")
+    expect(page.locator("[data-where]")).to_have_text("4 of 5")
+    expect(page.locator("[data-panel]:visible h2")).to_have_text("Authorization")
+    page.keyboard.press(key)
+    expect(page.locator("[data-where]")).to_have_text(step)
+
+
+def test_stepping_by_button_keeps_the_address(open_page: Open) -> None:
+    page = open_page("/clusters/demo/requests/4060/")
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator("[data-panel]:visible h2")).to_have_text("Authentication")
+    assert page.url.endswith("?step=2")
+    page.reload()
+    expect(page.locator("[data-panel]:visible h2")).to_have_text("Authentication")
+
+
+def test_the_console_runs_a_line_and_links_its_requests(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/")
+    page.get_by_text("Console", exact=False).first.click()
+    page.locator("#line").fill("kubectl get nodes")
+    page.keyboard.press("Enter")
+    block = page.locator(".console .block").first
+    expect(block).to_contain_text("node-1 Ready")
+    expect(block).to_contain_text("exit code 0")
+    expect(block.get_by_role("link", name="request #4102")).to_have_attribute("href", "/clusters/demo/requests/4102/")
+    page.locator("#line").fill("nonsense")
+    page.keyboard.press("Enter")
+    expect(page.locator(".console .block").nth(1)).to_contain_text("exit code 127")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#line")).to_have_value("kubectl get nodes")
+
+
+def test_a_packet_walks_line_by_line(open_page: Open) -> None:
+    page = open_page("/clusters/demo/network/?service=default/web&node=node-1")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT. The packet goes on to 10.244.1.2:8080, 10.244.1.3:8080.")
+    expect(page.locator(".rules .here")).to_contain_text("-A PREROUTING")
+    page.locator("[data-walk-go=last]").click()
+    expect(page.locator(".rules .here")).to_contain_text("--to-destination 10.244.1.2:8080")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("[data-walk-where]")).to_have_text("4 of 5")
+
+
+def test_a_member_is_stopped_by_a_click(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/etcd/")
+    page.get_by_role("button", name="Stop m2").click()
+    expect(page.locator(".member.leader")).to_have_count(1)
+    assert site.calls()[-1] == ["POST", "/api/clusters/demo/etcd/members/m2/stop", {}]

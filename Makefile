@@ -2,10 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check golden swarm bench clean
 
-PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 VENV := .venv
 PY := $(VENV)/bin/python
-UV := $(shell command -v uv 2>/dev/null)
 SEED ?= 1
 RUNS ?= 20
 PYTEST ?= -n 2 --dist loadfile
@@ -39,19 +37,32 @@ clean: ## forget the environment (not the data in var/)
 	rm -rf $(VENV)
 
 .PHONY: browser catalogs
-catalogs: $(VENV)/.run
+catalogs: $(VENV)/.catalogs
+
+$(VENV)/.catalogs: $(VENV)/.run $(wildcard locale/*/LC_MESSAGES/*.po)
 	@$(PY) -m explainer.fragments.catalogs
+	@touch $@
 
 browser: $(VENV)/.dev
 	@$(PY) -m tests.browser_setup
 
-# A stamp per requirements file: made again when the file changes.
+# A stamp per requirements file: made again when the file changes. uv if it is there, else pip.
+# PYTHON=/path/to/python chooses the interpreter (3.11 or newer).
 $(VENV)/.run: requirements.txt
-	@test -n "$(PYTHON)" || { echo "Clearplane needs Python 3.11 or newer on PATH."; exit 1; }
-	@test -x $(PY) || { if [ -n "$(UV)" ]; then uv venv -q --python "$(PYTHON)" $(VENV); else $(PYTHON) -m venv $(VENV); fi; }
-	@if [ -n "$(UV)" ]; then uv pip install -q --python $(PY) -r $<; else $(PY) -m pip install -q --disable-pip-version-check -r $<; fi
+	@test -x $(PY) || { \
+	  for python in "$(PYTHON)" python3.12 python3.11 python3.13 python3; do \
+	    test -n "$$python" && "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && break; python=; \
+	  done; \
+	  test -n "$$python" || { echo "Clearplane needs Python 3.11 or newer on PATH (or make PYTHON=...)."; exit 1; }; \
+	  if command -v uv >/dev/null 2>&1; then uv venv -q --python "$$python" $(VENV); else "$$python" -m venv $(VENV); fi; }
+	@$(call install,$<)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt $(VENV)/.run
-	@if [ -n "$(UV)" ]; then uv pip install -q --python $(PY) -r $<; else $(PY) -m pip install -q --disable-pip-version-check -r $<; fi
+	@$(call install,$<)
 	@touch $@
+
+define install
+if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(PY) -r $(1); \
+else $(PY) -m pip install -q --disable-pip-version-check -r $(1); fi
+endef

@@ -15,7 +15,7 @@ from cluster.clientgo.leader_election import Electing
 from cluster.clientgo.state import Recorded
 from cluster.clientgo.store import Doc
 from cluster.sim import SECOND, Outbox
-from cluster.sim.clock import rfc3339
+from cluster.sim.clock import rfc3339, rfc3339_micro
 from cluster.wire.http import HttpResponse
 
 MEMORY = 512
@@ -55,10 +55,10 @@ class Recording(Electing):
                 component=component, detach=True, throttle=False,
             )  # fmt: skip
             return
-        name = f"{about['name']}.{self.config.epoch * SECOND + self.now:x}"
-        self.state.events[identity] = Recorded(name, namespace, 1, stamp)
-        if len(self.state.events) > MEMORY:
-            del self.state.events[next(iter(self.state.events))]
+        # a step takes no virtual time: two Events of one instant would share their name
+        self.state.event_instant = max(self.now, self.state.event_instant + 1)
+        name = f"{about['name']}.{self.config.epoch * SECOND + self.state.event_instant:x}"
+        self._remember(identity, Recorded(name, namespace, 1, stamp))
         doc = {
             "kind": "Event",
             "apiVersion": "v1",
@@ -76,6 +76,49 @@ class Recording(Electing):
             "reportingInstance": host,
         }
         self.request(out, "POST", path, doc=doc, then="event_written", component=component, detach=True, throttle=False)
+
+    def event_v1(
+        self, out: Outbox, regarding: Doc, event_type: str, reason: str, note: str, *, action: str, controller: str,
+        instance: str, component: str = "",
+    ) -> None:  # fmt: skip
+        """The same in events.k8s.io/v1, as the scheduler does: repetitions become a ``series`` (client-go tools/events)."""
+        namespace = regarding.get("namespace") or "default"
+        stamp = rfc3339_micro(self.config.epoch, self.now)
+        identity = "/".join((controller, action, reason, note, event_type, regarding["kind"], namespace,
+                             regarding["name"], regarding.get("uid", "")))  # fmt: skip
+        known = self.state.events.pop(identity, None)
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        if known is not None:
+            known.count += 1
+            self.state.events[identity] = known
+            self.request(
+                out, "PATCH", f"{path}/{known.name}",
+                doc={"series": {"count": known.count, "lastObservedTime": stamp}},
+                content_type="application/strategic-merge-patch+json", then="event_counted", args=(identity,),
+                component=component, detach=True, throttle=False,
+            )  # fmt: skip
+            return
+        name = f"{regarding['name']}.{self.config.epoch * SECOND + self.now:x}"
+        self._remember(identity, Recorded(name, namespace, 1, stamp))
+        doc = {
+            "kind": "Event",
+            "apiVersion": "events.k8s.io/v1",
+            "metadata": {"name": name, "namespace": namespace},
+            "eventTime": stamp,
+            "reportingController": controller,
+            "reportingInstance": instance,
+            "action": action,
+            "reason": reason,
+            "regarding": regarding,
+            "note": note,
+            "type": event_type,
+        }
+        self.request(out, "POST", path, doc=doc, then="event_written", component=component, detach=True, throttle=False)
+
+    def _remember(self, identity: str, event: Recorded) -> None:
+        self.state.events[identity] = event
+        if len(self.state.events) > MEMORY:
+            del self.state.events[next(iter(self.state.events))]
 
     def event_written(self, response: HttpResponse, now: int, out: Outbox) -> None:
         """Nobody waits for it."""

@@ -128,3 +128,5 @@ class ClientState(Struct):
     expectations: dict[str, Expectation] = field(default_factory=dict)
     election: Election = field(default_factory=Election)
     events: dict[str, Recorded] = field(default_factory=dict)
+    event_instant: int = 0
+    """The instant that named the latest Event, virtual ns."""

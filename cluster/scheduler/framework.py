@@ -1,0 +1,203 @@
+"""The scheduling framework: runs the plug-ins over the Nodes and keeps every answer.
+
+A cycle in → one Pod and all Nodes; out → the Node, or why none. First each plug-in's ``pre_filter`` reads what it needs once
+(or steps aside, or refuses the Pod everywhere); then for each Node the ``filter`` s in order until one says no; then the
+``score`` s of those that remain, normalised to 0…100 per plug-in and multiplied by its weight. Of equal best the dice choose.
+
+With 100 Nodes or more only a share of them is searched (50 % − Nodes/125, at least 5 % and 100 feasible ones), going on from
+where the last cycle stopped.
+
+The folder ``plugins`` is the registry: one file, one ``Plugin``. ``order`` says when its filter runs.
+
+Upstream: kubernetes pkg/scheduler/{schedule_one.go,framework/runtime/framework.go,apis/config/v1/default_plugins.go}.
+"""
+
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, ClassVar
+
+from msgspec import Struct, field
+
+from cluster.clientgo import Doc, Store
+from cluster.scheduler import plugins as folder
+from cluster.scheduler.nodeinfo import NodeInfo, PodFacts
+from cluster.sim import Dice
+
+MAX_SCORE = 100
+MIN_FEASIBLE = 100
+
+
+class Reason(Struct, frozen=True):
+    """Why a plug-in refuses. ``unresolvable``: no preemption could help."""
+
+    texts: tuple[str, ...]
+    unresolvable: bool = False
+    plugin: str = ""
+
+
+class Cycle:
+    """One Pod's way through the plug-ins. ``data``: what each plug-in noted for itself in ``pre_filter``/``pre_score``."""
+
+    def __init__(self, pod: PodFacts, nodes: dict[str, NodeInfo], stores: dict[str, Store]) -> None:
+        self.pod = pod
+        self.spec: Doc = pod.doc["spec"]
+        self.nodes = nodes
+        self.stores = stores
+        self.data: dict[str, Any] = {}
+        self.only: dict[str, str] = {}
+        """Node → the plug-in that allows no others; empty: all Nodes may be tried."""
+
+
+class Plugin:
+    """One plug-in. What it doesn't override it doesn't do."""
+
+    name: ClassVar[str]
+    order: ClassVar[int] = 100
+    weight: ClassVar[int] = 0
+    """0: it doesn't score."""
+    reacts_to: ClassVar[tuple[str, ...]] = ()
+    """Events after which a Pod it refused may fit: node/add node/update pod/add pod/delete pod/update volume."""
+
+    def pre_filter(self, cycle: Cycle) -> Reason | bool:
+        """False: nothing to filter for this Pod. True: ask ``filter``. A Reason: no Node will do."""
+        return True
+
+    def filter(self, cycle: Cycle, node: NodeInfo) -> Reason | None:
+        """None: the Node will do."""
+        return None
+
+    def pre_score(self, cycle: Cycle, nodes: list[NodeInfo]) -> bool:
+        """False: nothing to score for this Pod."""
+        return True
+
+    def score(self, cycle: Cycle, node: NodeInfo) -> int:
+        """How good, in a unit of its own."""
+        return 0
+
+    def normalize(self, cycle: Cycle, scores: dict[str, int]) -> dict[str, int]:
+        """The same in 0…100."""
+        return scores
+
+
+def default_normalize(scores: dict[str, int], reverse: bool) -> dict[str, int]:
+    """The best gets 100 (helper.DefaultNormalizeScore); ``reverse``: the lowest is the best."""
+    top = max(scores.values(), default=0)
+    if top == 0:
+        return dict.fromkeys(scores, MAX_SCORE) if reverse else scores
+    result = {name: MAX_SCORE * value // top for name, value in scores.items()}
+    return {name: MAX_SCORE - value for name, value in result.items()} if reverse else result
+
+
+@lru_cache(maxsize=1)
+def registry() -> tuple[Plugin, ...]:
+    """All plug-ins, in the order in which their filters run."""
+    found: list[Plugin] = []
+    for module in sorted(info.name for info in iter_modules(folder.__path__)):
+        for value in vars(import_module(f"{folder.__name__}.{module}")).values():
+            if isinstance(value, type) and issubclass(value, Plugin) and value.__module__.endswith(f".{module}"):
+                found.append(value())
+    return tuple(sorted(found, key=lambda plugin: plugin.order))
+
+
+class Outcome(Struct):
+    """What became of a cycle. ``node`` empty: nowhere. ``refused``: Node → Reason."""
+
+    node: str = ""
+    refused: dict[str, Reason] = field(default_factory=dict)
+    scores: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    """Node → plug-in → [raw, normalised, weighted]."""
+    everywhere: Reason | None = None
+    """A ``pre_filter`` refused the Pod as such."""
+    evaluated: int = 0
+    next_start: int = 0
+
+
+def feasible_wanted(count: int) -> int:
+    """How many feasible Nodes are enough (numFeasibleNodesToFind)."""
+    if count < MIN_FEASIBLE:
+        return count
+    percent = max(5, 50 - count // 125)
+    return max(MIN_FEASIBLE, count * percent // 100)
+
+
+def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeInfo], Outcome]:
+    """The Nodes that will do, and why the others won't."""
+    outcome = Outcome(next_start=start)
+    active: list[Plugin] = []
+    for plugin in registry():
+        verdict = plugin.pre_filter(cycle)
+        if isinstance(verdict, Reason):
+            outcome.everywhere = Reason(verdict.texts, verdict.unresolvable, plugin.name)
+            return [], outcome
+        if verdict and type(plugin).filter is not Plugin.filter:
+            active.append(plugin)
+    feasible: list[NodeInfo] = []
+    wanted, count = feasible_wanted(len(names)), len(names)
+    if cycle.only:
+        texts = "node(s) didn't satisfy plugin(s) [" + " ".join(sorted(set(cycle.only.values()))) + "]"
+        excluded = Reason((texts,), True, next(iter(cycle.only.values())))
+        for name in names:
+            if name not in cycle.only:
+                outcome.refused[name] = excluded
+        names = [name for name in names if name in cycle.only]
+        start, count = 0, len(names)
+    for step in range(count):
+        node = cycle.nodes[names[(start + step) % count]]
+        outcome.evaluated += 1
+        refusal = filter_node(cycle, node, active)
+        if refusal is None:
+            feasible.append(node)
+            if len(feasible) >= wanted:
+                break
+        else:
+            outcome.refused[node.name] = refusal
+    if not cycle.only and count:
+        outcome.next_start = (start + outcome.evaluated) % count
+    cycle.data["filters"] = active
+    return feasible, outcome
+
+
+def filter_node(cycle: Cycle, node: NodeInfo, active: list[Plugin]) -> Reason | None:
+    """The first refusal."""
+    for plugin in active:
+        refusal = plugin.filter(cycle, node)
+        if refusal is not None:
+            return Reason(refusal.texts, refusal.unresolvable, plugin.name)
+    return None
+
+
+def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: Dice) -> None:
+    """Choose among ``feasible``."""
+    if len(feasible) == 1:
+        outcome.node = feasible[0].name
+        return
+    totals = {node.name: 0 for node in feasible}
+    outcome.scores = {node.name: {} for node in feasible}
+    for plugin in registry():
+        if not plugin.weight or not plugin.pre_score(cycle, feasible):
+            continue
+        raw = {node.name: plugin.score(cycle, node) for node in feasible}
+        normal = plugin.normalize(cycle, raw)
+        for name, value in normal.items():
+            weighted = value * plugin.weight
+            totals[name] += weighted
+            outcome.scores[name][plugin.name] = [raw[name], value, weighted]
+    best = max(totals.values())
+    winners = [name for name, value in totals.items() if value == best]
+    outcome.node = winners[0] if len(winners) == 1 else winners[dice.below(len(winners))]
+
+
+def failure_text(outcome: Outcome, total: int, preemption: str) -> str:
+    """``0/3 nodes are available: 1 Insufficient cpu, 2 node(s) …. preemption: …`` (FitError.Error)."""
+    text = f"0/{total} nodes are available:"
+    if outcome.everywhere is not None:
+        text += f" {', '.join(outcome.everywhere.texts)}."
+    else:
+        counts: dict[str, int] = {}
+        for reason in outcome.refused.values():
+            for entry in reason.texts:
+                counts[entry] = counts.get(entry, 0) + 1
+        if counts:
+            text += " " + ", ".join(sorted(f"{count} {entry}" for entry, count in counts.items())) + "."
+    return f"{text} {preemption}" if preemption else text

@@ -8,8 +8,6 @@
 - Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on.
 
 Errors: ``wire.etcd.EtcdError`` with etcd's codes and texts. Upstream: server/etcdserver/v3_server.go.
-
-Simplified here: watches are not cancelled when their member has no leader (the client option for that is not on our wire).
 """
 
 from typing import Any
@@ -19,21 +17,20 @@ import msgspec
 from cluster.etcd import errors, validate
 from cluster.etcd.apply import evaluate, grows, read_only, serializable
 from cluster.etcd.errors import Refused
-from cluster.etcd.lease import SCAN
-from cluster.etcd.maintenance import Maintenance
+from cluster.etcd.lease_side import LeaseSide
 from cluster.etcd.raft import RawNode
-from cluster.etcd.state import ClusterVersion, Pending, Proposal, Publish, ReadRound, Waiter
 from cluster.etcd.state import VERSION as ETCD_VERSION
-from cluster.etcd.watch import Watcher, missed
+from cluster.etcd.state import ClusterVersion, Pending, Proposal, Publish, ReadRound, Waiter
+from cluster.etcd.watch import missed
 from cluster.sim.actor import Outbox
-from cluster.sim.clock import MILLISECOND, SECOND
+from cluster.sim.clock import MILLISECOND
 from cluster.wire import etcd as w
 
 READ_RETRY = 500 * MILLISECOND
 _FOR_LEADER = (w.LeaseKeepAliveRequest, w.LeaseTimeToLiveRequest, w.MemberPromoteRequest)
 
 
-class ClientSide(Maintenance):
+class ClientSide(LeaseSide):
     """See the module's page."""
 
     def request(self, src: str, q: Any, now: int, out: Outbox) -> None:
@@ -49,8 +46,10 @@ class ClientSide(Maintenance):
         r = s.raft
         validate.check(q, self.config.max_txn_ops)
         kind = type(q)
-        if r.learners and r.is_learner() and not (
-            kind is w.StatusRequest or (kind is w.RangeRequest and q.serializable)
+        if (
+            r.learners
+            and r.is_learner()
+            and not (kind is w.StatusRequest or (kind is w.RangeRequest and q.serializable))
         ):
             raise Refused(*errors.NOT_FOR_LEARNER)
         if kind is w.RangeRequest:
@@ -94,11 +93,6 @@ class ClientSide(Maintenance):
             self._submit(q.id, out)
         else:
             s.pending[q.id].parked = True
-
-    def internal(self, request: Any, now: int) -> bool:
-        """Propose something of my own, whose answer nobody waits for. False if Raft would not take it."""
-        proposal = Proposal(self.config.id, 0, request, now)
-        return RawNode(self.state.raft).propose([(proposal, 0, "EntryNormal")])
 
     def _wait(self, id_: int, pending: Pending, now: int, out: Outbox) -> None:
         s = self.state
@@ -256,21 +250,6 @@ class ClientSide(Maintenance):
                 answer = msgspec.structs.replace(answer, header=self.header())
             out.send(pending.client, answer, cause=pending.cause)
 
-    def _keep_alive(self, q: w.LeaseKeepAliveRequest, now: int, out: Outbox) -> w.LeaseKeepAliveResponse:
-        try:
-            ttl = self.state.app.lessor.renew(q.lease, now).ttl
-        except Refused:
-            ttl = 0
-        return w.LeaseKeepAliveResponse(q.id, self.header(), q.lease, ttl)
-
-    def _time_to_live(self, q: w.LeaseTimeToLiveRequest, now: int) -> w.LeaseTimeToLiveResponse:
-        lease = self.state.app.lessor.leases.get(q.lease)
-        if lease is None:
-            return w.LeaseTimeToLiveResponse(q.id, self.header(), q.lease, -1)
-        keys = tuple(sorted(lease.keys)) if q.keys else ()
-        left = max((lease.expiry - now) // SECOND, 0)
-        return w.LeaseTimeToLiveResponse(q.id, self.header(), q.lease, left, lease.ttl, keys)
-
     def _move_leader(self, src: str, q: w.MoveLeaderRequest, now: int, out: Outbox) -> None:
         s = self.state
         if s.raft.role != "leader":
@@ -282,93 +261,6 @@ class ClientSide(Maintenance):
             return
         self._wait(q.id, Pending(src, (q,), out.cause, now), now, out)
         RawNode(s.raft).transfer(q.target)
-
-    # -- leases ---------------------------------------------------------------------------------------------------
-
-    def lease_granted(self, now: int, out: Outbox) -> None:
-        """There is one more lease to look after, if that is my job."""
-        self._arm_leases(now, out)
-
-    def _arm_leases(self, now: int, out: Outbox) -> None:
-        s = self.state
-        lessor = s.app.lessor
-        due = lessor.next_expiry() if lessor.primary else None
-        if due is None:
-            return
-        scan = now + max(-(-(due - now) // SCAN), 1) * SCAN
-        if not s.leases_armed or scan < s.leases_armed:
-            s.leases_armed = scan
-            out.timer("leases", scan - now, cause=0)
-
-    def lease_timer(self, now: int, out: Outbox) -> None:
-        """Propose the end of every lease whose time is over."""
-        s = self.state
-        s.leases_armed = 0
-        if s.app.lessor.primary:
-            for lease in s.app.lessor.expired(now):
-                lease.revoking = self.internal(w.LeaseRevokeRequest(0, lease.id), now)
-            self._arm_leases(now, out)
-        self.ready(now, out)
-
-    # -- watches --------------------------------------------------------------------------------------------------
-
-    def watch(self, src: str, q: w.WatchCreateRequest, now: int, out: Outbox) -> None:
-        """A new watch: say so, then what it missed, then whatever comes."""
-        s = self.state
-        store = s.app.store
-        out.send(src, w.WatchResponse(q.watch, self.header(), created=True))
-        if 0 < q.start_revision < store.compacted:
-            reason = errors.COMPACTED[1]
-            out.send(
-                src,
-                w.WatchResponse(
-                    q.watch, self.header(), canceled=True, compact_revision=store.compacted, cancel_reason=reason
-                ),
-            )
-            return
-        s.hub.remove(q.watch)
-        watcher = Watcher(src, q, max(q.start_revision, store.revision + 1), out.cause, now)
-        s.hub.add(watcher)
-        if q.start_revision:
-            for events in missed(store, watcher, q.start_revision):
-                self._tell(watcher, events, now, out)
-        if q.progress_notify and not s.progress_armed:
-            s.progress_armed = True
-            out.timer("progress", self.config.progress_notify_ns, cause=0)
-
-    def _tell(self, watcher: Watcher, events: list[w.WatchEvent], now: int, out: Outbox) -> None:
-        watcher.progress_at = now
-        response = w.WatchResponse(watcher.request.watch, self.header(), tuple(events))
-        out.send(watcher.client, response, cause=events[0].kv.cause)
-
-    def changed(self, events: tuple[w.WatchEvent, ...], now: int, out: Outbox) -> None:
-        """A new revision: tell whom it concerns."""
-        s = self.state
-        for watcher, mine in s.hub.dispatch(s.app.store, events, s.app.store.revision):
-            self._tell(watcher, mine, now, out)
-
-    def unwatch(self, src: str, q: w.WatchCancelRequest, now: int, out: Outbox) -> None:
-        """The client has seen enough."""
-        if self.state.hub.remove(q.watch) is not None:
-            out.send(src, w.WatchResponse(q.watch, self.header(), canceled=True))
-
-    def progress(self, src: str, q: w.WatchProgressRequest, now: int, out: Outbox) -> None:
-        """Say how far a watch is synced: everything applied here has been sent."""
-        if q.watch in self.state.hub.watchers:
-            out.send(src, w.WatchResponse(q.watch, self.header()))
-
-    def progress_timer(self, now: int, out: Outbox) -> None:
-        """Watches that asked for it and heard nothing for long are told how far they are."""
-        s = self.state
-        s.progress_armed = False
-        for watcher in s.hub.watchers.values():
-            if watcher.request.progress_notify:
-                if not s.progress_armed:
-                    s.progress_armed = True
-                    out.timer("progress", self.config.progress_notify_ns, cause=0)
-                if now - watcher.progress_at >= self.config.progress_notify_ns:
-                    watcher.progress_at = now
-                    out.send(watcher.client, w.WatchResponse(watcher.request.watch, self.header()), cause=0)
 
     # -- what Raft says -------------------------------------------------------------------------------------------
 

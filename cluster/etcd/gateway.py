@@ -438,7 +438,9 @@ def version(cluster_version: str) -> dict[str, Any]:
     return {"etcdserver": VERSION, "etcdcluster": cluster_version or "not_decided"}
 
 
-def health(has_leader: bool, alarms: tuple[tuple[int, str], ...] = (), read_ok: bool = True) -> tuple[int, dict[str, Any]]:
+def health(
+    has_leader: bool, alarms: tuple[tuple[int, str], ...] = (), read_ok: bool = True
+) -> tuple[int, dict[str, Any]]:
     """``GET /health``: 200 and true, or 503, false and why."""
     reason = ""
     if alarms:

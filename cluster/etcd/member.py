@@ -1,6 +1,7 @@
 """One etcd process. This file is only its switchboard: what arrives, and who in the process deals with it.
 
-A member is ``RaftSide`` (peers, disk, ticks), ``Maintenance`` and ``ClientSide`` stacked on each other, one object with one state.
+A member is ``PeerSide``, ``Telling``, ``RaftSide``, ``Maintenance``, ``WatchSide``, ``LeaseSide`` and ``ClientSide``
+stacked on each other: one object with one state, a file for each thing it does.
 In: mail from peers, clients, the laboratory, its own timers and disk. Out: mail, writes, timers, notes.
 
 Upstream: server/etcdserver and server/embed.
@@ -11,8 +12,8 @@ from typing import Any, ClassVar, Final, get_args
 from cluster.etcd import views
 from cluster.etcd.client_side import ClientSide
 from cluster.etcd.membership import MemberSeed
+from cluster.etcd.peers import PeerHello
 from cluster.etcd.raft import RawNode
-from cluster.etcd.raft_side import PeerHello
 from cluster.etcd.state import MemberConfig
 from cluster.sim.actor import Fsynced, Outbox, PeerDown, Timer
 from cluster.wire import etcd as w

@@ -1,56 +1,34 @@
-"""The half of a member that faces Raft: ticks, peers, the disk, applying.
+"""The half of a member that faces Raft: messages, the disk, applying.
 
 After every step ``ready`` does what Raft asks for, in this order: send what may leave at once; hand new entries and a
 changed HardState to the disk; apply what is committed; and, once the disk says so, keep the promises (votes, acknowledgements).
 While a write is on its way, what comes in the meantime waits and shares the next one.
 
-Ticks are counted, not delivered: one timer is set for the tick at which Raft has something to do, and a heartbeat only
-moves that tick, not the timer. A process that was paused finds its ticks missing, as a Go ticker drops them.
+One timer is set for the tick at which Raft has something to do; a heartbeat only moves that tick, not the timer.
 
-Simplified here: members start anywhere within one tick (real processes do by themselves), so their tick phases differ; of connections
-between followers only their beginning and TCP resets are known, a silent cut is not. A snapshot travels as one message.
+Simplified here: a snapshot travels as one message.
 Upstream: server/etcdserver/raft.go.
 """
 
-from typing import Any, ClassVar
-
-from msgspec import Struct
+from typing import Any
 
 from cluster.etcd import durable
 from cluster.etcd.apply import apply
 from cluster.etcd.errors import Refused
 from cluster.etcd.membership import Joining, seed_member
+from cluster.etcd.peers import PeerHello
 from cluster.etcd.raft import ConfChange, Raft, RawNode, Snapshot
 from cluster.etcd.raft.replication import set_members
-from cluster.etcd.state import Batch, MemberConfig, MemberState, Peer, Proposal
-from cluster.sim.actor import Actor, Outbox
-from cluster.sim.clock import MILLISECOND, SECOND
+from cluster.etcd.state import Batch, MemberState, Peer, Proposal
+from cluster.etcd.telling import Telling
+from cluster.sim.actor import Outbox
 from cluster.sim.dice import Dice
-from cluster.trace import notes
 from cluster.wire.etcd import LeaseGrantRequest, ResponseHeader, WatchEvent
 from cluster.wire.raft import Entry, HardState, RaftMessage
 
 
-PEER_TIMEOUT = 5 * SECOND
-"""A connection that says nothing for so long is given up (rafthttp.ConnReadTimeout)."""
-PEER_POLL = 50 * MILLISECOND
-"""How often a starting member looks whether its peers are there."""
-
-
-class PeerHello(Struct, frozen=True, tag=True):
-    """A member opens its stream to another; ``reply`` answers. ``gone``: you were removed (HTTP 410 on the real stream)."""
-
-    lossy: ClassVar[bool] = True
-    frm: int
-    reply: bool = False
-    gone: bool = False
-
-
-class RaftSide(Actor):
+class RaftSide(Telling):
     """See the module's page. ``ClientSide`` implements the hooks at the end."""
-
-    config: MemberConfig
-    state: MemberState
 
     def fresh(self) -> MemberState:
         """A process that has just been executed knows nothing; ``boot`` reads the disk."""
@@ -116,23 +94,7 @@ class RaftSide(Actor):
         set_members(s.raft, [seed.id for seed in seeds], [])
         s.published = True
 
-    def address(self, host: str) -> str:
-        """The IP address of a host, or its name when it has none here."""
-        for name, ip in self.config.addresses:
-            if name == host:
-                return ip
-        return host
-
     # -- time -----------------------------------------------------------------------------------------------------
-
-    def clock(self, now: int) -> None:
-        """Tell Raft the tick number. Ticks that a pause swallowed do not count."""
-        s = self.state
-        late = now - s.armed_at
-        period = self.config.heartbeat_ns
-        if late > period:
-            s.phase += late // period * period
-        s.raft.tick = (now - s.phase) // period
 
     def tick(self, now: int, out: Outbox) -> None:
         """The tick timer went off."""
@@ -149,57 +111,6 @@ class RaftSide(Actor):
             out.timer("tick", due - now, cause=0)
 
     # -- peers ----------------------------------------------------------------------------------------------------
-
-    def hello(self, src: str, message: PeerHello, now: int, out: Outbox) -> None:
-        """A peer is there."""
-        if message.gone:
-            out.exit(0)  # "the member has been permanently removed from the cluster"
-            return
-        if message.frm in self.state.app.membership.removed:
-            out.send(src, PeerHello(self.config.id, reply=True, gone=True))
-            return
-        self.heard(message.frm, now)
-        if not message.reply:
-            out.send(src, PeerHello(self.config.id, reply=True))
-        s = self.state
-        if not s.advanced and sum(peer.since >= 0 for peer in s.peers.values()) > 1:
-            age = now - s.booted
-            polls = max(-(-age // PEER_POLL), 1)
-            out.timer("advance", polls * PEER_POLL - age)
-
-    def advance(self, now: int, out: Outbox) -> None:
-        """A starting member does not wait a whole election timeout for a leader that may not exist.
-
-        etcd fast-forwards the election timer by all but two ticks once it is connected to two peers, within 5 s.
-        """
-        s = self.state
-        if s.advanced:
-            return
-        s.advanced = True
-        if s.raft.role != "leader" and now - s.booted <= PEER_TIMEOUT:
-            s.raft.election_since -= s.raft.election_tick - 2
-        self.ready(now, out)
-
-    def heard(self, member: int, now: int) -> None:
-        """Something came from ``member``: the connection lives."""
-        peer = self.state.peers.get(member)
-        if peer is None:
-            peer = self.state.peers[member] = Peer()
-        if peer.since < 0 or (now - peer.last > PEER_TIMEOUT and self.state.raft.role == "leader"):
-            peer.since = now
-        peer.last = now
-
-    def connected_since(self, member: int, instant: int, now: int) -> bool:
-        """Has the connection to ``member`` (or myself) held since ``instant``?"""
-        if member == self.config.id:
-            return True
-        s = self.state
-        peer = s.peers.get(member)
-        if peer is None or peer.since < 0 or peer.since > instant:
-            return False
-        # Only between the leader and a member is there always something to hear.
-        talking = s.raft.role == "leader" or s.raft.lead == member
-        return not talking or now - peer.last <= PEER_TIMEOUT
 
     def raft_message(self, src: str, m: RaftMessage, now: int, out: Outbox) -> None:
         """A message of a peer."""
@@ -306,15 +217,7 @@ class RaftSide(Actor):
         if batch is None or batch.token != token:
             return
         s.writing = None
-        for index, term, cause, appended in batch.traces:
-            took = (now - batch.started) / MILLISECOND
-            out.note(
-                notes.Stage(
-                    cause, f"append/{self.name}", self.name, appended, now, "ok",
-                    f"{self.name} stored entry {index} of term {term} after {took:.1f} ms fsync",
-                    {"index": index, "term": term},
-                )
-            )  # fmt: skip
+        self._trace_stored(batch, now, out)
         self._keep(batch.after, out)
         self.ready(now, out)
 
@@ -428,69 +331,6 @@ class RaftSide(Actor):
         s.appended.clear()
         self.reloaded(now, out)
 
-    # -- telling --------------------------------------------------------------------------------------------------
-
-    def _show(self, shown: tuple[str, int, int, int], now: int, out: Outbox) -> None:
-        s = self.state
-        r, before = s.raft, s.shown
-        s.shown = shown
-        names = s.app.membership.name_of
-        out.note(
-            notes.Raft(
-                self.name, r.role, r.term, names(r.vote), names(r.lead), r.log.committed, r.log.applied, r.log.last
-            )
-        )
-        if r.lead != before[3] or (r.role == "leader") != (before[0] == "leader"):
-            if r.lead and r.lead != before[3]:
-                s.lead_since = now
-            self.leader_changed(before[0] == "leader", r.lead != 0 and r.lead != before[3], now, out)
-
-    def _trace_new(self, now: int, out: Outbox) -> None:
-        """Entries that were appended in this step: remember when, and as leader say that they were proposed."""
-        s = self.state
-        r = s.raft
-        log = r.log
-        start = max(min(s.traced, log.stable), log.offset)
-        for entry in log.entries[start - log.offset :]:
-            if not entry.cause or (entry.index <= s.traced and entry.index in s.appended):
-                continue
-            s.appended[entry.index] = now
-            if r.role == "leader":
-                proposal: Proposal = entry.data
-                origin = s.app.membership.name_of(proposal.origin)
-                how = "" if origin == self.name else f", forwarded by {origin},"
-                out.note(
-                    notes.Stage(
-                        entry.cause, "propose", self.name, proposal.at, now, "ok",
-                        f"leader {self.name} appended the request{how} as entry {entry.index} of term {entry.term}",
-                        {"index": entry.index, "term": entry.term, "origin": origin},
-                    )
-                )  # fmt: skip
-        s.traced = log.last
-
-    def _trace_apply(self, entry: Entry, now: int, out: Outbox) -> None:
-        s = self.state
-        r = s.raft
-        appended = s.appended.pop(entry.index, now)
-        where = {"index": entry.index, "term": entry.term}
-        if r.role == "leader":
-            names = s.app.membership.name_of
-            have = [names(member) for member in r.voters if r.progress[member].match >= entry.index]
-            need = len(r.voters) // 2 + 1
-            out.note(
-                notes.Stage(
-                    entry.cause, "commit", self.name, appended, now, "ok",
-                    f"{len(have)} of {len(r.voters)} members have entry {entry.index}: a quorum ({need})",
-                    {**where, "have": have, "need": need, "voters": len(r.voters)},
-                )
-            )  # fmt: skip
-        out.note(
-            notes.Stage(
-                entry.cause, "apply", self.name, now, now, "ok",
-                f"{self.name} applied entry {entry.index}", {**where, "revision": s.app.store.revision},
-            )
-        )  # fmt: skip
-
     # -- hooks for the client side ------------------------------------------------------------------------------------
 
     def answer_applied(self, proposal: Proposal, result: Any, now: int, out: Outbox) -> None:
@@ -509,10 +349,6 @@ class RaftSide(Actor):
         """A ReadIndex round ended."""
         raise NotImplementedError
 
-    def leader_changed(self, was_leader: bool, new_leader: bool, now: int, out: Outbox) -> None:
-        """Another leader, or none, or me, or no longer me."""
-        raise NotImplementedError
-
     def lease_granted(self, now: int, out: Outbox) -> None:
         """There is one more lease."""
         raise NotImplementedError
@@ -520,6 +356,3 @@ class RaftSide(Actor):
     def reloaded(self, now: int, out: Outbox) -> None:
         """The application was replaced by a snapshot's."""
         raise NotImplementedError
-
-
-__all__ = ["PeerHello", "RaftSide"]

@@ -76,8 +76,6 @@ def _intervals(branch: "tuple[w.RequestOp, ...]") -> tuple[dict[bytes, None], li
 def size(request: Any) -> int:
     """About how many bytes the request is on the wire."""
     if isinstance(request, w.TxnRequest):
-        compares = sum(
-            len(c.key) + 16 + (len(c.value) if isinstance(c.value, bytes) else 8) for c in request.compare
-        )
+        compares = sum(len(c.key) + 16 + (len(c.value) if isinstance(c.value, bytes) else 8) for c in request.compare)
         return 16 + compares + sum(size(op) for op in (*request.success, *request.failure))
     return 32 + len(getattr(request, "key", b"")) + len(getattr(request, "value", b""))

@@ -128,7 +128,9 @@ def request_text(request: Any) -> str:
             then = "; ".join(request_text(op) for op in request.success)
             otherwise = "; ".join(request_text(op) for op in request.failure if not isinstance(op, w.RangeRequest))
             when = " and ".join(_compare_text(compare) for compare in request.compare)
-            return "txn" + (f" if {when}" if when else "") + (f" else {otherwise};" if otherwise else "") + f" then {then}"
+            return (
+                "txn" + (f" if {when}" if when else "") + (f" else {otherwise};" if otherwise else "") + f" then {then}"
+            )
         case w.RangeRequest():
             return f"get {_text(request.key)}"
         case w.CompactionRequest():

@@ -92,7 +92,9 @@ class WatchHub(Struct):
                 found.append(watch)
         return found
 
-    def dispatch(self, store: Store, events: tuple[WatchEvent, ...], revision: int) -> list[tuple[Watcher, list[WatchEvent]]]:
+    def dispatch(
+        self, store: Store, events: tuple[WatchEvent, ...], revision: int
+    ) -> list[tuple[Watcher, list[WatchEvent]]]:
         """Who is to be told what about the changes of ``revision``."""
         if not self.watchers:
             return []
@@ -124,6 +126,4 @@ def with_previous(store: Store, watcher: Watcher, events: list[WatchEvent]) -> l
     """Add what each key was before, if the watch asked for that (and it isn't compacted)."""
     if not watcher.request.prev_kv:
         return events
-    return [
-        WatchEvent(event.type, event.kv, store.before(event.kv.key, event.kv.mod_revision)) for event in events
-    ]
+    return [WatchEvent(event.type, event.kv, store.before(event.kv.key, event.kv.mod_revision)) for event in events]

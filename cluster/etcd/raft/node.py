@@ -121,9 +121,9 @@ class RawNode:
         r = self.raft
         kind = m.type
         if m.term > r.term:
-            if kind in ("MsgVote", "MsgPreVote"):
-                if m.context != election.TRANSFER and election.in_lease(r):
-                    return
+            asked = kind in ("MsgVote", "MsgPreVote") and m.context != election.TRANSFER
+            if asked and election.in_lease(r):
+                return
             # A pre-vote, and the grant of one, speak of a term that nobody is in yet.
             if kind != "MsgPreVote" and not (kind == "MsgPreVoteResp" and not m.reject):
                 r.become_follower(m.term, m.frm if kind in _FROM_LEADER else 0)
@@ -159,9 +159,7 @@ class RawNode:
             replication.handle_snapshot(r, m)
         else:
             r.log.commit_to(m.commit)
-            r.messages.append(
-                RaftMessage(type="MsgHeartbeatResp", to=m.frm, frm=r.id, term=r.term, context=m.context)
-            )
+            r.messages.append(RaftMessage(type="MsgHeartbeatResp", to=m.frm, frm=r.id, term=r.term, context=m.context))
 
     def _step_follower(self, m: RaftMessage) -> None:
         r = self.raft
@@ -170,9 +168,7 @@ class RawNode:
         elif m.type == "MsgReadIndexResp":
             r.read_states.append(reads.ReadState(m.index, m.context))
         elif r.lead and m.type in ("MsgProp", "MsgReadIndex", "MsgTransferLeader"):
-            r.messages.append(
-                RaftMessage(type=m.type, to=r.lead, frm=m.frm, entries=m.entries, context=m.context)
-            )
+            r.messages.append(RaftMessage(type=m.type, to=r.lead, frm=m.frm, entries=m.entries, context=m.context))
 
     def _step_leader(self, m: RaftMessage) -> None:
         r = self.raft

@@ -51,9 +51,7 @@ def answer(r: Raft, m: RaftMessage, index: int) -> None:
         r.read_states.append(ReadState(index, m.context))
     else:
         r.messages.append(
-            RaftMessage(
-                type="MsgReadIndexResp", to=m.frm, frm=r.id, term=r.term, index=index, context=m.context
-            )
+            RaftMessage(type="MsgReadIndexResp", to=m.frm, frm=r.id, term=r.term, index=index, context=m.context)
         )
 
 
@@ -64,6 +62,11 @@ def heartbeat(r: Raft, context: object) -> None:
         if member != r.id:
             r.messages.append(
                 RaftMessage(
-                    type="MsgHeartbeat", to=member, frm=r.id, term=r.term, commit=min(p.match, committed), context=context
+                    type="MsgHeartbeat",
+                    to=member,
+                    frm=r.id,
+                    term=r.term,
+                    commit=min(p.match, committed),
+                    context=context,
                 )
             )

@@ -61,9 +61,15 @@ def send_append(r: Raft, to: int, even_empty: bool = True) -> bool:
         return False
     r.messages.append(
         RaftMessage(
-            type="MsgApp", to=to, frm=r.id, term=r.term, index=before, log_term=log_term, entries=entries,
+            type="MsgApp",
+            to=to,
+            frm=r.id,
+            term=r.term,
+            index=before,
+            log_term=log_term,
+            entries=entries,
             commit=log.committed,
-        )  # fmt: skip
+        )
     )
     if entries:
         p.sent(len(entries), entries[-1].index, r.max_inflight)
@@ -106,9 +112,15 @@ def handle_append(r: Raft, m: RaftMessage) -> None:
         else:
             hint, hint_term = log.conflict_by_term(min(m.index, log.last), m.log_term)
             reply = RaftMessage(
-                type="MsgAppResp", to=m.frm, frm=r.id, term=r.term, index=m.index, reject=True, reject_hint=hint,
+                type="MsgAppResp",
+                to=m.frm,
+                frm=r.id,
+                term=r.term,
+                index=m.index,
+                reject=True,
+                reject_hint=hint,
                 log_term=hint_term,
-            )  # fmt: skip
+            )
     r.after.append(reply)
 
 

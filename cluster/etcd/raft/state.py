@@ -110,9 +110,7 @@ class Raft(Struct):
         self.votes = {}
         last = self.log.last
         for member, old in self.progress.items():
-            self.progress[member] = Progress(
-                match=last if member == self.id else 0, next=last + 1, learner=old.learner
-            )
+            self.progress[member] = Progress(match=last if member == self.id else 0, next=last + 1, learner=old.learner)
         self.pending_conf = self.uncommitted = 0
         self.reads, self.early_reads = [], []
 

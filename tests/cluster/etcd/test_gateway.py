@@ -55,7 +55,10 @@ def test_leases_members_and_maintenance() -> None:
     assert (granted["ID"], granted["TTL"]) == ("7", "60")
     assert curl("/v3/lease/timetolive", ID="7")[1]["grantedTTL"] == "60"
     assert curl("/v3/kv/lease/leases")[1]["leases"] == [{"ID": "7"}]
-    assert curl("/v3/lease/timetolive", ID="8") == (200, {"header": {**HEADER, "revision": "1"}, "ID": "8", "TTL": "-1"})
+    assert curl("/v3/lease/timetolive", ID="8") == (
+        200,
+        {"header": {**HEADER, "revision": "1"}, "ID": "8", "TTL": "-1"},
+    )
     status = curl("/v3/maintenance/status")[1]
     assert (status["leader"], status["raftIndex"], status["dbSize"]) == ("4097", "5", "20480")
     members = curl("/v3/cluster/member/list")[1]["members"]

@@ -37,7 +37,9 @@ def test_a_fresh_cluster_looks_like_a_real_one(n: int) -> None:
     assert status.header.revision == 1
     assert status.db_size == 20_480
     members = c.ask("m1", w.MemberListRequest, linearizable=True).members
-    assert [(m.name, m.client_urls) for m in members] == [(f"etcd-{i}", (f"https://h{i}:2379",)) for i in range(1, n + 1)]
+    assert [(m.name, m.client_urls) for m in members] == [
+        (f"etcd-{i}", (f"https://h{i}:2379",)) for i in range(1, n + 1)
+    ]
 
 
 def test_a_single_member_leads_within_a_tick_or_two() -> None:
@@ -110,7 +112,10 @@ def test_refusals_in_etcds_words() -> None:
         ((w.PutRequest, b"k", b"v", 77), (5, "etcdserver: requested lease not found")),
         ((w.PutRequest, b"no", b"", 0, False, True), (3, "etcdserver: key not found")),
         ((w.TxnRequest, (), (put, put)), (3, "etcdserver: duplicate key given in txn request")),
-        ((w.TxnRequest, (), (put, w.DeleteRangeRequest(0, b"a", b"z"))), (3, "etcdserver: duplicate key given in txn request")),
+        (
+            (w.TxnRequest, (), (put, w.DeleteRangeRequest(0, b"a", b"z"))),
+            (3, "etcdserver: duplicate key given in txn request"),
+        ),
         ((w.TxnRequest, (), (w.RangeRequest(0, b"k"),) * 129), (3, "etcdserver: too many operations in txn request")),
         ((w.LeaseRevokeRequest, 77), (5, "etcdserver: requested lease not found")),
         ((w.LeaseGrantRequest, 9_000_000_001), (11, "etcdserver: too large lease TTL")),

@@ -15,7 +15,7 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "explainer.settings")
 
-import django  # noqa: E402
+import django
 
 django.setup(set_prefix=False)
 

@@ -21,7 +21,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 YEARS = datetime.timedelta(days=3650)
 BACKDATED = datetime.timedelta(hours=1)
-SERVER_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+SERVER_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
 SERVER_ADDRESSES = ("127.0.0.1", "::1", "10.96.0.1", "172.18.0.10")
 
 
@@ -138,9 +144,7 @@ class Authority:
         if algorithm is None:
             return "unable to get local issuer certificate"
         try:
-            self._public.verify(
-                certificate.signature, certificate.tbs_certificate_bytes, padding.PKCS1v15(), algorithm
-            )
+            self._public.verify(certificate.signature, certificate.tbs_certificate_bytes, padding.PKCS1v15(), algorithm)
         except InvalidSignature:
             return "certificate signature failure"
         now = datetime.datetime.now(datetime.UTC)

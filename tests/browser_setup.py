@@ -53,7 +53,11 @@ def main() -> int:
         return 0
     print("That did not work; trying apt.", flush=True)
     sudo = () if os.geteuid() == 0 else ("sudo", "-n")
-    if run(*sudo, "apt-get", "update", "-q") and run(*sudo, "apt-get", "install", "-y", "-q", "chromium") and installed():
+    if (
+        run(*sudo, "apt-get", "update", "-q")
+        and run(*sudo, "apt-get", "install", "-y", "-q", "chromium")
+        and installed()
+    ):
         return 0
     print("No browser could be set up: install Chromium, or set CHROMIUM to the path of one.", file=sys.stderr)
     return 1

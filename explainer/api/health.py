@@ -72,8 +72,15 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     except Unavailable:
         redis_up = 0
     rows.append(("clearplane_redis_up", "gauge", "Redis answers.", [("", redis_up)]))
-    rows += [(f"clearplane_cluster_{name}", "gauge", f"Clock of each cluster: {name}.", points) for name, points in gauges.items()]
+    rows += [
+        (f"clearplane_cluster_{name}", "gauge", f"Clock of each cluster: {name}.", points)
+        for name, points in gauges.items()
+    ]
     lines = []
     for name, kind, text, points in rows:
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}", *(f"{name}{label} {value}" for label, value in points)]
+        lines += [
+            f"# HELP {name} {text}",
+            f"# TYPE {name} {kind}",
+            *(f"{name}{label} {value}" for label, value in points),
+        ]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -39,6 +39,4 @@ async def make(bus: object, cluster: str, user: str = "", groups: tuple[str, ...
     spec, port = await line.spec(cluster), await line.port_pki()
     port_ca = port["ca_cert"] if port else spec.pki["ca_cert"]
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(
-        None, kubeconfig.entry, cluster, spec.pki, port_ca, spec.server_url, user, groups
-    )
+    return await loop.run_in_executor(None, kubeconfig.entry, cluster, spec.pki, port_ca, spec.server_url, user, groups)

@@ -53,7 +53,14 @@ async def packets(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """Send one packet; the walk."""
     body = body_as(request, PacketBody)
     pieces = bus.stream(
-        cluster, "PacketIn", 60.0, src=body.src, dst=body.dst, protocol=body.protocol.lower(), port=body.port, node=body.node
+        cluster,
+        "PacketIn",
+        60.0,
+        src=body.src,
+        dst=body.dst,
+        protocol=body.protocol.lower(),
+        port=body.port,
+        node=body.node,
     )
     async for piece in pieces:
         return {key: value for key, value in piece.items() if key != "done"}
@@ -89,7 +96,9 @@ async def console(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     except TimeoutError:
         bus.send(cluster, "input", item("ConsoleInterruptIn", session=body.session))
         whole["exitCode"] = 130
-        whole["stderr"] += f"interrupted after {CONSOLE_SECONDS:.0f} s; ask with Accept: {NDJSON} to follow a line as it runs\n"
+        whole["stderr"] += (
+            f"interrupted after {CONSOLE_SECONDS:.0f} s; ask with Accept: {NDJSON} to follow a line as it runs\n"
+        )
     return whole
 
 

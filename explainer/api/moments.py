@@ -70,7 +70,9 @@ async def load(request: HttpRequest, bus: Bus) -> Any:
     try:
         moment = msgspec.msgpack.decode(data[len(HEAD) :], type=Moment)
         mark = msgspec.msgpack.decode(moment.mark, type=Mark)
-        options = msgspec.convert({**moment.options, "name": request.GET.get("name") or moment.options["name"]}, clusters.Options)
+        options = msgspec.convert(
+            {**moment.options, "name": request.GET.get("name") or moment.options["name"]}, clusters.Options
+        )
         clusters.check(options)
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise Failed(422, f"this file can't be read by this version: {error}") from error
@@ -83,7 +85,9 @@ async def load(request: HttpRequest, bus: Bus) -> Any:
         await bus.call_redis("SET", keys.snapshot(name, side), blob)
     for entry_id, blob in moment.journal:
         await bus.call_redis("XADD", keys.journal(name), entry_id, "m", blob)
-    await bus.call_redis("HSET", keys.mark(name), "commit", moment.commit, "mark", msgspec.msgpack.encode(mark), "side", 0)
+    await bus.call_redis(
+        "HSET", keys.mark(name), "commit", moment.commit, "mark", msgspec.msgpack.encode(mark), "side", 0
+    )
     described = msgspec.to_builtins(options)
     await bus.announce(name, described)
     return json({**described, "clock": await bus.query(name, "clock")}, 201)

@@ -28,7 +28,12 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("get", f"{C}/export", "The cluster as one file.", None),
     ("post", "/api/import", "A cluster from such a file (?name= gives it another name).", None),
     ("get", f"{C}/etcd/members", "etcd's members (?log=full|none&from=N).", None),
-    ("post", f"{C}/etcd/members/{{name}}/{{op}}", "stop, start, pause, resume, campaign, transfer.", bodies.TransferBody),
+    (
+        "post",
+        f"{C}/etcd/members/{{name}}/{{op}}",
+        "stop, start, pause, resume, campaign, transfer.",
+        bodies.TransferBody,
+    ),
     ("get", f"{C}/etcd/ops", "Recorded operations (?done_since=N or ?pending=1).", None),
     ("post", f"{C}/etcd/ops", "Begin an operation on a key.", bodies.EtcdOpBody),
     ("post", f"{C}/network/partition", "Who hears whom.", bodies.PartitionBody),

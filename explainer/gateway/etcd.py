@@ -43,7 +43,11 @@ class EtcdApp:
             await answer(send, 200, VERSION)
             return
         if len(body) > BODY_LIMIT:
-            await answer(send, 400, b'{"error":"etcdserver: request is too large","message":"etcdserver: request is too large","code":3}')
+            await answer(
+                send,
+                400,
+                b'{"error":"etcdserver: request is too large","message":"etcdserver: request is too large","code":3}',
+            )
             return
         try:
             await self._relay(scope, receive, send, cluster, member, path, body)
@@ -73,12 +77,16 @@ class EtcdApp:
                     if scope["clearplane.door"] != "web" and not health:
                         scope["clearplane.connection"].abort()
                     else:
-                        await answer(send, 503, msgspec.json.encode({"error": f"{member}: {piece.get('error', 'down')}"}))
+                        await answer(
+                            send, 503, msgspec.json.encode({"error": f"{member}: {piece.get('error', 'down')}"})
+                        )
                     return
                 data = as_bytes(piece.get("body", b""))
                 if health:
                     ok = piece["status"] == 200
-                    await answer(send, 200 if ok else 503, b'{"health":"%s","reason":""}' % (b"true" if ok else b"false"))
+                    await answer(
+                        send, 200 if ok else 503, b'{"health":"%s","reason":""}' % (b"true" if ok else b"false")
+                    )
                     return
                 if not begun:
                     begun = True

@@ -314,7 +314,9 @@ async def _cut(scope: Scope) -> None:
     scope["clearplane.connection"].abort()
 
 
-async def _plain(scope: Scope, send: Send, status: int, body: bytes, kind: bytes = b"text/plain; charset=utf-8") -> None:
+async def _plain(
+    scope: Scope, send: Send, status: int, body: bytes, kind: bytes = b"text/plain; charset=utf-8"
+) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1002})
         return

@@ -217,7 +217,9 @@ class Process:
         )  # fmt: skip
 
     def _say_broken(self, name: str) -> None:
-        self.link.call("HSET", keys.model(name), "trouble", "The simulation of this cluster stopped with an error; see the log.")
+        self.link.call(
+            "HSET", keys.model(name), "trouble", "The simulation of this cluster stopped with an error; see the log."
+        )
 
     def _let_go(self, held: Held) -> None:
         held.link.close()
@@ -270,7 +272,9 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     settings = config.read()
     name = given.name or f"{socket.gethostname()}-{os.getpid()}"
-    process = Process(given.redis or embedded.url(Path(settings.data)), name, given.door, (settings.host, settings.api_port))
+    process = Process(
+        given.redis or embedded.url(Path(settings.data)), name, given.door, (settings.host, settings.api_port)
+    )
     if not given.no_default:
         process.ensure(clusters.Options(name=clusters.DEFAULT, legacy_service_account_tokens=True))
     process.run()

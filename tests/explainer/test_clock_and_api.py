@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import threading
 import time
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import pytest
 
 from explainer.api.openapi import CALLS
-from tests.explainer.conftest import Product, wait_for
+from tests.product import Product, wait_for
+from tests.websocket import Socket
 
 
 @pytest.fixture(autouse=True)
@@ -173,33 +173,6 @@ def test_kubeconfig_for_any_user(product: Product) -> None:
     assert product.call("GET", "/clusters/demo/kubeconfig?group=dev")[0] == 400
     assert product.call("GET", "/clusters/nowhere/kubeconfig")[0] == 404
     assert (product.data / "kubeconfig").stat().st_mode & 0o777 == 0o600
-
-
-class Socket:
-    """A websocket client of a few lines."""
-
-    def __init__(self, product: Product, path: str, **headers: str) -> None:
-        self.line = socket.create_connection(("127.0.0.1", product.port), 10)
-        extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.line.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{product.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{extra}\r\n".encode()
-        )
-        self.file = self.line.makefile("rb")
-        self.head = b"".join(iter(self.file.readline, b"\r\n"))
-
-    def frame(self) -> Any:
-        kind, length = self.file.read(2)
-        if length == 126:
-            length = int.from_bytes(self.file.read(2), "big")
-        elif length == 127:
-            length = int.from_bytes(self.file.read(8), "big")
-        data = self.file.read(length)
-        return json.loads(data) if kind == 0x81 else (kind, data)
-
-    def say(self, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.line.sendall(bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data)
 
 
 def test_the_feed_continues_from_a_cursor(product: Product) -> None:

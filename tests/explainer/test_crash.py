@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.explainer.conftest import Product, wait_for
+from tests.product import Product, wait_for
 
 
 class Creator(threading.Thread):
@@ -94,7 +94,9 @@ def test_children_die_with_their_supervisor(own_product: Product) -> None:
     assert product.process is not None
     os.kill(product.process.pid, signal.SIGKILL)
     product.process.wait(10)
-    wait_for(lambda: not any(child.is_running() and child.status() != "zombie" for child in children), "children to die", 15)
+    wait_for(
+        lambda: not any(child.is_running() and child.status() != "zombie" for child in children), "children to die", 15
+    )
 
 
 def test_paused_requests_survive_at_the_door(own_product: Product) -> None:

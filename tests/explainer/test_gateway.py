@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from explainer import pki
-from tests.explainer.conftest import Product, wait_for
+from tests.product import Product, wait_for
 
 
 def fetch(product: Product, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
@@ -39,7 +39,10 @@ def raw_tls(product: Product, data: bytes, certificate: tuple[Path, Path] | None
     context = ssl._create_unverified_context()
     if certificate:
         context.load_cert_chain(*certificate)
-    with socket.create_connection(("127.0.0.1", product.api_port), 10) as plain, context.wrap_socket(plain) as connection:
+    with (
+        socket.create_connection(("127.0.0.1", product.api_port), 10) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
         connection.sendall(data)
         out = b""
         while piece := connection.recv(65536):
@@ -62,7 +65,9 @@ def test_plain_http_is_told_so(product: Product) -> None:
     assert raw(product, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == expected
 
 
-@pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00\x01garbage" * 50, b"\x00" * 600, b"SSH-2.0-x\r\n", os.urandom(2000)])
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00\x01garbage" * 50, b"\x00" * 600, b"SSH-2.0-x\r\n", os.urandom(2000)]
+)
 def test_garbage_ends_the_connection_only(product: Product, garbage: bytes) -> None:
     with socket.create_connection(("127.0.0.1", product.api_port), 10) as connection:
         connection.sendall(garbage)

@@ -54,7 +54,9 @@ class Bench:
 
     def answers(self) -> list[dict[str, Any]]:
         rows = self.link.call("XRANGE", keys.out(self.name, "w1"), "-", "+")
-        return [decode_any(letter.body) for row in rows for letter in decode_letters(row[1][1]) if letter.kind != "error"]
+        return [
+            decode_any(letter.body) for row in rows for letter in decode_letters(row[1][1]) if letter.kind != "error"
+        ]
 
     def stored(self) -> list[str]:
         return sorted(self.runner.lab.store)

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.explainer.conftest import Product
+from tests.explainer.conftest import FAKE
+from tests.product import Product
 
 
-@pytest.mark.parametrize(("which", "variable"), [("port", "CLEARPLANE_PORT"), ("api_port", "CLEARPLANE_API_PORT"), ("etcd_port", "CLEARPLANE_ETCD_PORT")])
+@pytest.mark.parametrize(
+    ("which", "variable"),
+    [("port", "CLEARPLANE_PORT"), ("api_port", "CLEARPLANE_API_PORT"), ("etcd_port", "CLEARPLANE_ETCD_PORT")],
+)
 def test_a_taken_port(own_product: Product, which: str, variable: str) -> None:
     port = getattr(own_product, which)
     with socket.socket() as taken:
@@ -19,20 +23,26 @@ def test_a_taken_port(own_product: Product, which: str, variable: str) -> None:
 
 
 def test_a_data_folder_in_use(product: Product, tmp_path: Path) -> None:
-    second = Product(product.data)
+    second = Product(product.data, FAKE)
     second.log = tmp_path / "second.log"
     assert second.spawn().wait(20) == 1
-    assert second.output() == f"clearplane: Clearplane is running already in {product.data}; stop it or set CLEARPLANE_DATA.\n"
+    assert (
+        second.output()
+        == f"clearplane: Clearplane is running already in {product.data}; stop it or set CLEARPLANE_DATA.\n"
+    )
 
 
 def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
-    lonely = Product(tmp_path / "data", REDIS_URL="redis://127.0.0.1:1/0")
+    lonely = Product(tmp_path / "data", FAKE, REDIS_URL="redis://127.0.0.1:1/0")
     assert lonely.spawn().wait(20) == 1
-    assert lonely.output().startswith("clearplane: Redis is not reachable at REDIS_URL: ") and lonely.output().count("\n") == 1
+    assert (
+        lonely.output().startswith("clearplane: Redis is not reachable at REDIS_URL: ")
+        and lonely.output().count("\n") == 1
+    )
 
 
 def test_a_port_that_is_no_number(tmp_path: Path) -> None:
-    wrong = Product(tmp_path / "data", CLEARPLANE_PORT="eighty")
+    wrong = Product(tmp_path / "data", FAKE, CLEARPLANE_PORT="eighty")
     assert wrong.spawn().wait(20) == 1
     assert wrong.output() == "clearplane: CLEARPLANE_PORT must be a port number from 1 to 65535, not 'eighty'.\n"
 

@@ -10,8 +10,7 @@ Upstream: kubernetes pkg/controller/replicaset/{replica_set,replica_set_utils}.g
 """
 
 from cluster.api import selectors
-from cluster.clientgo import Doc, message_of
-from cluster.clientgo.expectations import created, deleted, expect, forget, satisfied
+from cluster.clientgo import Doc
 from cluster.controllers.lib.meta import (
     condition,
     deleting,
@@ -22,30 +21,26 @@ from cluster.controllers.lib.meta import (
     status_of,
     without_zeros,
 )
+from cluster.controllers.lib.podcontrol import PodControl
 from cluster.controllers.lib.pods import deletion_order, from_template, is_active, is_available, is_ready, ready_since
 from cluster.controllers.lib.rollout import replicas_of
-from cluster.controllers.runtime import Controller
 from cluster.sim import SECOND, Outbox
-from cluster.wire.http import HttpResponse
 
-BURST_REPLICAS = 500
-"""At most so many creations or deletions in one run."""
-
-
-class ReplicaSetController(Controller):
+class ReplicaSetController(PodControl):
     """Keys are ``namespace/name`` of ReplicaSets."""
 
     name = "replicaset"
     user = "replicaset-controller"
     watches = ("replicasets", "pods")
+    resource = "replicasets"
+    owner_kind = "ReplicaSet"
 
     # -- events ---------------------------------------------------------------------------------------------------
 
     def on_replicasets(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         key = f"{new['metadata']['namespace']}/{new['metadata']['name']}"
         if event_type == "DELETED":
-            forget(self.expectations, self._expecting(key))
-            self.memory.get("failed", {}).pop(key, None)
+            self.forget(key)
         self.enqueue(out, key)
 
     def on_pods(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
@@ -57,11 +52,7 @@ class ReplicaSetController(Controller):
             if event_type != "DELETED" and not deleting(new):
                 self._enqueue_interested(new, out)
             return
-        expecting = self._expecting(key)
-        if event_type == "ADDED":
-            created(self.expectations, expecting)
-        if event_type == "DELETED" or deleting(new):
-            deleted(self.expectations, expecting, new["metadata"]["name"])
+        self.observe(key, event_type, new)
         self.enqueue(out, key)
         rs = self.store("replicasets").get(key)
         seconds = rs["spec"].get("minReadySeconds", 0) if rs is not None else 0
@@ -77,27 +68,28 @@ class ReplicaSetController(Controller):
             if selectors.from_struct(rs["spec"]["selector"]).matches(labels):
                 self.enqueue(out, f"{namespace}/{rs['metadata']['name']}")
 
-    def _expecting(self, key: str) -> str:
-        return f"{self.name}/{key}"
-
     # -- one run --------------------------------------------------------------------------------------------------
 
     def reconcile(self, key: str, now: int, out: Outbox) -> None:
         rs = self.store("replicasets").get(key)
         if rs is None:
-            forget(self.expectations, self._expecting(key))
+            self.forget(key)
             return
         pods = [pod for pod in self._claimed(rs, out) if is_active(pod)]
-        if satisfied(self.expectations, self._expecting(key), now) and not deleting(rs):
+        if self.may_count(key, now) and not deleting(rs):
             difference = len(pods) - replicas_of(rs)
+            count = f"{abs(difference)} Pod{'s' if abs(difference) != 1 else ''}"
+            text = f"ReplicaSet {key} wants {replicas_of(rs)} Pods and has {len(pods)}, so it"
             if difference < 0:
-                self._create(key, rs, min(-difference, BURST_REPLICAS), now, out)
+                self.note(out, f"replicasets/{key}", f"{text} creates {count}.")
+                pod = from_template(rs["spec"]["template"], rs, "apps/v1", "ReplicaSet")
+                self.manage(key, rs, [pod] * -difference, [], now, out)
                 return  # the status follows when the last batch is answered
-            self.memory.get("failed", {}).pop(key, None)
+            self.clear_failure(key)
             if difference > 0:
-                self._delete(key, rs, pods, min(difference, BURST_REPLICAS), now, out)
-        failure = self.memory.get("failed", {}).get(key)
-        self._write_status(key, rs, pods, failure, now, out)
+                self.note(out, f"replicasets/{key}", f"{text} deletes {count}.")
+                self.manage(key, rs, [], deletion_order(pods, self.config.epoch)[:difference], now, out)
+        self._write_status(key, rs, pods, self.failure_of(key), now, out)
 
     def _claimed(self, rs: Doc, out: Outbox) -> list[Doc]:
         meta, store = rs["metadata"], self.store("pods")
@@ -126,79 +118,11 @@ class ReplicaSetController(Controller):
         self.request(out, "PATCH", path("v1", "pods", meta["namespace"], meta["name"]), doc=patch,
                      content_type="application/merge-patch+json")  # fmt: skip
 
-    # -- creating -------------------------------------------------------------------------------------------------
-
-    def _create(self, key: str, rs: Doc, count: int, now: int, out: Outbox) -> None:
-        expect(self.expectations, self._expecting(key), now, adds=count)
-        text = "1 Pod" if count == 1 else f"{count} Pods"
-        self.note(out, f"replicasets/{key}", f"ReplicaSet {key} wants {replicas_of(rs)} Pods, so it creates {text}.")
-        # Per key: how many are left, the size of this batch, how many of it are unanswered, did one fail.
-        self.memory.setdefault("batches", {})[key] = [count, 1, 0, False]
-        self._next_batch(key, rs, out)
-
-    def _next_batch(self, key: str, rs: Doc, out: Outbox) -> None:
-        batch = self.memory["batches"][key]
-        size = min(batch[0], batch[1])
-        batch[0] -= size
-        batch[1] = size * 2
-        batch[2] = size
-        pod = from_template(rs["spec"]["template"], rs, "apps/v1", "ReplicaSet")
-        for _ in range(size):
-            self.request(out, "POST", path("v1", "pods", rs["metadata"]["namespace"]), doc=pod, then="pod_created",
-                         args=(key, rs))  # fmt: skip
-
-    def pod_created(self, response: HttpResponse, key: str, rs: Doc, now: int, out: Outbox) -> None:
-        """One answer of a batch; after the last, the next and twice as big a batch, unless one was refused."""
-        batch = self.memory.get("batches", {}).get(key)
-        if batch is None:
-            return
-        batch[2] -= 1
-        failures = self.memory.setdefault("failed", {})
-        if response.code == 201:
-            failures.pop(key, None)
-            self.event(out, rs, "replicasets", "Normal", "SuccessfulCreate",
-                       f"Created pod: {response.doc['metadata']['name']}")  # fmt: skip
-        else:
-            created(self.expectations, self._expecting(key))
-            if "being terminated" not in message_of(response):
-                batch[3] = True
-                failures[key] = ["FailedCreate", message_of(response)]
-                self.event(out, rs, "replicasets", "Warning", "FailedCreate", f"Error creating: {message_of(response)}")
-        if batch[2]:
-            return
-        if batch[0] and not batch[3]:
-            self._next_batch(key, rs, out)
-            return
-        del self.memory["batches"][key]
-        for _ in range(batch[0]):  # the ones never tried are not to be waited for
-            created(self.expectations, self._expecting(key))
-        if batch[3]:
-            self.failed()
-        rs = self.store("replicasets").get(key) or rs
-        pods = [pod for pod in self.store("pods").by("owner", rs["metadata"]["uid"]) if is_active(pod)]
-        self._write_status(key, rs, pods, failures.get(key), now, out)
-
-    # -- deleting -------------------------------------------------------------------------------------------------
-
-    def _delete(self, key: str, rs: Doc, pods: list[Doc], count: int, now: int, out: Outbox) -> None:
-        doomed = deletion_order(pods, self.config.epoch)[:count]
-        expect(self.expectations, self._expecting(key), now, deletes=[pod["metadata"]["name"] for pod in doomed])
-        text = "1 Pod" if count == 1 else f"{count} Pods"
-        self.note(out, f"replicasets/{key}", f"ReplicaSet {key} wants {replicas_of(rs)} Pods, so it deletes {text}.")
-        for pod in doomed:
-            meta = pod["metadata"]
-            self.request(out, "DELETE", path("v1", "pods", meta["namespace"], meta["name"]), then="pod_deleted",
-                         args=(key, rs, meta["name"]))  # fmt: skip
-
-    def pod_deleted(self, response: HttpResponse, key: str, rs: Doc, pod: str, now: int, out: Outbox) -> None:
-        """The deletion was accepted (200), or there was nothing to delete (404)."""
-        if response.code in (200, 202):
-            self.event(out, rs, "replicasets", "Normal", "SuccessfulDelete", f"Deleted pod: {pod}")
-            return
-        deleted(self.expectations, self._expecting(key), pod)
-        if response.code != 404:
-            self.event(out, rs, "replicasets", "Warning", "FailedDelete", f"Error deleting: {message_of(response)}")
-            self.failed()
+    def finished(self, key: str, now: int, out: Outbox) -> None:
+        rs = self.store("replicasets").get(key)
+        if rs is not None:
+            pods = [pod for pod in self.store("pods").by("owner", rs["metadata"]["uid"]) if is_active(pod)]
+            self._write_status(key, rs, pods, self.failure_of(key), now, out)
 
     # -- status ---------------------------------------------------------------------------------------------------
 

@@ -42,10 +42,12 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def document(server: Any, job: Job, out: Outbox, code: int, doc: Any, reason: str = "", outcome: Any = "ok") -> None:
-    """Answer with ``doc`` as JSON or YAML."""
+def document(
+    server: Any, job: Job, out: Outbox, code: int, doc: Any, reason: str = "", outcome: Any = "ok", content_type: str = ""
+) -> None:
+    """Answer with ``doc`` as JSON or YAML; ``content_type`` when it is more than the media type."""
     media = job.accept.media
-    rows = headers(server, job, media)
+    rows = headers(server, job, content_type or media)
     if not job.outside:
         _send(server, job, out, HttpResponse(job.id, code, rows, b"", doc), code, rows, doc, reason, outcome)
         return

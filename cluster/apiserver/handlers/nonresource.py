@@ -37,11 +37,15 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
     doc = _document(server, job, path)
     if doc is None:
         raise status.page_not_found()
+    request = job.request
+    accept = request.header("accept")
+    if doc.get("kind") == "APIGroupDiscoveryList":
+        version = doc["apiVersion"].rpartition("/")[2]
+        media = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+        respond.document(server, job, out, 200, doc, content_type=media)
+        return
     if path not in ("/version", "/"):
-        request = job.request
-        accept = request.header("accept")
-        if "apidiscovery.k8s.io" not in accept:
-            job.accept = negotiate(accept, request.header("user-agent"), job.query.get("pretty"), "Metadata")
+        job.accept = negotiate(accept, request.header("user-agent"), job.query.get("pretty"), "Metadata")
     job.accept = type(job.accept)(job.accept.media, pretty=job.accept.pretty or path == "/version")
     respond.document(server, job, out, 200, doc)
 

@@ -28,6 +28,7 @@ _TIMERS: Final = {
     "read": "read_timer",
     "leases": "lease_timer",
     "progress": "progress_timer",
+    "removed": "removed",
 }
 """Timer → method."""
 _WATCHES: Final = {

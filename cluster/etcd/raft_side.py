@@ -22,6 +22,7 @@ from cluster.etcd.raft.replication import set_members
 from cluster.etcd.state import Batch, MemberState, Peer, Proposal
 from cluster.etcd.telling import Telling
 from cluster.sim.actor import Outbox
+from cluster.sim.clock import SECOND
 from cluster.sim.dice import Dice
 from cluster.wire.etcd import LeaseGrantRequest, ResponseHeader, WatchEvent
 from cluster.wire.raft import Entry, HardState, RaftMessage
@@ -124,6 +125,11 @@ class RaftSide(Telling):
             r.election_since = r.tick
             out.send(src, RaftMessage(type="MsgHeartbeatResp", to=m.frm, frm=r.id, term=r.term, context=m.context))
             return
+        if m.type == "MsgHeartbeatResp" and m.context is None and m.term == r.term and r.role == "leader":
+            p = r.progress.get(m.frm)
+            if p is not None and p.state == "replicate" and p.match == r.log.last:
+                p.recent_active, p.paused = True, False  # the next commonest: an idle follower that has everything
+                return
         RawNode(r).step(m)
         self.ready(now, out)
 
@@ -266,7 +272,8 @@ class RaftSide(Telling):
             if entry.type == "EntryConfChange":
                 answer, events = self._apply_change(proposal.request), ()
                 if self.config.id in s.app.membership.removed:
-                    out.exit(0)
+                    # "the member has been permanently removed from the cluster": it stays to tell the others, then ends
+                    out.timer("removed", SECOND, cause=0)
             else:
                 answer, events = apply(
                     s.app, proposal.request, entry.cause, self.header(), now, self.config.min_lease_ttl
@@ -281,6 +288,10 @@ class RaftSide(Telling):
             self.lease_granted(now, out)
         if mine:
             self.answer_applied(proposal, answer, now, out)
+
+    def removed(self, now: int, out: Outbox) -> None:
+        """A second ago this member was removed from the cluster."""
+        out.exit(0)
 
     def _apply_quietly(self, entry: Entry) -> None:
         """At boot: nobody is waiting for an answer."""

@@ -78,7 +78,7 @@ class ClusterVersion(Struct, frozen=True, tag=True):
     version: str
 
 
-class Proposal(Struct, frozen=True, tag=True):
+class Proposal(Struct, frozen=True, tag=True, gc=False):
     """What an entry carries: ``request`` number ``id`` of the member ``origin``, received at ``at`` (virtual ns)."""
 
     origin: int

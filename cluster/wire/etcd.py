@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class KeyValue(Struct, frozen=True, tag=True):
+class KeyValue(Struct, frozen=True, tag=True, gc=False):
     """mvccpb.KeyValue. ``cause`` (ours): the request whose transaction wrote it."""
 
     key: bytes
@@ -23,7 +23,7 @@ class KeyValue(Struct, frozen=True, tag=True):
     cause: int = 0
 
 
-class ResponseHeader(Struct, frozen=True):
+class ResponseHeader(Struct, frozen=True, gc=False):
     cluster_id: int
     member_id: int
     revision: int
@@ -202,7 +202,7 @@ class LeaseLeasesResponse(Struct, frozen=True, tag=True):
     leases: tuple[int, ...] = ()
 
 
-class WatchEvent(Struct, frozen=True, tag_field="kind", tag=True):
+class WatchEvent(Struct, frozen=True, tag_field="kind", tag=True, gc=False):
     """``cause`` is on ``kv`` (for a DELETE too: the deleting request)."""
 
     type: Literal["PUT", "DELETE"]

@@ -14,7 +14,7 @@ MessageType = Literal[
 ]  # fmt: skip
 
 
-class Entry(Struct, frozen=True, tag_field="kind", tag=True):
+class Entry(Struct, frozen=True, tag_field="kind", tag=True, gc=False):
     """One log entry. ``data`` is a request to apply (plain data) or None for a new leader's empty entry.
 
     ``cause`` (ours) is the request that proposed it; it travels with the entry so that every member's apply, and

@@ -475,7 +475,7 @@ def test_a_member_joins_as_learner_is_promoted_and_removed(options: dict[str, An
     assert all(len(c.member(name).state.raft.voters) == 4 for name in ("m1", "m2", "m3", "m4"))
     c.run(6)
     assert isinstance(c.ask("m1", w.MemberRemoveRequest, id_), w.MemberResponse)
-    c.run(1)
+    c.run(1.5)
     assert not c.world.state.slots["m4"].up  # a removed member ends by itself
     assert len(c.member("m1").state.raft.voters) == 3
 
@@ -505,6 +505,39 @@ def test_a_member_that_is_down_may_be_removed() -> None:
     c.run(5)
     assert not c.world.state.slots[one.name].up  # its peers tell it, and it ends by itself
     assert c.wait_leader() is leader
+
+
+def test_maintenance_of_one_member() -> None:
+    c = Cluster(3)
+    c.wait_leader()
+    for i in range(5):
+        c.put("m1", b"k", b"%d" % i)
+    c.run(0.1)
+    hashes = {c.ask(name, w.HashKVRequest).hash for name in ("m1", "m2", "m3")}
+    assert len(hashes) == 1
+    older = c.ask("m1", w.HashKVRequest, 3)
+    assert older.hash not in hashes
+    assert older.compact_revision == -1
+    assert code(c.ask("m1", w.HashKVRequest, 99))[0] == 11
+
+
+def test_a_stopped_member_shows_what_its_disk_holds() -> None:
+    from cluster.etcd import views
+
+    c = Cluster(3)
+    c.wait_leader()
+    c.put("m1", b"k", b"v" * 100)
+    c.run(0.5)
+    running = c.member("m2").status()
+    log = c.member("m2").log()
+    c.world.stop("m2")
+    slot = c.world.state.slots["m2"]
+    row = views.stopped("m2", slot.config, c.world.state.disks["m2"].synced)
+    assert row["role"] == "down"
+    for field in ("term", "votedFor", "commit", "lastIndex", "revision", "kvDigest", "snapIndex"):
+        assert row[field] == running[field]
+    assert row["log"] == log
+    assert "put k=" + "v" * 60 + "…" in [text for _, _, text in log]
 
 
 # -- what is told about it --------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from cluster import snapshot, topology
 from cluster.etcd import gateway
-from cluster.sim import Link, World
+from cluster.sim import Link, PeerDown, World
 from cluster.sim.clock import MILLISECOND
 from cluster.sim.world import PlainUnpickler
 from cluster.snapshot.objects import Objects
@@ -374,10 +374,12 @@ class Lab:
     def _gateway(self, item: EtcdGatewayIn) -> None:
         member = self._slot(item.member)
         number = self._id(item.call)
-        parsed = gateway.decode(item.path, item.body, number)
-        if isinstance(parsed, gateway.Refusal):
+        try:
+            parsed = gateway.request(item.path, item.body, number)
+        except gateway.GatewayError as refusal:
             del self.state.calls[number]
-            self.outputs.append(CallOut(item.call, {"status": parsed.status, "body": parsed.body, "done": True}))
+            answer = {"status": refusal.status, "body": refusal.document, "done": True}
+            self.outputs.append(CallOut(item.call, answer))
             return
         if not self.world.state.slots[member].up:
             del self.state.calls[number]
@@ -449,7 +451,8 @@ class Lab:
             case ConsoleOutput(number, _, stdout, stderr, requests):
                 self._call(number, {"stdout": stdout, "stderr": stderr, "requests": list(requests), "done": False})
             case ConsoleDone(number, _, code, requests):
-                self._call(number, {"exitCode": code, "requests": list(requests), "done": True})
+                tail = {"more": message.more, "clear": message.clear}
+                self._call(number, {"exitCode": code, "requests": list(requests), **tail, "done": True})
             case etcd.WatchResponse():
                 self._etcd_watch(message)
             case _ if dst.startswith("outside:op/"):
@@ -495,11 +498,14 @@ class Lab:
                 del self.state.calls[number]
 
     def _gateway_answer(self, number: int, message: Any) -> None:
-        status, body = gateway.encode(message)
+        if isinstance(message, PeerDown):
+            self._call(number, {"status": 0, "error": "connection reset", "done": True})
+            return
+        status, body = gateway.response(message)
         self._call(number, {"status": status, "body": body, "done": True})
 
     def _etcd_watch(self, message: etcd.WatchResponse) -> None:
-        _, body = gateway.encode(message)
+        body = gateway.stream_line(message)
         self._call(message.watch, {"status": 200, "body": body, "done": message.canceled})
 
     def _op_answer(self, call: str, message: Any) -> None:

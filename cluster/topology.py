@@ -8,6 +8,7 @@ Simplified here: certificates and keys come ready-made with the spec; in-world c
 it (``TlsPeer``), as their certificate would; every controller acts as its own service account without a token.
 """
 
+from base64 import b64encode
 from typing import Literal
 
 from msgspec import Struct
@@ -247,12 +248,6 @@ def _kubelet(spec: ClusterSpec, host: str, control_plane: bool) -> KubeletConfig
         server="lb",
         peer=TlsPeer(common_name=f"system:node:{host}", organizations=("system:nodes",)),
         capacity={"cpu": "4", "memory": "8147932Ki", "pods": "110", "ephemeral-storage": "61255492Ki"},
-        labels={
-            "node-role.kubernetes.io/control-plane": "",
-            "node.kubernetes.io/exclude-from-external-load-balancers": "",
-        }
-        if control_plane
-        else {},
         taints=({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},) if control_plane else (),
         static_pods=tuple(static_pods(spec, host)) if control_plane else (),
     )
@@ -294,6 +289,18 @@ def static_pods(spec: ClusterSpec, host: str) -> list[dict]:
     ]
 
 
+def kubeconfig(spec: ClusterSpec) -> str:
+    """The admin's kubeconfig, as ``GET /clusters/<name>/kubeconfig`` gives it."""
+    ca, cert, key = (b64encode(pem).decode() for pem in (spec.pki.ca_cert, spec.pki.admin_cert, spec.pki.admin_key))
+    return (
+        "apiVersion: v1\nclusters:\n- cluster:\n"
+        f"    certificate-authority-data: {ca}\n    server: {spec.server_url}\n  name: {spec.name}\n"
+        f"contexts:\n- context:\n    cluster: {spec.name}\n    user: {spec.name}-admin\n  name: {spec.name}\n"
+        f"current-context: {spec.name}\nkind: Config\npreferences: {{}}\nusers:\n- name: {spec.name}-admin\n  user:\n"
+        f"    client-certificate-data: {cert}\n    client-key-data: {key}\n"
+    )
+
+
 def _add_desk(world: World, spec: ClusterSpec) -> None:
     admin = TlsPeer(common_name="kubernetes-admin", organizations=("kubeadm:cluster-admins",))
     world.add_process(
@@ -304,9 +311,12 @@ def _add_desk(world: World, spec: ClusterSpec) -> None:
             epoch=spec.epoch,
             server="lb",
             server_url=spec.server_url,
-            ca_pem=spec.pki.ca_cert,
-            peer=admin,
+            ca_pem=spec.pki.ca_cert.decode(),
+            admin=admin,
+            kubeconfig=kubeconfig(spec),
             context=spec.name,
+            nodes=tuple(worker_hosts(spec)),
+            members=tuple(member.process for member in seeds(spec)),
         ),
     )
     world.add_process(
@@ -324,5 +334,6 @@ def _add_desk(world: World, spec: ClusterSpec) -> None:
             service_cidr=SERVICE_CIDR,
             proxy_mode=spec.proxy_mode,
             addons=spec.register_control_plane,
+            control_planes=tuple(control_plane_hosts(spec)) if spec.register_control_plane else (),
         ),
     )

@@ -16,7 +16,16 @@ def documents(config: "KubeadmConfig") -> list[tuple[str, Doc]]:
     out = [*_config(config), *_access()]
     if config.addons:
         out += [*_coredns(), *_kube_proxy(config)]
-    return out
+    return out + [_mark_control_plane(node) for node in config.control_planes]
+
+
+def _mark_control_plane(node: str) -> tuple[str, Doc]:
+    """(the Node's path, what to merge into it): phase mark-control-plane. The taint is the kubelet's own flag."""
+    labels = {
+        "node-role.kubernetes.io/control-plane": "",
+        "node.kubernetes.io/exclude-from-external-load-balancers": "",
+    }
+    return f"/api/v1/nodes/{node}", {"apiVersion": "v1", "kind": "Node", "metadata": {"labels": labels}}
 
 
 def _meta(name: str, namespace: str = "", labels: dict[str, str] | None = None) -> Doc:

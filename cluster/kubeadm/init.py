@@ -21,6 +21,8 @@ class KubeadmConfig(ClientConfig, frozen=True, kw_only=True):
     service_cidr: str
     proxy_mode: str
     addons: bool = True
+    control_planes: tuple[str, ...] = ()
+    """Nodes to mark as control plane: the kubelet itself must not (NodeRestriction), so kubeadm does."""
 
 
 class KubeadmState(ClientState):
@@ -63,7 +65,11 @@ class Kubeadm(ApiClient):
             out.exit(0)
             return
         path, doc = todo[self.state.done]
-        self.request(out, "POST", path, doc=doc, then="created")
+        if doc["kind"] == "Node":
+            patch = "application/strategic-merge-patch+json"
+            self.request(out, "PATCH", path, doc=doc, content_type=patch, then="created")
+        else:
+            self.request(out, "POST", path, doc=doc, then="created")
 
     def created(self, response: HttpResponse, now: int, out: Outbox) -> None:
         """One more is there (or was there already); anything else is tried again."""

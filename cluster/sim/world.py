@@ -349,7 +349,7 @@ class PlainUnpickler(pickle.Unpickler):
                 return found
         elif (module, name) in {("builtins", "bytearray"), ("builtins", "set"), ("builtins", "frozenset")}:
             return super().find_class(module, name)
-        elif (module, name) == ("msgspec._core", "rebuild"):
+        elif (module, name) == ("msgspec._utils", "rebuild"):
             return super().find_class(module, name)
         elif (module, name) == ("collections", "deque"):
             return super().find_class(module, name)

@@ -19,7 +19,9 @@ _NAME = re.compile(
     r"(?P<path>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?$"
 )
-_MISSING = re.compile(r"does-?not-?exist|non-?existent|no-?such|not-?found|(^|[-_])(invalid|missing|typo|broken)($|[-_])|9\.9\.9\.9", re.I)
+_MISSING = re.compile(
+    r"does-?not-?exist|non-?existent|no-?such|not-?found|(^|[-_])(invalid|missing|typo|broken)($|[-_])|9\.9\.9\.9", re.I
+)
 _UNRESOLVABLE = (".invalid", ".example", ".test")
 
 PULL_MILLISECONDS: dict[str, tuple[int, int]] = {
@@ -37,8 +39,6 @@ PULL_MILLISECONDS: dict[str, tuple[int, int]] = {
 }
 """Image's last path element → least and most time of a first pull."""
 PULL_OTHERS = (300, 700)
-
-
 
 
 @lru_cache(maxsize=4096)

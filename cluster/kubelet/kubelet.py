@@ -75,7 +75,14 @@ class Kubelet(PodWorkers):
     def _register(self, out: Outbox) -> None:
         out.cause = 0
         status = self._node_status([])
-        self.request(out, "POST", "/api/v1/nodes", doc=node_status.new_node(self.config, status), then="registered", args=(status,))
+        self.request(
+            out,
+            "POST",
+            "/api/v1/nodes",
+            doc=node_status.new_node(self.config, status),
+            then="registered",
+            args=(status,),
+        )
 
     def registered(self, response: HttpResponse, status: Doc, now: int, out: Outbox) -> None:
         """The Node was created, or is there already, or nobody answered."""
@@ -132,7 +139,12 @@ class Kubelet(PodWorkers):
 
     def _node_status(self, old: list[Doc]) -> Doc:
         return node_status.node_status(
-            self.config, ready=bool(self.pod_cidr()), old=old, images=list(self.state.images), seed=self.state.machine_id, now=self.now
+            self.config,
+            ready=bool(self.pod_cidr()),
+            old=old,
+            images=list(self.state.images),
+            seed=self.state.machine_id,
+            now=self.now,
         )
 
     def _report_node(self, now: int, out: Outbox) -> None:
@@ -223,10 +235,18 @@ class Kubelet(PodWorkers):
         run = self.state.pods.get(uid)
         if run is None or (run.static and not self._mirror_ready(run, out)):
             return
-        status = pod_status(run, self.config.address, self.config.epoch, now) if run.containers or run.state != "gone" else run.sent
+        status = (
+            pod_status(run, self.config.address, self.config.epoch, now)
+            if run.containers or run.state != "gone"
+            else run.sent
+        )
         path = self._pod_path(run)
         target = run.doc["metadata"]["uid"]
-        if status is not None and status != run.sent and not (run.state == "gone" and run.sent is not None and not run.containers):
+        if (
+            status is not None
+            and status != run.sent
+            and not (run.state == "gone" and run.sent is not None and not run.containers)
+        ):
             patch = dict(status)
             for name in ("message", "reason", "podIP"):
                 if run.sent is not None and name in run.sent and name not in patch:
@@ -236,7 +256,12 @@ class Kubelet(PodWorkers):
                 content_type="application/strategic-merge-patch+json", then="status_sent", args=(uid, status),
             )  # fmt: skip
         elif run.state == "gone" and run.deleting:
-            options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": target}}
+            options = {
+                "kind": "DeleteOptions",
+                "apiVersion": "v1",
+                "gracePeriodSeconds": 0,
+                "preconditions": {"uid": target},
+            }
             self.request(out, "DELETE", path, doc=options, then="pod_deleted", args=(uid,))
 
     def _pod_path(self, run: PodRun) -> str:
@@ -273,7 +298,9 @@ class Kubelet(PodWorkers):
         if number in self.state.pods:
             return
         doc = self._static_doc(manifest, number)
-        run = self.state.pods[number] = PodRun(number, f"{doc['metadata']['namespace']}/{doc['metadata']['name']}", doc, static=number)
+        run = self.state.pods[number] = PodRun(
+            number, f"{doc['metadata']['namespace']}/{doc['metadata']['name']}", doc, static=number
+        )
         self._begin(run, now, out)
 
     def _static_doc(self, manifest: Doc, number: str) -> Doc:
@@ -329,14 +356,26 @@ class Kubelet(PodWorkers):
         path = f"/api/v1/namespaces/{new['metadata']['namespace']}/pods/{new['metadata']['name']}"
         if run is None:
             if event_type != "DELETED":  # of an older manifest, or left behind
-                self.request(out, "DELETE", path, doc={"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}, detach=True)
+                self.request(
+                    out,
+                    "DELETE",
+                    path,
+                    doc={"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0},
+                    detach=True,
+                )
             return
         if event_type == "DELETED":
             run.doc = {**run.doc, "metadata": {**run.doc["metadata"], "uid": run.static}}
             run.sent = None
             self.enqueue(out, "status", run.uid, SECOND)
         elif new["metadata"].get("deletionTimestamp"):
-            self.request(out, "DELETE", path, doc={"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}, detach=True)
+            self.request(
+                out,
+                "DELETE",
+                path,
+                doc={"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0},
+                detach=True,
+            )
         else:
             first = run.doc["metadata"]["uid"] != new["metadata"]["uid"]
             run.doc = new

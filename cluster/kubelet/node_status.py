@@ -121,7 +121,9 @@ def conditions(ready: bool, old: list[dict[str, Any]], epoch: int, now: int) -> 
     return found
 
 
-def node_status(config: Any, *, ready: bool, old: list[dict[str, Any]], images: list[str], seed: str, now: int) -> dict[str, Any]:
+def node_status(
+    config: Any, *, ready: bool, old: list[dict[str, Any]], images: list[str], seed: str, now: int
+) -> dict[str, Any]:
     """``Node.status``. ``old``: the conditions last reported."""
     capacity = with_hugepages(config.capacity)
     return {

@@ -11,6 +11,7 @@ Upstream: pkg/kubelet/prober/worker.go, pkg/probe.
 
 from typing import Any
 
+from cluster.kubelet.agent import Agent
 from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import run_once
 from cluster.kubelet.state import ContainerRun, PodRun
@@ -22,7 +23,7 @@ PORTS = {"nginx": (80,), "httpd": (80,), "redis": (6379,), "postgres": (5432,), 
 STATIC_SERVERS = ("nginx", "httpd")
 
 
-class Probing:
+class Probing(Agent):
     """The probing part of the kubelet."""
 
     def begin_probes(self, run: PodRun, container: ContainerRun, spec: dict[str, Any], now: int, out: Outbox) -> None:
@@ -66,7 +67,9 @@ class Probing:
         good, bad = (good + 1, 0) if ok else (0, bad + 1)
         container.probes[kind] = (good, bad)
         if not ok:
-            self.container_event(run, container, out, "Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {words}")
+            self.container_event(
+                run, container, out, "Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {words}"
+            )
         if ok and good >= probe.get("successThreshold", 1):
             if kind == "startup":
                 self._past_startup(run, container, spec, now, out)
@@ -85,7 +88,14 @@ class Probing:
                     self.publish(run, out)
             else:
                 period = probe.get("terminationGracePeriodSeconds")
-                self._stop(run, container, f"Container {container.name} failed {kind} probe, will be restarted", now, out, period)
+                self._stop(
+                    run,
+                    container,
+                    f"Container {container.name} failed {kind} probe, will be restarted",
+                    now,
+                    out,
+                    period,
+                )
                 self.publish(run, out)
                 return
         self._schedule(run, container, kind, probe.get("periodSeconds", 10) * SECOND, out)
@@ -103,7 +113,9 @@ class Probing:
         assert running is not None
         if "exec" in probe:
             around = self.surroundings(run, spec)
-            lines, code, error = run_once(probe["exec"].get("command") or ["true"], around, running, now - container.started_at)
+            lines, code, error = run_once(
+                probe["exec"].get("command") or ["true"], around, running, now - container.started_at
+            )
             return code == 0 and not error, error or "\n".join(lines)
         action = probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}
         port = _port(action.get("port", 0), spec)
@@ -120,12 +132,6 @@ class Probing:
                 return False, "HTTP probe failed with statuscode: 404"
             return True, ""
         return (not refused), f"dial tcp {host}:{port}: connect: connection refused"
-
-    # -- what the rest of the kubelet provides --------------------------------------------------------------------
-
-    def container_spec(self, run: PodRun, container: ContainerRun) -> dict[str, Any] | None:
-        """The container's part of the pod's spec."""
-        raise NotImplementedError
 
 
 def _port(port: Any, spec: dict[str, Any]) -> int:

@@ -24,12 +24,15 @@ LOOP_LINES = 600
 """Lines of output of an endless loop that are foreseen; later ones are not printed."""
 SHELLS = ("sh", "bash", "ash", "dash")
 SMALL_IMAGES = ("busybox", "alpine", "debian", "ubuntu", "bash")
-TOOLS = frozenset(
-    """sh bash ash [ basename cat chmod chown cp cut date dd df dirname du echo env expr false find free grep head hostname id kill
-    ls mkdir mktemp mv nc netstat nslookup ping printenv printf ps pwd rm rmdir sed seq sleep sort sync tail tar tee test
-    time timeout top touch tr true uname uniq uptime vi wc wget which whoami yes httpd awk xargs watch nohup trap tty
-    stat ip ifconfig route telnet od md5sum sha256sum base64 gzip gunzip ln readlink less more dmesg mount""".split()
+_TOOL_NAMES = (
+    "sh bash ash [ basename cat chmod chown cp cut date dd df dirname du echo env expr false find free grep "
+    "head hostname id kill ls mkdir mktemp mv nc netstat nslookup ping printenv printf ps pwd rm rmdir sed seq "
+    "sleep sort sync tail tar tee test time timeout top touch tr true uname uniq uptime vi wc wget which "
+    "whoami yes httpd awk xargs watch nohup trap tty stat ip ifconfig route telnet od md5sum sha256sum base64 "
+    "gzip gunzip ln readlink less more dmesg mount "
 )
+TOOLS = frozenset(_TOOL_NAMES.split())
+"""Programs that busybox, alpine and debian images bring and the model knows."""
 _UNITS = {"s": SECOND, "m": MINUTE, "h": 60 * MINUTE, "d": 24 * 60 * MINUTE, "": SECOND}
 
 
@@ -132,9 +135,13 @@ def run_once(words: list[str], around: Surroundings, started: Program, at: int) 
     """An exec in a running container ``at`` ns after its start: (lines, exit code, why it cannot be executed)."""
     name = words[0].rsplit("/", 1)[-1]
     if name not in TOOLS:
-        return [], 126, (
-            'OCI runtime exec failed: exec failed: unable to start container process: '
-            f'exec: "{words[0]}": executable file not found in $PATH: unknown'
+        return (
+            [],
+            126,
+            (
+                "OCI runtime exec failed: exec failed: unable to start container process: "
+                f'exec: "{words[0]}": executable file not found in $PATH: unknown'
+            ),
         )
     there = tuple(p for p in dict.fromkeys(path for _, path, _ in started.files) if started.exists(p, at))
     script = _Script(Surroundings(around.hostname, around.env, around.image, (*around.files, *there)))
@@ -340,7 +347,9 @@ class _Script:
                 self._print(entry)
             return
         for path in paths:
-            known = self.there.get(path, path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/", "/tmp", "/etc"))
+            known = self.there.get(
+                path, path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/", "/tmp", "/etc")
+            )
             if path == "/etc/hostname" and name == "cat":
                 self._print(self.around.hostname)
             elif not known:
@@ -423,5 +432,10 @@ _STARTUP: dict[str, tuple[str, ...]] = {
         "1:M * Server initialized",
         "1:M * Ready to accept connections tcp",
     ),
-    "coredns": (".:53", "[INFO] plugin/reload: Running configuration", "CoreDNS-1.11.3", "linux/amd64, go1.21.11, a6338e9"),
+    "coredns": (
+        ".:53",
+        "[INFO] plugin/reload: Running configuration",
+        "CoreDNS-1.11.3",
+        "linux/amd64, go1.21.11, a6338e9",
+    ),
 }

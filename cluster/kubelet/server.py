@@ -15,8 +15,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from cluster.kubelet.agent import Agent
 from cluster.kubelet.programs import Program, run_once
-from cluster.kubelet.state import ContainerRun, ExecSession, KubeletState, LogStream, PodRun
+from cluster.kubelet.state import ContainerRun, ExecSession, LogStream, PodRun
 from cluster.kubelet.status import container_specs
 from cluster.sim import SECOND, Outbox
 from cluster.sim.clock import parse_rfc3339
@@ -26,10 +27,8 @@ TEXT = (("content-type", "text/plain"),)
 STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 
 
-class Serving:
+class Serving(Agent):
     """The serving part of the kubelet."""
-
-    state: KubeletState
 
     def serve(self, src: str, message: Any, now: int, out: Outbox) -> None:
         """A request, a piece of stdin, or the end of a stream from an apiserver."""
@@ -72,12 +71,21 @@ class Serving:
     # -- logs -----------------------------------------------------------------------------------------------------
 
     def _logs(
-        self, src: str, request: HttpRequest, run: PodRun, container: ContainerRun, query: dict[str, list[str]], now: int, out: Outbox
+        self,
+        src: str,
+        request: HttpRequest,
+        run: PodRun,
+        container: ContainerRun,
+        query: dict[str, list[str]],
+        now: int,
+        out: Outbox,
     ) -> None:
         meta = run.doc["metadata"]
         previous = _flag(query, "previous")
         if previous:
-            if container.previous is None and not (container.state == "crash-backoff" and container.program is not None):
+            if container.previous is None and not (
+                container.state == "crash-backoff" and container.program is not None
+            ):
                 words = f'previous terminated container "{container.name}" in pod "{meta["name"]}" not found'
                 self._refuse(src, request, 400, words, out)
                 return
@@ -92,11 +100,12 @@ class Serving:
         elif container.previous is not None:
             program, start, end = container.previous
         else:
-            words = (
-                f'container "{container.name}" in pod "{meta["name"]}" is waiting to start: '
-                + {"ErrImagePull": "trying and failing to pull image", "ImagePullBackOff": "trying and failing to pull image"}.get(
-                    container.reason, container.reason or ("ContainerCreating" if run.state == "running" else "PodInitializing")
-                )
+            words = f'container "{container.name}" in pod "{meta["name"]}" is waiting to start: ' + {
+                "ErrImagePull": "trying and failing to pull image",
+                "ImagePullBackOff": "trying and failing to pull image",
+            }.get(
+                container.reason,
+                container.reason or ("ContainerCreating" if run.state == "running" else "PodInitializing"),
             )
             self._refuse(src, request, 400, words, out)
             return
@@ -161,7 +170,14 @@ class Serving:
     # -- exec -----------------------------------------------------------------------------------------------------
 
     def _exec(
-        self, src: str, request: HttpRequest, run: PodRun, container: ContainerRun, query: dict[str, list[str]], now: int, out: Outbox
+        self,
+        src: str,
+        request: HttpRequest,
+        run: PodRun,
+        container: ContainerRun,
+        query: dict[str, list[str]],
+        now: int,
+        out: Outbox,
     ) -> None:
         words = query.get("command") or []
         if container.state != "running" or container.program is None:
@@ -183,12 +199,22 @@ class Serving:
             self._finish(src, request.id, code, out)
 
     def _run_command(
-        self, src: str, request: int, words: list[str], run: PodRun, container: ContainerRun, now: int, out: Outbox, tty: bool = False
+        self,
+        src: str,
+        request: int,
+        words: list[str],
+        run: PodRun,
+        container: ContainerRun,
+        now: int,
+        out: Outbox,
+        tty: bool = False,
     ) -> int:
         """Run one command; its exit code, or -1 when it could not be executed and that has been said."""
         spec = container_specs(run.doc)[container.name][1]
         assert container.program is not None
-        lines, code, error = run_once(words, self.surroundings(run, spec), container.program, now - container.started_at)
+        lines, code, error = run_once(
+            words, self.surroundings(run, spec), container.program, now - container.started_at
+        )
         if error:
             status = {"metadata": {}, "status": "Failure", "message": f"command terminated with exit code {code}",
                       "reason": "NonZeroExitCode",
@@ -239,18 +265,6 @@ class Serving:
                 self._run_command(session.client, chunk.id, ["sh", "-c", word], run, container, now, out, session.tty)
             if session.tty:
                 out.send(session.client, HttpChunk(chunk.id, b"# ", channel=STDOUT))
-
-    # -- what the rest of the kubelet provides --------------------------------------------------------------------
-
-    config: Any
-
-    def stamp(self, at: int) -> str:
-        """RFC 3339 with nanoseconds, as the container runtime stamps lines."""
-        raise NotImplementedError
-
-    def date(self, at: int) -> str:
-        """As ``date`` prints it."""
-        raise NotImplementedError
 
 
 def _flag(query: dict[str, list[str]], name: str) -> bool:

@@ -49,7 +49,11 @@ def container_status(run: ContainerRun, spec: dict[str, Any], initialized: bool,
     elif ended:
         state = {"terminated": terminated(run, epoch)}
     else:
-        default = "ContainerCreating" if initialized or run.kind in ("init", "sidecar") and run.attempts else "PodInitializing"
+        default = (
+            "ContainerCreating"
+            if initialized or (run.kind in ("init", "sidecar") and run.attempts)
+            else "PodInitializing"
+        )
         state = {"waiting": {"reason": run.reason or default}}
         if run.message:
             state["waiting"]["message"] = run.message
@@ -114,13 +118,26 @@ def _conditions(run: PodRun, now_phase: str) -> list[tuple[str, str, str, str]]:
     """(type, status, reason, message) in the real order."""
     done = now_phase in ("Succeeded", "Failed")
     completed = now_phase == "Succeeded"
-    incomplete = [c.name for c in run.containers.values() if c.kind == "init" and not (c.state == "exited" and c.exit_code == 0 and c.finished_at >= 0)]
+    incomplete = [
+        c.name
+        for c in run.containers.values()
+        if c.kind == "init" and not (c.state == "exited" and c.exit_code == 0 and c.finished_at >= 0)
+    ]
     unready = [c.name for c in run.containers.values() if c.kind in ("app", "sidecar") and not c.ready]
-    found = [("PodReadyToStartContainers", "True" if run.sandbox and not done and run.state != "gone" else "False", "", "")]
+    found = [
+        ("PodReadyToStartContainers", "True" if run.sandbox and not done and run.state != "gone" else "False", "", "")
+    ]
     if completed:
         found.append(("Initialized", "True", "PodCompleted", ""))
     elif incomplete:
-        found.append(("Initialized", "False", "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(incomplete)}]"))
+        found.append(
+            (
+                "Initialized",
+                "False",
+                "ContainersNotInitialized",
+                f"containers with incomplete status: [{' '.join(incomplete)}]",
+            )
+        )
     else:
         found.append(("Initialized", "True", "", ""))
     if completed:
@@ -138,8 +155,8 @@ def _conditions(run: PodRun, now_phase: str) -> list[tuple[str, str, str, str]]:
         why = "; ".join(f'corresponding condition of pod readiness gate "{g}" does not exist.' for g in missing)
         found.append(("Ready", "False", "ReadinessGatesNotReady", why))
     else:
-        found.append(("Ready", *verdict))
-    found.append(("ContainersReady", *verdict))
+        found.append(("Ready", verdict[0], verdict[1], verdict[2]))
+    found.append(("ContainersReady", verdict[0], verdict[1], verdict[2]))
     found.append(("PodScheduled", "True", "", ""))
     return found
 
@@ -150,15 +167,17 @@ def pod_status(run: PodRun, address: str, epoch: int, now: int) -> dict[str, Any
     specs = container_specs(run.doc)
     initialized = is_initialized(run)
     stamp = rfc3339(epoch, now)
-    scheduled = next((c for c in (run.doc.get("status") or {}).get("conditions") or () if c["type"] == "PodScheduled"), None)
+    scheduled = next(
+        (c for c in (run.doc.get("status") or {}).get("conditions") or () if c["type"] == "PodScheduled"), None
+    )
     conditions = []
-    for kind, status, reason, message in _conditions(run, now_phase):
+    for kind, holds, reason, message in _conditions(run, now_phase):
         known = run.conditions.get(kind)
-        since = known[1] if known is not None and known[0] == status else stamp
+        since = known[1] if known is not None and known[0] == holds else stamp
         if kind == "PodScheduled" and scheduled is not None and scheduled.get("lastTransitionTime"):
-            since = scheduled["lastTransitionTime"]
-        run.conditions[kind] = (status, since, reason, message)
-        doc: dict[str, Any] = {"type": kind, "status": status, "lastProbeTime": None, "lastTransitionTime": since}
+            since = str(scheduled["lastTransitionTime"])
+        run.conditions[kind] = (holds, since, reason, message)
+        doc: dict[str, Any] = {"type": kind, "status": holds, "lastProbeTime": None, "lastTransitionTime": since}
         if reason:
             doc["reason"] = reason
         if message:

@@ -100,7 +100,12 @@ def service_ports(service: dict[str, Any], family: int) -> list[ServicePort]:
     meta, spec = service["metadata"], service.get("spec") or {}
     labels = meta.get("labels") or {}
     kind = spec.get("type") or "ClusterIP"
-    if kind == "ExternalName" or spec.get("clusterIP") in (None, "", "None") or PROXY_NAME in labels or HEADLESS in labels:
+    if (
+        kind == "ExternalName"
+        or spec.get("clusterIP") in (None, "", "None")
+        or PROXY_NAME in labels
+        or HEADLESS in labels
+    ):
         return []
     cluster_ips = _of_family([sloppy_ip(a) for a in spec.get("clusterIPs") or [spec["clusterIP"]]], family)
     if not cluster_ips:
@@ -121,7 +126,12 @@ def service_ports(service: dict[str, Any], family: int) -> list[ServicePort]:
     health = (spec.get("healthCheckNodePort") or 0) if kind == "LoadBalancer" and external_local else 0
     return [
         ServicePort(
-            name=PortName(meta.get("namespace", "default"), meta["name"], port.get("name") or "", (port.get("protocol") or "TCP").lower()),
+            name=PortName(
+                meta.get("namespace", "default"),
+                meta["name"],
+                port.get("name") or "",
+                (port.get("protocol") or "TCP").lower(),
+            ),
             cluster_ip=cluster_ips[0],
             port=port["port"],
             node_port=port.get("nodePort") or 0,

@@ -47,7 +47,7 @@ def select(endpoints: tuple[Endpoint, ...], service: ServicePort, node: str, zon
 
 
 def _topology(endpoints: tuple[Endpoint, ...], node: str, zone: str) -> str:
-    """"node", "zone" or "" (no filter): hints count only when every ready endpoint has them."""
+    """ "node", "zone" or "" (no filter): hints count only when every ready endpoint has them."""
     ready = [e for e in endpoints if e.ready]
     if not ready:
         return ""

@@ -30,7 +30,7 @@ _KINDS = ("Node", "Service", "EndpointSlice")
 def read_objects(text: str) -> list[dict[str, Any]]:
     """Every Node, Service and EndpointSlice in a YAML or JSON stream; Lists are opened, other kinds passed over."""
     found: list[dict[str, Any]] = []
-    waiting = [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]  # noqa: S506 (a safe loader)
+    waiting = [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]
     while waiting:
         doc = waiting.pop(0)
         if not isinstance(doc, dict):

@@ -94,7 +94,9 @@ def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /,
     iptables = document.get("iptables") or {}
     detector = document.get("detectLocalMode") or ""
     if detector not in _DETECTORS:
-        raise NotSupported(f"detectLocalMode {detector!r} is not one of ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix")
+        raise NotSupported(
+            f"detectLocalMode {detector!r} is not one of ClusterCIDR, NodeCIDR, BridgeInterface, InterfaceNamePrefix"
+        )
     family = more.get("family", 4)
     spec = (node or {}).get("spec") or {}
     local = document.get("detectLocal") or {}

@@ -147,7 +147,9 @@ class KubeProxy(ApiClient):
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)
             kernel = self.state.kernel
-            if self.state.syncs and any(kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter")):
+            if self.state.syncs and any(
+                kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter")
+            ):
                 self.state.need_full = True
                 self._schedule(now, out)
 
@@ -203,7 +205,9 @@ class KubeProxy(ApiClient):
         if type(message) is ProbePacket:
             walk = as_json(self.walk(message.packet, local=message.local or None))
             packet = message.packet
-            text = f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {walk['verdict'] or 'cannot be told'}"
+            text = (
+                f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {walk['verdict'] or 'cannot be told'}"
+            )
             out.note(Effect("packet", self.config.node, text, walk))
             out.send(src, ProbeResult(message.id, walk))
 

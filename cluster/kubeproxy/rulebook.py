@@ -38,7 +38,9 @@ class Rulebook(Struct):
     """Of all service ports together."""
     synced: bool = False
 
-    def sync(self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool, jumps: bool = False) -> Sync:
+    def sync(
+        self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool, jumps: bool = False
+    ) -> Sync:
         """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes and writes all of them."""
         mode = mode_named(options.mode)
         full = full or not self.synced

@@ -207,7 +207,9 @@ class _RuleReader:
         if name not in ("tcp", "udp", "sctp"):
             raise ValueError("a port without -p tcp, udp or sctp")
         for at, known in enumerate(self.matches):
-            if values and type(known) is Ports and known.module == name:  # a module loaded earlier takes later options too
+            if (
+                values and type(known) is Ports and known.module == name
+            ):  # a module loaded earlier takes later options too
                 self.matches[at] = structs.replace(known, **values)
                 return
         self.matches.append(Ports(name, **values))  # type: ignore[arg-type]

@@ -82,7 +82,10 @@ def _match(match: Match, bang: str) -> str:
     match match:
         case Ports():
             words = ["-m", match.module]
-            for name, ports, negated in (("--sport", match.sport, match.not_sport), ("--dport", match.dport, match.not_dport)):
+            for name, ports, negated in (
+                ("--sport", match.sport, match.not_sport),
+                ("--dport", match.dport, match.not_dport),
+            ):
                 if ports is not None:
                     words += ["!", name, _range(ports)] if negated else [name, _range(ports)]
             if match.flags is not None:

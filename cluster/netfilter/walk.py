@@ -247,7 +247,9 @@ class Walker(Struct):
                 where = f"line {self._line(table, name, index)}"
                 if inner is None:
                     raise _Stop(f"{where}: unknown target {target.chain!r}: no such chain in table {table}")
-                self._rule_step(hook, table, name, index, rule, ("goto " if target.goto else "jump ") + target.chain, flow)
+                self._rule_step(
+                    hook, table, name, index, rule, ("goto " if target.goto else "jump ") + target.chain, flow
+                )
                 for passed, verdict in self._chain(hook, table, target.chain, inner, 0, flow, depth + 1):
                     if verdict or target.goto:
                         yield passed, verdict
@@ -313,38 +315,38 @@ class Walker(Struct):
     def _matches(self, rule: Rule, flow: _Flow, hook: str, table: str, name: str, index: int) -> float:
         """0 no, 1 yes, between: the probability. Unknown matches are only met when all others hold."""
         chance = 1.0
-        unknown: Match | None = None
+        unknown = ""
         for match in rule.matches:
-            kind = type(match)
-            if kind is Comment or kind is Nfacct:
+            if isinstance(match, Comment | Nfacct):
                 continue
-            if kind is Address:
+            if isinstance(match, Address):
                 number = flow.src_number if match.side == "-s" else flow.dst_number
                 net = match.net
                 if (flow.family == net.family and number & net.mask == net.value) == match.negate:
                     return 0.0
-            elif kind is Protocol:
-                if (match.name == "all" or match.name == flow.protocol) == match.negate:
+            elif isinstance(match, Protocol):
+                if (match.name in ("all", flow.protocol)) == match.negate:
                     return 0.0
-            elif kind is Ports:
+            elif isinstance(match, Ports):
                 if not _ports_match(match, flow):
                     return 0.0
-            elif kind is Statistic:
+            elif isinstance(match, Statistic):
                 chance *= self._chance(match)
                 if chance == 0.0:
                     return 0.0
-            elif kind is UnknownMatch or (kind is Interface and self._interface(match, hook) is None):
-                unknown = unknown or match
-            elif kind is Recent and match.op == "set":
+            elif isinstance(match, UnknownMatch):
+                unknown = unknown or match.module
+            elif isinstance(match, Interface) and self._interface(match, hook) is None:
+                unknown = unknown or f"{match.side} {match.name}"
+            elif isinstance(match, Recent) and match.op == "set":
                 continue  # changes the list: below, once all others hold
             elif not self._simple(match, flow, hook):
                 return 0.0
-        if unknown is not None:
-            what = unknown.module if isinstance(unknown, UnknownMatch) else f"{unknown.side} {unknown.name}"  # type: ignore[union-attr]
-            raise _Stop(f"line {self._line(table, name, index)}: unknown match {what!r}")
+        if unknown:
+            raise _Stop(f"line {self._line(table, name, index)}: unknown match {unknown!r}")
         if self.recent is not None:
             for match in rule.matches:
-                if type(match) is Recent and match.op == "set":
+                if isinstance(match, Recent) and match.op == "set":
                     self.recent.match(match, flow.src, self.now)
         return chance
 
@@ -381,7 +383,9 @@ class Walker(Struct):
             case AddrType():
                 return self._address_type(match, flow)
             case Multiport():
-                sides = {"--sports": (flow.sport,), "--dports": (flow.dport,)}.get(match.which, (flow.sport, flow.dport))
+                sides = {"--sports": (flow.sport,), "--dports": (flow.dport,)}.get(
+                    match.which, (flow.sport, flow.dport)
+                )
                 return any(low <= p <= high for p in sides for low, high in match.ranges) != match.negate
             case Recent():
                 if self.recent is None:

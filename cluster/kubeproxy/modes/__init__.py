@@ -5,23 +5,26 @@ In: the configuration's ``mode`` → out: its module. A mode that upstream knows
 Upstream: pkg/proxy/{iptables,ipvs,nftables} (userspace was removed in 1.26).
 """
 
+from importlib import import_module
+from pkgutil import iter_modules
 from types import ModuleType
 
-from cluster.kubeproxy.modes import iptables
 from cluster.kubeproxy.options import NotSupported
 
-MODES: dict[str, ModuleType] = {"iptables": iptables}
-"""Configuration value → module."""
+MODES: dict[str, ModuleType] = {
+    name: import_module(f"{__name__}.{name}") for name in sorted(info.name for info in iter_modules(__path__))
+}
+"""Configuration value → module: the files of this folder."""
 KNOWN_UPSTREAM = ("ipvs", "nftables", "userspace", "kernelspace")
 
 
 def mode_named(name: str) -> ModuleType:
     """The module for ``mode`` ("" is iptables, the default on Linux). NotSupported for others, with the reason."""
-    if not name:
-        return iptables
-    found = MODES.get(name)
+    found = MODES.get(name or "iptables")
     if found is not None:
         return found
     if name in KNOWN_UPSTREAM:
-        raise NotSupported(f"kube-proxy mode {name!r} exists upstream, but its rules cannot be written here yet: use 'iptables'")
+        raise NotSupported(
+            f"kube-proxy mode {name!r} exists upstream, but its rules cannot be written here yet: use 'iptables'"
+        )
     raise NotSupported(f"unknown kube-proxy mode {name!r}: upstream knows iptables, ipvs, nftables")

@@ -230,7 +230,9 @@ class _Writer:
             self._rule(self.ext, f"{_comment(f'masquerade traffic for {tail}')} -j KUBE-MARK-MASQ")
         else:
             if self.style.local:
-                self._rule(self.ext, f"{_comment(f'pod traffic for {tail}')} {' '.join(self.style.local)} -j {self.svc}")
+                self._rule(
+                    self.ext, f"{_comment(f'pod traffic for {tail}')} {' '.join(self.style.local)} -j {self.svc}"
+                )
             local = "-m addrtype --src-type LOCAL"
             self._rule(self.ext, f"{_comment(f'masquerade LOCAL traffic for {tail}')} {local} -j KUBE-MARK-MASQ")
             self._rule(self.ext, f"{_comment(f'route LOCAL traffic for {tail}')} {local} -j {self.svc}")
@@ -249,7 +251,10 @@ class _Writer:
         self._rule(self.fw, _comment(f"other traffic to {self.name} will be dropped by KUBE-PROXY-FIREWALL"))
 
     def _choose(self, chain: str, targets: tuple[str, ...]) -> None:
-        chosen = [(endpoint_chain(self.service.name, t), "" if self.large else _comment(f"{self.name} -> {t}") + " ") for t in targets]
+        chosen = [
+            (endpoint_chain(self.service.name, t), "" if self.large else _comment(f"{self.name} -> {t}") + " ")
+            for t in targets
+        ]
         if self.service.affinity_seconds:
             for endpoint, why in chosen:
                 recent = f"-m recent --name {endpoint} --rcheck --seconds {self.service.affinity_seconds} --reap"

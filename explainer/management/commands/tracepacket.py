@@ -20,7 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--dst", required=True, metavar="IP")
         parser.add_argument("--protocol", default="tcp", type=str.lower, choices=("tcp", "udp", "sctp"))
         parser.add_argument("--port", required=True, type=int)
-        parser.add_argument("--node-ip", action="append", nargs="+", default=[], metavar="IP", help="an address of the node itself")
+        parser.add_argument(
+            "--node-ip", action="append", nargs="+", default=[], metavar="IP", help="an address of the node itself"
+        )
         parser.add_argument("--in-interface", metavar="NAME", help="where it arrives, for rules that ask")
         parser.add_argument("--out-interface", metavar="NAME", help="where it leaves, for rules that ask")
         parser.add_argument("--all-rules", action="store_true", help="also list the rules that did not match")

@@ -54,7 +54,16 @@ class Lab:
 
     def create(self, name: str = "web", **spec: Any) -> None:
         containers = spec.pop("containers", [{"name": "main", "image": "nginx:1.25"}])
-        self.ask("POST", PODS, {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": name}, "spec": {"nodeName": "node-1", "containers": containers, **spec}})
+        self.ask(
+            "POST",
+            PODS,
+            {
+                "kind": "Pod",
+                "apiVersion": "v1",
+                "metadata": {"name": name},
+                "spec": {"nodeName": "node-1", "containers": containers, **spec},
+            },
+        )
 
     def pod(self, name: str = "web") -> dict[str, Any] | None:
         return self.api.objects.get(f"{PODS}/{name}")
@@ -132,7 +141,10 @@ def test_a_pod_becomes_ready_with_the_real_status_and_events() -> None:
     assert container["state"].keys() == {"running"} and container["ready"] and container["restartCount"] == 0
     reasons = [reason for reason, _ in lab.events()]
     assert reasons == ["Pulling", "Pulled", "Created", "Started"]
-    assert ("Created", "Created container: main") in lab.events() and ("Started", "Started container main") in lab.events()
+    assert ("Created", "Created container: main") in lab.events() and (
+        "Started",
+        "Started container main",
+    ) in lab.events()
     lab.create("second")
     lab.run(3)
     assert ("Pulled", 'Container image "nginx:1.25" already present on machine') in lab.events("second")
@@ -170,7 +182,9 @@ def test_an_image_that_does_not_exist(image: str) -> None:
     assert lab.status()["containerStatuses"][0]["state"]["waiting"]["reason"] == "ErrImagePull"
     lab.run(4)
     waiting = lab.status()["containerStatuses"][0]["state"]["waiting"]
-    assert waiting["reason"] == "ImagePullBackOff" and waiting["message"].startswith(f'Back-off pulling image "{image}"')
+    assert waiting["reason"] == "ImagePullBackOff" and waiting["message"].startswith(
+        f'Back-off pulling image "{image}"'
+    )
     assert lab.status()["phase"] == "Pending"
     reasons = [r for r, _ in lab.events()]
     assert reasons[:2] == ["Pulling", "Failed"] and "BackOff" in reasons
@@ -210,18 +224,25 @@ def test_a_command_that_is_not_there() -> None:
     lab.create(containers=[{"name": "main", "image": "busybox", "command": ["nope"]}], restartPolicy="Never")
     lab.run(3)
     ended = lab.status()["containerStatuses"][0]["state"]["terminated"]
-    assert (ended["reason"], ended["exitCode"]) == ("StartError", 128) and 'exec: "nope": executable file not found' in ended["message"]
+    assert (ended["reason"], ended["exitCode"]) == (
+        "StartError",
+        128,
+    ) and 'exec: "nope": executable file not found' in ended["message"]
     assert lab.status()["phase"] == "Failed"
 
 
-@pytest.mark.parametrize(("command", "phase", "reason"), [("true", "Succeeded", "Completed"), ("false", "Failed", "Error")])
+@pytest.mark.parametrize(
+    ("command", "phase", "reason"), [("true", "Succeeded", "Completed"), ("false", "Failed", "Error")]
+)
 def test_run_to_completion(command: str, phase: str, reason: str) -> None:
     lab = Lab()
     lab.create(containers=[{"name": "main", "image": "busybox", "command": [command]}], restartPolicy="Never")
     lab.run(4)
     status = lab.status()
     assert (status["phase"], status["containerStatuses"][0]["state"]["terminated"]["reason"]) == (phase, reason)
-    assert {c["type"]: c.get("reason") for c in status["conditions"]}["Ready"] == ("PodCompleted" if phase == "Succeeded" else "PodFailed")
+    assert {c["type"]: c.get("reason") for c in status["conditions"]}["Ready"] == (
+        "PodCompleted" if phase == "Succeeded" else "PodFailed"
+    )
     lab.mark_deleted("web")
     lab.run(2)
     assert lab.pod() is None
@@ -229,8 +250,12 @@ def test_run_to_completion(command: str, phase: str, reason: str) -> None:
 
 def test_on_failure_restarts_only_failures() -> None:
     lab = Lab()
-    lab.create("good", containers=[{"name": "main", "image": "busybox", "command": ["sleep", "1"]}], restartPolicy="OnFailure")
-    lab.create("bad", containers=[{"name": "main", "image": "busybox", "command": ["false"]}], restartPolicy="OnFailure")
+    lab.create(
+        "good", containers=[{"name": "main", "image": "busybox", "command": ["sleep", "1"]}], restartPolicy="OnFailure"
+    )
+    lab.create(
+        "bad", containers=[{"name": "main", "image": "busybox", "command": ["false"]}], restartPolicy="OnFailure"
+    )
     lab.run(10)
     assert lab.status("good")["phase"] == "Succeeded"
     assert lab.status("bad")["phase"] == "Running" and lab.status("bad")["containerStatuses"][0]["restartCount"] >= 1
@@ -243,9 +268,14 @@ def test_init_containers_run_one_after_the_other() -> None:
     lab.run(2)
     status = lab.status()
     assert status["phase"] == "Pending"
-    assert {c["type"]: c.get("message") for c in status["conditions"]}["Initialized"] == "containers with incomplete status: [i1 i2]"
+    assert {c["type"]: c.get("message") for c in status["conditions"]}[
+        "Initialized"
+    ] == "containers with incomplete status: [i1 i2]"
     assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == "PodInitializing"
-    assert "running" in status["initContainerStatuses"][0]["state"] and "waiting" in status["initContainerStatuses"][1]["state"]
+    assert (
+        "running" in status["initContainerStatuses"][0]["state"]
+        and "waiting" in status["initContainerStatuses"][1]["state"]
+    )
     lab.run(7)
     assert lab.status()["phase"] == "Running" and all(c["ready"] for c in lab.status()["initContainerStatuses"])
 
@@ -268,17 +298,30 @@ def test_readiness_and_liveness_of_the_documentations_example() -> None:
     assert lab.status()["containerStatuses"][0]["restartCount"] == 0
     lab.run(40)
     assert lab.status()["containerStatuses"][0]["restartCount"] == 1
-    assert ("Unhealthy", "Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory") in lab.events()
+    assert (
+        "Unhealthy",
+        "Liveness probe failed: cat: can't open '/tmp/healthy': No such file or directory",
+    ) in lab.events()
     assert ("Killing", "Container main failed liveness probe, will be restarted") in lab.events()
 
 
 def test_a_readiness_probe_to_a_closed_port_keeps_the_pod_unready() -> None:
     lab = Lab()
-    lab.create(containers=[{"name": "main", "image": "nginx", "readinessProbe": {"httpGet": {"path": "/", "port": 81}, "periodSeconds": 2}}])
+    lab.create(
+        containers=[
+            {
+                "name": "main",
+                "image": "nginx",
+                "readinessProbe": {"httpGet": {"path": "/", "port": 81}, "periodSeconds": 2},
+            }
+        ]
+    )
     lab.run(8)
     status = lab.status()
     assert status["phase"] == "Running" and not status["containerStatuses"][0]["ready"]
-    assert {c["type"]: c.get("message") for c in status["conditions"]}["Ready"] == "containers with unready status: [main]"
+    assert {c["type"]: c.get("message") for c in status["conditions"]}[
+        "Ready"
+    ] == "containers with unready status: [main]"
     assert any(reason == "Unhealthy" and "connection refused" in words for reason, words in lab.events())
 
 
@@ -288,13 +331,18 @@ def test_a_node_that_is_full_refuses() -> None:
     lab.run(2)
     status = lab.status()
     assert (status["phase"], status["reason"]) == ("Failed", "OutOfcpu")
-    assert status["message"] == "Pod was rejected: Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000"
+    assert (
+        status["message"]
+        == "Pod was rejected: Node didn't have enough resource: cpu, requested: 5000, used: 0, capacity: 4000"
+    )
 
 
 def test_a_missing_config_map() -> None:
     lab = Lab()
     env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "a"}}}]
-    lab.create(containers=[{"name": "main", "image": "busybox", "command": ["sh", "-c", "echo $A; sleep 900"], "env": env}])
+    lab.create(
+        containers=[{"name": "main", "image": "busybox", "command": ["sh", "-c", "echo $A; sleep 900"], "env": env}]
+    )
     lab.run(3)
     waiting = lab.status()["containerStatuses"][0]["state"]["waiting"]
     assert waiting == {"reason": "CreateContainerConfigError", "message": 'configmap "cm" not found'}
@@ -338,18 +386,31 @@ def test_static_pods_are_mirrored_and_come_back() -> None:
     mirror = lab.pod("etcd-node-1")
     assert mirror is not None and mirror["status"]["phase"] == "Running"
     assert mirror["metadata"]["ownerReferences"][0]["kind"] == "Node"
-    assert mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"] == mirror["metadata"]["annotations"]["kubernetes.io/config.hash"]
+    assert (
+        mirror["metadata"]["annotations"]["kubernetes.io/config.mirror"]
+        == mirror["metadata"]["annotations"]["kubernetes.io/config.hash"]
+    )
     lab.ask("DELETE", f"{PODS}/etcd-node-1")
     lab.run(5)
     again = lab.pod("etcd-node-1")
-    assert again is not None and again["metadata"]["uid"] != mirror["metadata"]["uid"] and again["status"]["phase"] == "Running"
+    assert (
+        again is not None
+        and again["metadata"]["uid"] != mirror["metadata"]["uid"]
+        and again["status"]["phase"] == "Running"
+    )
 
 
 def test_logs_follow_and_tail() -> None:
     lab = Lab()
-    lab.create(containers=[{"name": "main", "image": "busybox", "command": ["sh", "-c", "while true; do echo tick; sleep 2; done"]}])
+    lab.create(
+        containers=[
+            {"name": "main", "image": "busybox", "command": ["sh", "-c", "while true; do echo tick; sleep 2; done"]}
+        ]
+    )
     lab.run(10)
-    request = lab.ask("GET", logs_path("default", "web", "main"), to="kubelet-node-1", query="follow=true&tailLines=1&timestamps=true")
+    request = lab.ask(
+        "GET", logs_path("default", "web", "main"), to="kubelet-node-1", query="follow=true&tailLines=1&timestamps=true"
+    )
     lab.run(5)
     text = lab.stream(request)[1][-1].decode()
     assert text.count(" tick\n") >= 3 and text[:5] == "2026-"
@@ -366,7 +427,10 @@ def test_logs_of_a_container_that_waits() -> None:
     other = lab.ask("GET", logs_path("default", "web", "nope"), to="kubelet-node-1")
     lab.run(1)
     assert lab.stream(request)[0].code == 400
-    assert lab.stream(request)[0].body == b'container "main" in pod "web" is waiting to start: trying and failing to pull image'
+    assert (
+        lab.stream(request)[0].body
+        == b'container "main" in pod "web" is waiting to start: trying and failing to pull image'
+    )
     assert lab.stream(other)[0].code == 404
 
 
@@ -389,7 +453,9 @@ def test_an_interactive_shell() -> None:
     lab = Lab()
     lab.create()
     lab.run(3)
-    request = lab.ask("POST", exec_path("default", "web", "main"), to="kubelet-node-1", query="command=sh&stdin=1&output=1")
+    request = lab.ask(
+        "POST", exec_path("default", "web", "main"), to="kubelet-node-1", query="command=sh&stdin=1&output=1"
+    )
     lab.run(1)
     lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, b"hostname\nexit 2\n", channel=0))
     lab.run(1)
@@ -415,7 +481,11 @@ def test_ephemeral_containers_join_a_running_pod() -> None:
     lab = Lab()
     lab.create()
     lab.run(3)
-    lab.ask("PATCH", f"{PODS}/web", {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox", "command": ["sleep", "60"]}]}})
+    lab.ask(
+        "PATCH",
+        f"{PODS}/web",
+        {"spec": {"ephemeralContainers": [{"name": "debug", "image": "busybox", "command": ["sleep", "60"]}]}},
+    )
     lab.run(3)
     assert "running" in lab.status()["ephemeralContainerStatuses"][0]["state"]
 

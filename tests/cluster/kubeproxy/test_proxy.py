@@ -32,7 +32,9 @@ def world() -> tuple[World, Notes]:
     w.add_host("cp-1")
     w.add_host("node-1")
     w.add_process("api", "kube-apiserver", "cp-1", FakeConfig())
-    config = KubeProxyConfig(epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-proxy"), node="node-1", node_ip="172.18.0.11")
+    config = KubeProxyConfig(
+        epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-proxy"), node="node-1", node_ip="172.18.0.11"
+    )
     w.add_process("kube-proxy-node-1", "kube-proxy", "node-1", config)
     w.start("api")
     w.start("kube-proxy-node-1")
@@ -46,7 +48,11 @@ def write(w: World, method: str, path: str, doc: Any = None) -> int:
 
 
 def service(name: str = "web", ip: str = "10.96.0.50") -> dict[str, Any]:
-    return {"kind": "Service", "metadata": {"name": name, "namespace": "default"}, "spec": {"clusterIP": ip, "ports": [{"port": 80, "protocol": "TCP"}]}}
+    return {
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"clusterIP": ip, "ports": [{"port": 80, "protocol": "TCP"}]},
+    }
 
 
 def endpoints(*ips: str, name: str = "web") -> dict[str, Any]:

@@ -119,7 +119,9 @@ def test_topology_chooses_the_endpoints_upstream_chooses(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in (DATA / "recorded").iterdir()))
 def test_the_saved_tables_are_those_of_a_real_node(name: str) -> None:
     folder = DATA / "recorded" / name
-    proxy = ProxyOptions(node="kp-node", node_ip="192.168.49.2", node_ips=("192.168.49.2",), cluster_cidr="10.244.0.0/16")
+    proxy = ProxyOptions(
+        node="kp-node", node_ip="192.168.49.2", node_ips=("192.168.49.2",), cluster_cidr="10.244.0.0/16"
+    )
     kernel = fresh_ruleset()
     restore(kernel, iptables.canaries())
     restore(kernel, iptables.base_jumps())
@@ -128,7 +130,9 @@ def test_the_saved_tables_are_those_of_a_real_node(name: str) -> None:
         mine = save(kernel, counters=False, only=table).splitlines()
         real = (folder / f"{table}.txt").read_text().splitlines()
         shared = "-A KUBE-SERVICES -d"  # the real proxy walks a Go map here
-        assert [line for line in mine if not line.startswith(shared)] == [l for l in real if not l.startswith(shared)]
+        assert [line for line in mine if not line.startswith(shared)] == [
+            line for line in real if not line.startswith(shared)
+        ]
         assert sorted(mine) == sorted(real)
 
 
@@ -139,5 +143,9 @@ def test_hashes_are_upstreams() -> None:
 
 
 def test_comments_come_back_from_text() -> None:
-    rules = parse_save((DATA / "recorded" / "00-empty" / "nat.txt").read_text()).tables["nat"]["KUBE-SVC-NPX46M4PTMTKRN6Y"].rules
+    rules = (
+        parse_save((DATA / "recorded" / "00-empty" / "nat.txt").read_text())
+        .tables["nat"]["KUBE-SVC-NPX46M4PTMTKRN6Y"]
+        .rules
+    )
     assert [m.text for m in rules[0].matches if isinstance(m, Comment)] == ["default/kubernetes:https cluster IP"]

@@ -12,14 +12,23 @@ from cluster.netfilter import parse_rule, parse_save, render_rule, save
         ("-j MARK --or-mark 0x4000", "-j MARK --set-xmark 0x4000/0x4000"),
         ("-j MARK --xor-mark 0x004000", "-j MARK --set-xmark 0x4000/0x0"),
         ("-j MARK --and-mark 0xff", "-j MARK --set-xmark 0x0/0xffffff00"),
-        ("-m statistic --mode random --probability 0.3333333333 -j X", "-m statistic --mode random --probability 0.33333333349 -j X"),
-        ("-m statistic --mode random --probability 0.1428571429 -j X", "-m statistic --mode random --probability 0.14285714272 -j X"),
+        (
+            "-m statistic --mode random --probability 0.3333333333 -j X",
+            "-m statistic --mode random --probability 0.33333333349 -j X",
+        ),
+        (
+            "-m statistic --mode random --probability 0.1428571429 -j X",
+            "-m statistic --mode random --probability 0.14285714272 -j X",
+        ),
         ('-m comment --comment "say \\"hi\\"" -j ACCEPT', '-m comment --comment "say \\"hi\\"" -j ACCEPT'),
         ("-m comment --comment plain_word -j ACCEPT", "-m comment --comment plain_word -j ACCEPT"),
         ("-p tcp -j REJECT", "-p tcp -j REJECT --reject-with icmp-port-unreachable"),
         ("-m recent --name A --set", "-m recent --set --name A --mask 255.255.255.255 --rsource"),
         ("-p tcp -m tcp --syn -j DROP", "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j DROP"),
-        ("! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x", "! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x"),
+        (
+            "! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x",
+            "! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x",
+        ),
         ("-m connmark --mark 0x1 -j CONNMARK --restore-mark", "-m connmark --mark 0x1 -j CONNMARK --restore-mark"),
     ],
 )

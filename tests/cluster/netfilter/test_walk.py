@@ -13,7 +13,10 @@ HEAD = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\
 
 
 def trace(rules: str, **given: object) -> dict:
-    return tracepacket(rules, **{"src": "10.0.0.2", "dst": "10.9.0.1", "protocol": "tcp", "port": 80, "node_ips": ("172.18.0.11",), **given})  # type: ignore[arg-type]
+    return tracepacket(
+        rules,
+        **{"src": "10.0.0.2", "dst": "10.9.0.1", "protocol": "tcp", "port": 80, "node_ips": ("172.18.0.11",), **given},
+    )  # type: ignore[arg-type]
 
 
 def test_policy_drop() -> None:
@@ -23,7 +26,10 @@ def test_policy_drop() -> None:
 
 
 def test_unknown_match_is_reported_at_its_line_and_only_when_reached() -> None:
-    rules = HEAD + "-A FORWARD -p udp -m set --match-set x src -j ACCEPT\n-A FORWARD -m set --match-set cali dst -j ACCEPT\nCOMMIT\n"
+    rules = (
+        HEAD
+        + "-A FORWARD -p udp -m set --match-set x src -j ACCEPT\n-A FORWARD -m set --match-set cali dst -j ACCEPT\nCOMMIT\n"
+    )
     walk = trace(rules)
     assert walk["verdict"] is None and walk["unknown"] == ["line 6: unknown match 'set'"]
     assert trace(rules, protocol="sctp")["unknown"] == ["line 6: unknown match 'set'"]
@@ -65,7 +71,9 @@ COMMIT
 
 def test_redirect_snat_and_notrack() -> None:
     nat = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
-    assert trace(nat + "-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n")["endpoints"] == ["172.18.0.11:8080"]
+    assert trace(nat + "-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n")["endpoints"] == [
+        "172.18.0.11:8080"
+    ]
     walk = trace(nat + "-A POSTROUTING -j SNAT --to-source 1.2.3.4\nCOMMIT\n")
     assert (walk["verdict"], walk["masquerade"]) == ("NONE", True)
     raw = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -j CT --notrack\nCOMMIT\n"

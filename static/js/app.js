@@ -17,6 +17,10 @@ const dock = document.querySelector("[data-console]");
 if (dock) {
   const open = async () => (await import("./console.js")).start(dock);
   dock.addEventListener("toggle", () => dock.open && open());
+  dock.querySelector("[data-console-form]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    (await open()).run();
+  });
   document.addEventListener("click", async (event) => {
     const typed = event.target.closest?.("[data-type]");
     if (!typed) return;
@@ -27,3 +31,4 @@ if (dock) {
 
 on("gone", () => location.reload());
 connect();
+document.documentElement.dataset.ready = "";

@@ -27,10 +27,6 @@ class Console {
     this.at = this.lines.length;
     this.draft = "";
     this.running = null;
-    dock.querySelector("[data-console-form]").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.run();
-    });
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.stop.addEventListener("click", (event) => {
       event.preventDefault();

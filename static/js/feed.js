@@ -12,6 +12,7 @@ export let connected = false;
 let socket = null;
 let cursor = null;
 let wait = 250;
+let heard = performance.now();
 
 function rate(text) {
   return text === "max" ? "max" : Number(text);
@@ -61,18 +62,26 @@ export function connect() {
   if (!cluster) return;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   socket = new WebSocket(`${scheme}://${location.host}/ws/clusters/${encodeURIComponent(cluster)}?after=wait`);
+  const mine = socket;
+  const back = () => {
+    if (connected || mine !== socket) return;
+    connected = true;
+    wait = 250;
+    clock.at = performance.now();
+    emit("back");
+  };
   socket.onopen = () => {
-    socket.send(JSON.stringify({ after: cursor }));
+    mine.send(JSON.stringify({ after: cursor }));
+    // A door that opens and shuts at once is not open: a quiet cluster sends nothing, so silence for a moment means yes.
+    setTimeout(() => mine.readyState === WebSocket.OPEN && back(), 400);
   };
   socket.onmessage = (message) => {
-    if (!connected) {
-      connected = true;
-      wait = 250;
-      emit("back");
-    }
+    back();
+    heard = performance.now();
     take(JSON.parse(message.data));
   };
   socket.onclose = () => {
+    if (mine !== socket) return;
     const was = connected;
     clock.nowMicros = now();
     connected = false;
@@ -81,3 +90,18 @@ export function connect() {
     wait = Math.min(wait * 1.7, 5000);
   };
 }
+
+// A cluster that runs but says nothing for a while: ask for its clock, so that neither the clock nor the strip is wrong.
+const SILENCE_MS = 4000;
+
+setInterval(async () => {
+  if (!cluster || document.hidden || clock.paused || !connected || performance.now() - heard < SILENCE_MS) return;
+  heard = performance.now();
+  try {
+    const answer = await fetch(`/api/clusters/${encodeURIComponent(cluster)}/clock`, { signal: AbortSignal.timeout(3000) });
+    if (!answer.ok) throw new Error(String(answer.status));
+    setClock(await answer.json());
+  } catch {
+    socket?.close();
+  }
+}, 1000);

@@ -96,6 +96,8 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(site.url + path)
+        if options.get("java_script_enabled", True):
+            page.locator("html[data-ready]").wait_for()
         return page
 
     yield opened

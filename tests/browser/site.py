@@ -86,9 +86,11 @@ class Site:
             queue.put_nowait(None)
 
         listener = asyncio.ensure_future(hear())
-        while (text := await queue.get()) is not None:
-            await send({"type": "websocket.close", "code": 1012} if text == "close" else {"type": "websocket.send", "text": text})
+        while (text := await queue.get()) not in (None, "close"):
+            await send({"type": "websocket.send", "text": text})
         self.sockets.remove(queue)
+        if text == "close":
+            await send({"type": "websocket.close", "code": 1012})
         listener.cancel()
 
     async def _api(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:

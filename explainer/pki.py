@@ -111,7 +111,7 @@ class Authority:
 
     def server(self, names: list[str], addresses: list[str]) -> tuple[bytes, bytes]:
         """Certificate and key of a server known by these names and addresses."""
-        alternatives = [x509.DNSName(name) for name in names]
+        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         return self._leaf(_name("kube-apiserver"), ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 

@@ -1,4 +1,4 @@
-"""A moment as a file: spec, last snapshot, the journal since, and the clock mark; and a cluster from such a file.
+"""A moment as a file: spec, a snapshot, the journal since, the clock mark and a digest; and a cluster from such a file.
 
 The file is msgpack behind a line that says what it is. It holds the cluster's private keys, because it *is* the cluster: share it
 as you would share a classroom's cluster, not a real one.
@@ -15,25 +15,13 @@ from explainer.api.calls import call, json
 from explainer.runs import clusters, keys
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.journal import Mark
-
-HEAD = b"clearplane moment 1\n"
-LIMIT = 256 * 1024 * 1024
-
-
-class Moment(msgspec.Struct):
-    """What is in the file."""
-
-    options: dict[str, Any]
-    spec: bytes
-    commit: int
-    mark: bytes
-    snapshots: list[bytes]
-    journal: list[tuple[str, bytes]]
+from explainer.runs.moment import HEAD, Moment
 
 
 @call("GET")
 async def save(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """The cluster as a file, as of its last commit."""
+    proof = msgspec.json.decode(await bus.query_json(cluster, "digest"))
     link = await bus.open()
     try:
         queued = [
@@ -51,10 +39,9 @@ async def save(request: HttpRequest, bus: Bus, cluster: str) -> Any:
         link.close()
     if mark is None:
         raise Failed(409, "the cluster has not begun yet")
-    kept = [blob for blob in ((second, first) if int(side or 0) else (first, second)) if blob]
-    moment = Moment(
-        bus.known[cluster], spec, int(commit), mark, kept[:1], [(row[0].decode(), row[1][1]) for row in rows]
-    )
+    older_first = [blob for blob in ((first, second) if int(side or 0) else (second, first)) if blob]
+    entries = [(row[0].decode(), row[1][1]) for row in rows]
+    moment = Moment(bus.known[cluster], spec, int(commit), mark, older_first[:1], entries, **proof)
     response = HttpResponse(HEAD + msgspec.msgpack.encode(moment), content_type="application/octet-stream")
     response["Content-Disposition"] = f'attachment; filename="{cluster}.clearplane"'
     response["Cache-Control"] = "no-store"

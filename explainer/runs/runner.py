@@ -354,7 +354,7 @@ class Runner:
             if ask.view == "clock":
                 answer: Any = self.clock()
             elif ask.view == "digest":
-                answer = {"digest": self.lab.digest(), "nowMicros": self.lab.now // 1000}
+                answer = {"digest": self.lab.digest(), "now": self.lab.now, "delivered": self.delivered}
             else:
                 answer = self.lab.query(ask.view, **ask.args)
         except KeyError as error:
@@ -620,3 +620,28 @@ class _Tagged(msgspec.Struct):
 def _order(inbox_id: str) -> tuple[int, int]:
     high, _, low = inbox_id.partition("-")
     return int(high), int(low or 0)
+
+
+def replay(
+    spec: bytes, snapshot: bytes | None, entries: list[Entry], now: int, delivered: int, door: str = "cluster.lab"
+) -> tuple[int, int, str]:
+    """Run a moment again, from ``snapshot`` (or from nothing) to the point given: ``(now, delivered, digest)`` reached."""
+    world: Any = import_module(door)
+    decode = msgspec.msgpack.Decoder(world.Input).decode
+    done = 0
+    if snapshot is None:
+        lab = world.Lab.start(msgspec.msgpack.decode(spec, type=world.ClusterSpec))
+    else:
+        found = msgspec.msgpack.decode(snapshot, type=Snapshot)
+        lab, done = world.Lab.restore(journal.decompress(found.world)), found.delivered
+    for entry in entries:
+        if entry.delivered < done or entry.delivered > delivered:
+            continue
+        done += lab.run_until(entry.now, entry.delivered - done)
+        try:
+            lab.submit(decode(entry.input))
+        except (world.UnknownName, KeyError):
+            pass
+        lab.drain()
+    done += lab.run_until(now, delivered - done)
+    return lab.now, done, lab.digest()

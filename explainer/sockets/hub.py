@@ -43,6 +43,7 @@ class Hub:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.channels: dict[str, Channel] = {}
+        self.closing: set[asyncio.Task[None]] = set()
         bus.watching = self.counts
         bus.changed.append(self._drop_deleted)
 
@@ -124,8 +125,9 @@ class Hub:
             if channel.task is not None:
                 channel.task.cancel()
             for listener in list(channel.listeners):
-                with contextlib.suppress(RuntimeError):
-                    asyncio.ensure_future(listener.close(4404))
+                closing = asyncio.ensure_future(listener.close(4404))
+                self.closing.add(closing)
+                closing.add_done_callback(self.closing.discard)
 
 
 async def frames_after(bus: Bus, cluster: str, after: int) -> list[tuple[int, str]] | None:

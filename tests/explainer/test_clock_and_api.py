@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -105,6 +107,13 @@ def test_a_cluster_is_made_forked_exported_imported_and_forgotten(product: Produ
     web = http.client.HTTPConnection("127.0.0.1", product.port)
     web.request("GET", "/api/clusters/second/export")
     file = web.getresponse().read()
+    path = product.data / "second.clearplane"
+    for data, code, said in ((file, 0, "every byte agrees"), (file[:-60] + file[-60:].replace(b"now", b"woN"), 1, "")):
+        path.write_bytes(data)
+        replay = subprocess.run(
+            [sys.executable, "manage.py", "replay", str(path)], env=product.environment, capture_output=True, text=True
+        )
+        assert replay.returncode == code and said in replay.stdout, replay
     status, loaded = product.call("POST", "/api/import?name=third", file)
     assert status == 201 and loaded["name"] == "third"
     for name in ("branch", "third"):

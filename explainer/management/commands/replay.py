@@ -1,0 +1,42 @@
+"""``python manage.py replay FILE``: runs an exported moment again and says whether every byte agrees."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from explainer.runs import runner
+from explainer.runs.journal import Entry
+from explainer.runs.moment import HEAD, Moment
+
+
+class Command(BaseCommand):
+    """Exit code 1 when the replay differs."""
+
+    help = "Run an exported moment again and compare its digest."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, file: Path, **options: Any) -> None:
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        if not data.startswith(HEAD):
+            raise CommandError(f"{file} is not a file that Clearplane exported")
+        try:
+            moment = msgspec.msgpack.decode(data[len(HEAD) :], type=Moment)
+            entries = [entry for _, blob in moment.journal for entry in msgspec.msgpack.decode(blob, type=list[Entry])]
+            snapshot = moment.snapshots[0] if moment.snapshots else None
+            door = os.environ.get("CLEARPLANE_DOOR", "cluster.lab")
+            now, delivered, digest = runner.replay(moment.spec, snapshot, entries, moment.now, moment.delivered, door)
+        except msgspec.MsgspecError as error:
+            raise CommandError(f"{file} was made by another version: {error}") from error
+        where = f"{len(entries)} inputs, {delivered} events, {now / 1e9:.6f} virtual seconds"
+        if (now, delivered, digest) != (moment.now, moment.delivered, moment.digest):
+            raise CommandError(f"differs after {where}: digest {digest}, the file says {moment.digest}")
+        self.stdout.write(f"every byte agrees: {where}, digest {digest}")

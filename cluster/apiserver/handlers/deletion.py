@@ -10,7 +10,7 @@ Upstream: apiserver/pkg/registry/generic/registry/store.go ``Delete``, registry/
 from typing import Any
 
 from cluster.api import codec, status
-from cluster.apiserver import admission, pipeline, registry, respond, storage
+from cluster.apiserver import admission, pipeline, protobuf, registry, respond, storage
 from cluster.apiserver.handlers import reading, writing
 from cluster.apiserver.job import Job, continuation, name_of
 from cluster.apiserver.options import DeleteOptions, delete_options
@@ -40,7 +40,10 @@ def _options(job: Job, out: Outbox) -> DeleteOptions:
     body = request.doc
     if body is None and request.body:
         try:
-            body = codec.load(request.body, codec.media_type(request.header("content-type")) or "application/json")
+            if request.header("content-type").startswith(protobuf.MEDIA_TYPE):
+                body = protobuf.decode(request.body)
+            else:
+                body = codec.load(request.body, codec.media_type(request.header("content-type")) or "application/json")
         except ValueError as error:
             raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
     options = delete_options(job.query, body)

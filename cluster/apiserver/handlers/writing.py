@@ -14,7 +14,7 @@ import orjson
 from cluster.api import codec, fieldmanager, patch as patches, scale, status
 from cluster.api.field import invalid, too_long
 from cluster.api.scheme import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Resource
-from cluster.apiserver import admission, pipeline, registry, respond, storage
+from cluster.apiserver import admission, pipeline, protobuf, registry, respond, storage
 from cluster.apiserver.admission import resource_quota
 from cluster.apiserver.authorization import Attributes, authorize, forbidden_message
 from cluster.apiserver.authorization import escalation
@@ -48,8 +48,14 @@ def decode(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], valida
     if len(request.body) > MAX_BODY:
         raise status.request_entity_too_large(MAX_BODY)
     custom = resource is not None and resource.crd is not None
-    if request.doc is not None:
-        body = codec.decode_doc(request.doc, server.scheme, gvk, validation)
+    doc = request.doc
+    if doc is None and request.header("content-type").startswith(protobuf.MEDIA_TYPE):
+        try:
+            doc = protobuf.decode(request.body)
+        except ValueError as error:
+            raise status.bad_request(str(error)) from None
+    if doc is not None:
+        body = codec.decode_doc(doc, server.scheme, gvk, validation)
     else:
         body = codec.decode_body(request.body, request.header("content-type"), server.scheme, gvk, validation, custom)
     job.warnings.extend(body.warnings)

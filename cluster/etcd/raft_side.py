@@ -27,6 +27,9 @@ from cluster.sim.dice import Dice
 from cluster.wire.etcd import LeaseGrantRequest, ResponseHeader, WatchEvent
 from cluster.wire.raft import Entry, HardState, RaftMessage
 
+_NEVER = 1 << 62
+"""An instant that no world reaches."""
+
 
 class RaftSide(Telling):
     """See the module's page. ``ClientSide`` implements the hooks at the end."""
@@ -106,7 +109,11 @@ class RaftSide(Telling):
 
     def _arm(self, now: int, out: Outbox) -> None:
         s = self.state
-        due = s.phase + max(RawNode(s.raft).due(), s.raft.tick + 1) * self.config.heartbeat_ns
+        tick = RawNode(s.raft).due()
+        if tick is None:
+            s.armed_at = _NEVER
+            return
+        due = s.phase + max(tick, s.raft.tick + 1) * self.config.heartbeat_ns
         if due < s.armed_at or s.armed_at <= now:
             s.armed_at = due
             out.timer("tick", due - now, cause=0)

@@ -27,12 +27,12 @@ class RawNode:
 
     # -- time -----------------------------------------------------------------------------------------------------
 
-    def due(self) -> int:
-        """The tick at which ``ticked`` next has something to do."""
+    def due(self) -> int | None:
+        """The tick at which ``ticked`` next has something to do; None while nothing ever has (no vote, no timer)."""
         r = self.raft
         if r.role == "leader":
             return r.heartbeat_since + 1
-        return r.election_since + r.timeout if r.promotable() else r.tick + (1 << 40)
+        return r.election_since + r.timeout if r.promotable() else None
 
     def ticked(self, tick: int) -> None:
         """It is now tick ``tick``: do what is due."""

@@ -108,8 +108,8 @@ def invalid(path: str, value: Any, detail: str) -> FieldError:
 
 
 def not_supported(path: str, value: Any, supported: Iterable[str]) -> FieldError:
-    """The value is not one of the enumeration; the supported ones are listed sorted."""
-    values = ", ".join(quote(v) for v in sorted(supported))
+    """The value is not one of the enumeration; the supported ones are listed as given."""
+    values = ", ".join(quote(v) for v in supported)
     return _error("Unsupported value", path, value, f"supported values: {values}" if values else "")
 
 

@@ -108,7 +108,7 @@ def validate_spec(spec: Doc, path: str) -> list[FieldError]:
         errors += _containers(spec, "initContainers", path, volumes, names)
     if spec.get("ephemeralContainers"):
         errors += _containers(spec, "ephemeralContainers", path, volumes, names)
-    errors += one_of(spec.get("restartPolicy"), ("Always", "Never", "OnFailure"), f"{path}.restartPolicy")
+    errors += one_of(spec.get("restartPolicy"), ("Always", "OnFailure", "Never"), f"{path}.restartPolicy")
     dns = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
     errors += one_of(spec.get("dnsPolicy"), dns, f"{path}.dnsPolicy")
     if spec.get("nodeSelector"):

@@ -83,7 +83,7 @@ def allocate(doc: Doc, old: Doc | None, ranges: Ranges, dice: Any) -> Allocation
     spec = doc["spec"]
     errors: list[field.FieldError] = []
     changes: Doc = {}
-    if needs_ip(spec):
+    if spec.get("type") != "ExternalName" and spec.get("clusterIP") != NONE:
         asked = spec.get("clusterIP") or next(iter(spec.get("clusterIPs") or ()), "")
         if not asked:
             asked = _free_ip(ranges, dice)

@@ -51,6 +51,7 @@ class ServiceStrategy(Strategy):
 
     kinds = (("", "Service"),)
     has_status = True
+    allow_create_on_update = True
     name_check = staticmethod(meta.dns1035_label)
     reset_fields = (("status",),)
     field_labels = ("metadata.name", "metadata.namespace", "spec.clusterIP", "spec.type")

@@ -163,7 +163,7 @@ class KubeProxy(ApiClient):
         if full:
             restore(state.kernel, mode.canaries())
             self._ensure_jumps()
-        result = state.book.sync(state.tracker, options, list(causes), full=full)
+        result = state.book.sync(state.tracker, options, list(causes), full=full, lean=True)
         restore(state.kernel, result.text)
         state.need_full = False
         state.last_sync = now

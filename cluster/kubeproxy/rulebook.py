@@ -39,9 +39,19 @@ class Rulebook(Struct):
     synced: bool = False
 
     def sync(
-        self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool, jumps: bool = False
+        self,
+        tracker: ChangeTracker,
+        options: ProxyOptions,
+        changed: list[str],
+        *,
+        full: bool,
+        jumps: bool = False,
+        lean: bool = False,
     ) -> Sync:
-        """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes and writes all of them."""
+        """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes and writes all of them.
+
+        ``lean``: leave shared chains that stay as they are out of the text. Upstream writes them every time, to the same end.
+        """
         mode = mode_named(options.mode)
         full = full or not self.synced
         known = {f"{n.namespace}/{n.name}" for n in self.names} if full else set()
@@ -57,6 +67,7 @@ class Rulebook(Struct):
         written: list[PortRules] = []
         stale: list[str] = []
         changes: dict[str, tuple[list[str], list[str]]] = {}
+        shared = full or not lean
         for service, names in by_service.items():
             for name in names:
                 old = self.ports.get(name)
@@ -68,11 +79,13 @@ class Rulebook(Struct):
                     written.append(new)
                 self._replace(name, new)
                 if old is not new:
+                    if old is None or new is None or old.filter != new.filter or old.nat != new.nat:
+                        shared = True
                     kept = {chain for chain, _ in new.chains} if new is not None else set()
                     stale.extend(chain for chain, _ in (old.chains if old is not None else ()) if chain not in kept)
                     _difference(changes.setdefault(service, ([], [])), old, new)
         self.synced = True
-        text = mode.restore_input(options, [self.ports[n] for n in self.names], written, sorted(stale), jumps)
+        text = mode.restore_input(options, [self.ports[n] for n in self.names], written, sorted(stale), jumps, shared)
         return Sync(text, full, {s: c for s, c in changes.items() if c[0] or c[1]})
 
     def _known_ports(self, service: str) -> list[PortName]:

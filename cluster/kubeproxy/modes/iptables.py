@@ -279,12 +279,16 @@ def restore_input(
     changed: Iterable[PortRules],
     stale: Iterable[str] = (),
     jumps: bool = False,
+    shared: bool = True,
 ) -> str:
     """What one sync feeds to ``iptables-restore``.
 
     ``ports``: every service port, in order; ``changed``: those whose own chains are written; ``stale``: chains to delete;
-    ``jumps``: also the jumps from the built-in chains (upstream makes them one by one, before).
+    ``jumps``: also the jumps from the built-in chains (upstream makes them one by one, before). ``shared`` False leaves the
+    shared chains out, for a kernel of ours that is known to hold the same lines already.
     """
+    if not shared:
+        return _own_chains(changed, stale)
     ports = list(ports)
     lines = ["*filter", *(f":{chain} - [0:0]" for chain in FILTER_CHAINS)]
     if jumps:
@@ -314,6 +318,14 @@ def restore_input(
     lines.extend(f"-X {chain}" for chain in stale)
     lines.append("COMMIT")
     return "\n".join(lines) + "\n"
+
+
+def _own_chains(changed: Iterable[PortRules], stale: Iterable[str]) -> str:
+    own, gone = [chain for port in changed for chain in port.chains], list(stale)
+    lines = ["*nat", *(f":{chain} - [0:0]" for chain, _ in own), *(f":{chain} - [0:0]" for chain in gone)]
+    lines.extend(line for _, rules in own for line in rules)
+    lines.extend(f"-X {chain}" for chain in gone)
+    return "\n".join([*lines, "COMMIT"]) + "\n"
 
 
 def _forward(options: ProxyOptions) -> list[str]:

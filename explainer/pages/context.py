@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from explainer.fragments import names
 
-from .reads import Missing, Unreachable, read
+from .reads import Unreachable, read
 
 THEMES = ("auto", "light", "dark", "screen")
 RATES = (0.001, 0.01, 0.1, 1, 10, 100, "max")
@@ -36,13 +36,11 @@ def notch(revision: int) -> str:
 
 async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
     """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
-    problem, model, terms = "", None, []
-    try:
-        model, terms = await asyncio.gather(read(cluster, "map"), _terms(cluster))
-    except Unreachable:
-        problem = _("The simulation does not answer. This page shows what was known last and tries again.")
+    # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
+    model, clock, terms = await asyncio.gather(_or_none(cluster, "map"), _or_none(cluster, "clock"), _or_none(cluster, "terms"))
+    problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
     out = base(request, page)
-    data = model or {}
+    data = {**(model or {}), **(clock or {})}
     rate = data.get("rate", 1)
     base_path = f"/clusters/{cluster}"
     out |= {
@@ -50,13 +48,13 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         "model": model,
         "problem": problem,
         "version": data.get("kubernetesVersion", ""),
-        "watching": data.get("watching", 0),
+        "watching": data.get("watching"),
         "revision": data.get("revision", 0),
         "notch": notch(data.get("revision", 0)),
         "clock": {"nowMicros": data.get("nowMicros", 0), "rate": rate, "paused": bool(data.get("paused"))},
         "rate": rate if isinstance(rate, str) else f"{rate:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
-        "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms]),
+        "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms or []]),
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/"},
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/"},
@@ -67,12 +65,12 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
     return out
 
 
-async def _terms(cluster: str) -> list[dict[str, Any]]:
-    """Return which member led from when; a page can do without."""
+async def _or_none(cluster: str, view: str) -> Any:
+    """Return a read model, or None when the simulation does not answer. Raises Missing."""
     try:
-        return await read(cluster, "terms")
-    except (Missing, Unreachable):
-        return []
+        return await read(cluster, view)
+    except Unreachable:
+        return None
 
 
 def base(request: HttpRequest, page: str) -> dict[str, Any]:

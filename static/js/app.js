@@ -29,6 +29,14 @@ if (dock) {
   });
 }
 
+// A page that was drawn while the simulation did not answer is drawn anew as soon as it does.
+if ("problem" in document.body.dataset) {
+  setInterval(async () => {
+    const answer = await fetch(`/api/clusters/${encodeURIComponent(document.body.dataset.cluster)}/clock`).catch(() => null);
+    if (answer?.ok) location.reload();
+  }, 2000);
+}
+
 on("gone", () => location.reload());
 connect();
 document.documentElement.dataset.ready = "";

@@ -11,10 +11,7 @@ let due = 0;
 
 export function start() {
   const live = document.querySelector("[data-live]");
-  if (!live) {
-    setTimeout(() => location.reload(), 2000);
-    return;
-  }
+  if (!live) return; // nothing is known yet; app.js asks again
   on("raft", soon);
   on("process", soon);
   on("host", soon);

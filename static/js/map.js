@@ -9,11 +9,7 @@ let drawing = document.querySelector("[data-map]");
 let flights = null;
 
 export function start() {
-  if (!drawing) {
-    // Nothing is known yet: ask again until there is a picture.
-    setTimeout(() => location.reload(), 2000);
-    return;
-  }
+  if (!drawing) return; // nothing is known yet; app.js asks again
   flights = new Flights(drawing);
   on("request", (event) => flights.mine(event));
   on("flight", (flight) => {

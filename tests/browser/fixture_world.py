@@ -173,7 +173,7 @@ def rules(node: str, mode: str = "iptables") -> str:
     return (DATA / "rules.txt").read_text()
 
 
-VIEWS = {"map": cluster_map, "members": lambda log="none", since=0: members(), "requests": requests, "request": request, "rules": rules, "terms": lambda: [{"fromMicros": 1_900_000, "term": 2, "leader": "m1"}, {"fromMicros": 62_000_000, "term": 3, "leader": "m2"}]}
+VIEWS = {"map": cluster_map, "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0}, "members": lambda log="none", since=0: members(), "requests": requests, "request": request, "rules": rules, "terms": lambda: [{"fromMicros": 1_900_000, "term": 2, "leader": "m1"}, {"fromMicros": 62_000_000, "term": 3, "leader": "m2"}]}
 
 
 async def query(cluster: str, view: str, **args: Any) -> Any:

@@ -36,4 +36,4 @@ def negotiate(accept: str, agent: str, pretty: str | None, include: str) -> Acce
             return Accept(media, pretty=nice)
         if form in _FORMS and asked.get("g") == "meta.k8s.io" and asked.get("v") in ("v1", "v1beta1"):
             return Accept(media, form.removesuffix("List") if form != "Table" else form, asked["v"], include, nice)
-    raise status.not_acceptable_media(MEDIA_TYPES)
+    raise status.not_acceptable(MEDIA_TYPES)

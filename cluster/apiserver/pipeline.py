@@ -119,6 +119,8 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
             doc = _mutate(plugin, server, job, out, attributes, ctx)
             attributes.doc = doc
     before = doc
+    if ctx.allocate is not None:
+        doc = ctx.allocate(doc, old)
     if creating:
         doc = _system_fields(doc, ctx)
     strategy = registry.strategy_for(resource, attributes.subresource)

@@ -22,7 +22,6 @@ import orjson
 from cluster.apiserver import bootstrap
 from cluster.apiserver.config import LOOPBACK_USER
 from cluster.apiserver.job import continuation
-from cluster.apiserver.registry import crd as definitions
 from cluster.apiserver.user import MASTERS
 from cluster.apiserver.view import Document
 from cluster.sim import MILLISECOND, MINUTE, SECOND, Outbox
@@ -289,6 +288,8 @@ def crd_changed(server: Any, crd: Document, out: Outbox) -> None:
         if _CLEANUP in (meta.get("finalizers") or ()):
             _clean_up(server, crd, out)
         return
+    from cluster.apiserver.registry import crd as definitions
+
     others = [other for other in server.view.list("customresourcedefinitions.apiextensions.k8s.io") if other is not crd]
     state = definitions.next_status(crd, others, server.view.timestamp)
     if state is not None:

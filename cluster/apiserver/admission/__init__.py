@@ -13,6 +13,7 @@ Upstream: pkg/kubeapiserver/options/plugins.go ``AllOrderedPlugins`` (v1.32).
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Literal
 
@@ -63,6 +64,8 @@ class Context:
 
     def __init__(self, view: View, dice: Any, rest: Any, scheme: Any) -> None:
         self.view, self.dice, self.rest, self.scheme = view, dice, rest, scheme
+        self.allocate: Callable[[Any, Any], Any] | None = None
+        """For kinds that need addresses: gives them to (new, old)."""
 
 
 _plugins: tuple[ModuleType, ...] = ()

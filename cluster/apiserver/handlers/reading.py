@@ -241,7 +241,7 @@ def decode_token(token: str, resource: Resource, namespace: str) -> tuple[str, i
         data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if not token.replace("-", "").replace("_", "").isalnum():
             raise ValueError("continue key is not valid: illegal base64 data at input byte 0")
-        doc = gojson.loads(data)
+        doc = gojson.loads(_as_runes(data))
         if not isinstance(doc, dict) or doc.get("v") != "meta.k8s.io/v1":
             raise ValueError("continue key is not valid: server does not recognize this encoded version")
         if not doc.get("rv"):
@@ -253,6 +253,15 @@ def decode_token(token: str, resource: Resource, namespace: str) -> tuple[str, i
         why = text if text.startswith("continue key") else f"continue key is not valid: {text}"
         raise status.bad_request(f"invalid continue token: {why}") from None
     return doc.get("start", ""), int(doc["rv"])
+
+
+def _as_runes(data: bytes) -> bytes:
+    """Go's JSON scanner names a bad byte as if it were a character of its own."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode()
+    return data
 
 
 # -- options ------------------------------------------------------------------------------------------------------

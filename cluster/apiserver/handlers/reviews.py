@@ -10,7 +10,6 @@ from typing import Any
 
 from cluster.api import fieldmanager, jwt, status
 from cluster.api.field import FieldError, invalid
-from cluster.api.scheme import Resource
 from cluster.apiserver import respond
 from cluster.apiserver.authentication import authenticated, service_account
 from cluster.apiserver.authorization import Attributes, authorize, rbac
@@ -34,12 +33,12 @@ def _body(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], managed
     doc = {"kind": gvk[2], "apiVersion": doc["apiVersion"], "metadata": meta, **{k: v for k, v in doc.items() if k not in _HEAD}}
     if not managed:
         return doc
-    resource: Resource = job.resource  # type: ignore[assignment]
-    return fieldmanager.updated(
+    doc = fieldmanager.updated(
         server.scheme.schema(*gvk), None, doc,
         manager=fieldmanager.manager_name(options.field_manager, job.request.header("user-agent")),
         subresource=job.info.subresource, api_version=doc["apiVersion"], now=server.view.timestamp, reset=(),
-    ) if resource is not None else doc  # fmt: skip
+    )  # fmt: skip
+    return {**doc, "metadata": {"creationTimestamp": None, **doc["metadata"]}}
 
 
 _HEAD = ("kind", "apiVersion", "metadata")

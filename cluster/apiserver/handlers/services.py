@@ -4,7 +4,7 @@ A Service that needs an address claims it in the same etcd transaction that stor
 ``/registry/ranges/serviceips``: of two apiservers that choose at the same moment one fails and chooses again.
 
 Simplified here: the range key is a lock with a version; which addresses are taken is read from the Services themselves
-(the real one keeps bitmaps under two keys and repairs them every few minutes).
+(the real one keeps bitmaps under two keys and repairs them every few minutes). Updates choose without the lock.
 
 Upstream: pkg/registry/core/service/{ipallocator,portallocator,storage/alloc.go} (v1.32).
 """
@@ -30,15 +30,11 @@ def allocates(resource: Resource) -> bool:
     return resource.plural == "services" and not resource.group
 
 
-def allocate_new(server: Any, job: Job, out: Outbox, then: Any) -> None:
-    """Give the new Service ``job.doc`` its addresses, then go on with ``then``."""
+def claim(server: Any, job: Job, out: Outbox, then: Any) -> None:
+    """Before a new Service is admitted: read the lock, so that what is chosen can be claimed; then go on."""
     job.data["after"] = name_of(then)
     job.data["reallocate"] = name_of(read_range)
-    job.data.setdefault("unallocated", job.doc)
-    if job.data["options"].dry_run:
-        job.doc = _ranges_applied(server, out, job.doc, None)
-        server.go_on(job.data["after"], job, out)
-        return
+    job.data["unallocated"] = job.doc
     read_range(server, job, out)
 
 
@@ -50,43 +46,21 @@ def read_range(server: Any, job: Job, out: Outbox) -> None:
 
 @continuation
 def range_read(server: Any, job: Job, out: Outbox, answer: RangeResponse | EtcdError) -> None:
-    """Choose addresses that no Service has."""
+    """The lock's revision is known, and no Service acknowledged before is missing from the cache."""
     if isinstance(answer, EtcdError):
         raise storage.etcd_error(answer)
     server.etcd_stage(job, out, "ok", "Read the revision that guards the Service address range", answer)
-    seen = answer.kvs[0].mod_revision if answer.kvs else 0
-    job.data["seen"] = (seen, answer.header.revision)
     services = server.state.caches["services"]
     if services.ready and services.watch:
         services.revision = max(services.revision, answer.header.revision)
-    chosen(server, job, out)
-
-
-@continuation
-def chosen(server: Any, job: Job, out: Outbox) -> None:
-    """The cache of Services is fresh: allocate and claim."""
-    job.doc = _ranges_applied(server, out, job.data["unallocated"], None)
-    job.data["ranges"] = (RANGE_KEY, job.data["seen"][0], _lock(server))
+    job.data["ranges"] = (RANGE_KEY, answer.kvs[0].mod_revision if answer.kvs else 0, _lock(server))
+    job.doc = job.data["unallocated"]
     server.go_on(job.data["after"], job, out)
 
 
-def prepare_update(server: Any, job: Job, out: Outbox, how: Any) -> None:
-    """An update of a Service may need addresses: what it takes is worked out inside the update itself."""
-    from cluster.apiserver.handlers import writing
-
-    namespace, name = job.info.namespace, job.info.name
-    storage.update(server, job, out, job.resource, namespace, name, how, writing.changed)
-
-
-def reallocate(server: Any, job: Job, new: dict[str, Any], old: dict[str, Any], out: Outbox) -> dict[str, Any]:
-    """The updated Service with the addresses that its new type needs."""
-    return _ranges_applied(server, out, new, old)
-
-
-def _ranges_applied(server: Any, out: Outbox, doc: dict[str, Any], old: dict[str, Any] | None) -> dict[str, Any]:
-    ranges = _ranges(server)
-    allocation = service_ip.allocate(doc, old, ranges, out.dice)
-    return allocation.doc
+def allocate(server: Any, doc: dict[str, Any], old: dict[str, Any] | None, dice: Any) -> dict[str, Any]:
+    """The Service with the addresses it needs. ApiError 422 when those it asks for can't be had."""
+    return service_ip.allocate(doc, old, _ranges(server), dice).doc
 
 
 def _ranges(server: Any) -> Any:

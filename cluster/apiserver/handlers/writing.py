@@ -7,6 +7,7 @@ again from a newer one if somebody else was faster. A patch that names no resour
 Upstream: apiserver/pkg/endpoints/handlers/{create,update,patch}.go, registry/generic/registry/store.go (v1.32).
 """
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -36,7 +37,10 @@ Doc = dict[str, Any]
 def context(server: Any, job: Job, out: Outbox) -> admission.Context:
     """What admission and strategies may look at."""
     rest = registry.Context(server.view.timestamp, job.user.name, job.user.groups, out.dice, server.scheme)
-    return admission.Context(server.view, out.dice, rest, server.scheme)
+    ctx = admission.Context(server.view, out.dice, rest, server.scheme)
+    if job.resource is not None and services.allocates(job.resource) and not job.info.subresource:
+        ctx.allocate = partial(services.allocate, server, dice=out.dice)
+    return ctx
 
 
 # -- decoding -----------------------------------------------------------------------------------------------------
@@ -110,6 +114,9 @@ def create_object(server: Any, job: Job, out: Outbox, doc: Doc, options: WriteOp
         )  # fmt: skip
     job.doc = doc
     job.data.update(options=options, code=code)
+    if services.allocates(resource) and not options.dry_run:
+        services.claim(server, job, out, admit_new)
+        return
     admit_new(server, job, out)
 
 
@@ -157,9 +164,6 @@ def charge(server: Any, job: Job, out: Outbox, item: Item | None) -> None:
         job.data["delta"] = delta
         quotas = server.scheme.resource("", "v1", "resourcequotas")
         storage.update(server, job, out, quotas, namespace, name, resource_quota.book, charge)
-        return
-    if services.allocates(resource):
-        services.allocate_new(server, job, out, store_new)
         return
     store_new(server, job, out)
 
@@ -244,9 +248,6 @@ def _change(server: Any, job: Job, out: Outbox, how: Any) -> None:
     if strategy.allow_create_on_update and not info.subresource:
         job.data["missing"] = name_of(absent)
     namespace = info.namespace if resource.namespaced else ""
-    if services.allocates(resource) and not info.subresource:
-        services.prepare_update(server, job, out, how)
-        return
     storage.update(server, job, out, resource, namespace, info.name, how, changed)
 
 
@@ -296,8 +297,6 @@ def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) 
     new = pipeline.admit(server, job, out, attributes, ctx)
     if error_text := escalation.check(job.user, resource, old, new, server.view):
         raise status.forbidden(resource.group_resource, info.name, error_text)
-    if services.allocates(resource) and not info.subresource:
-        new = services.reallocate(server, job, new, old, out)
     if options.dry_run:
         job.data["dry"] = new
         return Change("keep")
@@ -419,9 +418,6 @@ def patch(server: Any, job: Job, out: Outbox) -> None:
     job.data["code"] = 200
     job.data["input"] = job.doc
     namespace = job.info.namespace if resource.namespaced else ""
-    if services.allocates(resource) and not job.info.subresource:
-        services.prepare_update(server, job, out, patched)
-        return
     storage.update(server, job, out, resource, namespace, job.info.name, patched, changed)
 
 

@@ -44,7 +44,7 @@ def immutable(new: Any, old: Any, path: str, shown: Any = None) -> list[FieldErr
     return [] if new == old else [field.invalid(path, new if shown is None else shown, meta.IMMUTABLE)]
 
 
-def selector_errors(spec: Doc, kind: str, always: bool = True) -> list[FieldError]:
+def selector_errors(spec: Doc, kind: str) -> list[FieldError]:
     """The selector is there, not empty, well formed and selects the template, which is valid."""
     selector = spec.get("selector")
     errors: list[FieldError] = []
@@ -64,8 +64,13 @@ def selector_errors(spec: Doc, kind: str, always: bool = True) -> list[FieldErro
     if not parsed.empty and not parsed.matches(labels):
         path = "spec.template.metadata.labels"
         errors.append(field.invalid(path, go_map(labels), "`selector` does not match template `labels`"))
-    errors += validate_template(template, "spec.template")
-    return errors + (restart_errors(template, kind) if always else [])
+    if kind == "statefulset":
+        # Upstream leaves the pod's spec to the Pods themselves: their volumes come from claim templates.
+        errors += meta.validate_labels(labels, "spec.template.labels")
+        errors += meta.validate_annotations(meta.annotations_of(template), "spec.template.annotations")
+    else:
+        errors += validate_template(template, "spec.template")
+    return errors + restart_errors(template, kind)
 
 
 def restart_errors(template: Doc, kind: str) -> list[FieldError]:

@@ -28,6 +28,11 @@ class Agent(ApiClient):
         """Its status may have changed: have it sent."""
         self.enqueue(out, "status", run.uid)
 
+    def reporting(self, run: PodRun) -> bool:
+        """Whether a status of it is being sent or waits to be."""
+        queue = self.state.queues.get("status")
+        return queue is not None and (run.uid in queue.active or run.uid in queue.ready)
+
     def pod_event(self, run: PodRun, out: Outbox, kind: str, reason: str, words: str) -> None:
         """An Event about the pod."""
         self.event(out, self.reference(run), kind, reason, words, source="kubelet", host=self.config.node)

@@ -326,12 +326,26 @@ class Containers(Probing, Serving):
                 self._timer_for(run, container, "exit", container.started_at + container.program.ends - now, out)
             self.begin_probes(run, container, spec, now, out)
         elif "terminated" in state:
-            ended = state["terminated"]
-            container.state, container.attempts = "exited", 1
-            container.exit_code, container.exit_reason = ended["exitCode"], ended.get("reason", "")
-            container.finished_at = parse_rfc3339(ended["finishedAt"], self.config.epoch)
+            self._adopt_ended(run, container, known)
             if container.kind != "init" or container.exit_code:
                 self._ended(run, container, container.finished_at, out)
+
+    def _adopt_ended(self, run: PodRun, container: ContainerRun, known: Doc) -> None:
+        """What is known of a container that ended before this kubelet started."""
+        container.restarts = known.get("restartCount", 0)
+        container.container_id = known.get("containerID", "")
+        container.last = (known.get("lastState") or {}).get("terminated")
+        ended = (known.get("state") or {}).get("terminated")
+        if ended is None:
+            return
+        epoch = self.config.epoch
+        container.state, container.attempts = "exited", 1
+        container.exit_code, container.exit_reason = ended["exitCode"], ended.get("reason", "")
+        container.exit_message = ended.get("message", "")
+        container.finished_at = parse_rfc3339(ended["finishedAt"], epoch)
+        container.started_at = max(-1, parse_rfc3339(ended.get("startedAt") or ended["finishedAt"], epoch))
+        spec = container_specs(run.doc)[container.name][1]
+        container.program = program(spec.get("command") or [], spec.get("args") or [], self.surroundings(run, spec))
 
 
 def _duration(ns: int) -> str:

@@ -20,7 +20,7 @@ from cluster.clientgo import ClientConfig, Doc, reference_to
 from cluster.kubelet import node_status
 from cluster.kubelet.pods import MIRROR, PodWorkers, manifest_hash
 from cluster.kubelet.state import KubeletState, PodRun
-from cluster.kubelet.status import pod_status
+from cluster.kubelet.status import pod_status, status_patch
 from cluster.sim import MINUTE, SECOND, Outbox
 from cluster.trace.notes import Effect
 from cluster.wire.http import HttpResponse
@@ -106,11 +106,9 @@ class Kubelet(PodWorkers):
         self.event(out, about, "Normal", reason, words, source="kubelet", host=self.config.node)
 
     def on_node(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
-        """Our Node changed. Gone: register again (as a restarted kubelet would)."""
+        """Our Node changed. If somebody deleted it, it stays so until the kubelet starts again (as upstream)."""
         if event_type == "DELETED":
             self.state.node = None
-            self.state.registered = False
-            out.timer("register", REGISTER_RETRY, cause=0)
             return
         self.state.node = new
         if old is None:
@@ -247,10 +245,7 @@ class Kubelet(PodWorkers):
             and status != run.sent
             and not (run.state == "gone" and run.sent is not None and not run.containers)
         ):
-            patch = dict(status)
-            for name in ("message", "reason", "podIP"):
-                if run.sent is not None and name in run.sent and name not in patch:
-                    patch[name] = None
+            patch = status_patch(status, run.sent or {}, run.doc.get("status") or {})
             self.request(
                 out, "PATCH", f"{path}/status", doc={"metadata": {"uid": target}, "status": patch},
                 content_type="application/strategic-merge-patch+json", then="status_sent", args=(uid, status),

@@ -17,7 +17,7 @@ from cluster.kubelet.admission import pod_requests, refusal
 from cluster.kubelet.containers import Containers
 from cluster.kubelet.references import decoded, references
 from cluster.kubelet.state import ContainerRun, PodRun
-from cluster.kubelet.status import container_specs, is_initialized
+from cluster.kubelet.status import container_specs, is_initialized, overruled
 from cluster.sim import MILLISECOND, SECOND, Outbox
 from cluster.sim.clock import parse_rfc3339
 from cluster.wire.http import HttpResponse
@@ -52,7 +52,10 @@ class PodWorkers(Containers):
             self._delete(run, now, out)
         elif before["spec"] is not new["spec"] and before["spec"] != new["spec"]:
             self._respec(run, before, now, out)
-        elif run.sent is not None and (new["spec"].get("readinessGates") or "phase" not in (new.get("status") or {})):
+        elif run.sent is not None and not self.reporting(run) and overruled(run):
+            run.sent = None
+            self.publish(run, out)
+        elif new["spec"].get("readinessGates"):
             self.publish(run, out)
 
     def _begin(self, run: PodRun, now: int, out: Outbox) -> None:
@@ -64,6 +67,9 @@ class PodWorkers(Containers):
         if status.get("phase") in ("Succeeded", "Failed"):
             run.state, run.phase = "finished", status["phase"]
             run.sent = status
+            run.start_time = parse_rfc3339(status["startTime"], self.config.epoch) if status.get("startTime") else now
+            for known, container in self._statuses(run, status):
+                self._adopt_ended(run, container, known)
         elif status.get("startTime") and not run.static:
             self._adopt(run, status, now, out)
         if run.doc["metadata"].get("deletionTimestamp"):
@@ -266,13 +272,16 @@ class PodWorkers(Containers):
             self.state.addresses[run.ip] = run.uid
         run.sandbox = True
         run.sent = status
-        groups = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
-        for known in [c for group in groups for c in status.get(group) or ()]:
-            container = run.containers.get(known["name"])
-            if container is not None:
-                self._adopt_container(run, container, known, now, out)
+        for known, container in self._statuses(run, status):
+            self._adopt_container(run, container, known, now, out)
         run.state = "running" if is_initialized(run) else "initializing"
         self._advance(run, now, out)
+
+    @staticmethod
+    def _statuses(run: PodRun, status: Doc) -> list[tuple[Doc, ContainerRun]]:
+        groups = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
+        found = [c for group in groups for c in status.get(group) or ()]
+        return [(c, run.containers[c["name"]]) for c in found if c["name"] in run.containers]
 
     # -- timers ---------------------------------------------------------------------------------------------------
 

@@ -201,3 +201,34 @@ def pod_status(run: PodRun, address: str, epoch: int, now: int) -> dict[str, Any
             doc = container_status(container, specs[name][1], initialized, epoch)
             status.setdefault(groups[container.kind], []).append(doc)
     return status
+
+
+def status_patch(status: dict[str, Any], sent: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """``status`` as a strategic merge patch: conditions merge by type, so what they no longer say must be said to be gone.
+
+    ``sent``: the status last accepted; ``known``: the status as last seen, which others may have changed.
+    """
+    patch: dict[str, Any] = dict(status)
+    for name in ("message", "reason", "podIP"):
+        if name not in status and (name in sent or name in known):
+            patch[name] = None
+    before: dict[str, dict[str, Any]] = {}
+    for source in (known, sent):
+        for condition in source.get("conditions") or ():
+            before.setdefault(condition["type"], {}).update(condition)
+    conditions = []
+    for condition in status["conditions"]:
+        gone = {n: None for n in ("reason", "message") if n in before.get(condition["type"], ()) and n not in condition}
+        conditions.append({**condition, **gone})
+    patch["conditions"] = conditions
+    patch["$setElementOrder/conditions"] = [{"type": c["type"]} for c in conditions]
+    return patch
+
+
+def overruled(run: PodRun) -> bool:
+    """Whether somebody else (the node lifecycle controller) changed what the kubelet said of readiness."""
+    if run.sent is None or run.state in ("new", "gone"):
+        return False
+    said = {c["type"]: c["status"] for c in run.sent.get("conditions") or ()}
+    seen = {c["type"]: c["status"] for c in (run.doc.get("status") or {}).get("conditions") or ()}
+    return any(kind in seen and seen[kind] != said.get(kind) for kind in ("Ready", "ContainersReady"))

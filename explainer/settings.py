@@ -1,5 +1,6 @@
 """Django's settings. No database: a session is a signed cookie, everything else is in Redis or derived from it."""
 
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -89,11 +90,18 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
+
+def _has_traceback(record: logging.LogRecord) -> bool:
+    """An answer with a status of its own says enough; only a crash is worth a line."""
+    return bool(record.exc_info)
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"crashes": {"()": "django.utils.log.CallbackFilter", "callback": _has_traceback}},
     "formatters": {"line": {"format": "%(asctime)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"clearplane": {"level": "INFO"}, "django.request": {"level": "ERROR"}},
+    "loggers": {"clearplane": {"level": "INFO"}, "django.request": {"level": "ERROR", "filters": ["crashes"]}},
 }

@@ -13,11 +13,11 @@ Simplified here: only HTTP/1.1 is offered in the handshake; SPDY upgrades (kubec
 import asyncio
 import collections
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from explainer import pki
-from explainer.gateway.server import Connection
+from explainer.gateway.server import Connection, Throttle
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, NoCluster, Unavailable
 from explainer.runs.mail import item
@@ -35,6 +35,9 @@ DROPPED = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
 DISCONNECT_SECONDS = 0.05
 """A client that leaves sooner is noticed this late."""
 
+UNREAD_LIMIT = 32 * 1024 * 1024
+"""Bytes waiting for a client that doesn't read; more and its connection is cut, as an apiserver ends a slow watch."""
+
 Send = Any
 Receive = Any
 Scope = dict[str, Any]
@@ -43,13 +46,20 @@ Scope = dict[str, Any]
 class Outputs:
     """What comes back for one request, in order; None is the client's going away. Nobody waits in two places at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, cut: Callable[[], None]) -> None:
+        self._cut = cut
         self._items: collections.deque[dict[str, Any] | None] = collections.deque()
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._bytes = 0
 
     def put(self, output: dict[str, Any] | None) -> None:
-        """Take an output."""
+        """Take an output. One too many for a client that doesn't read: the client is as good as gone."""
+        if output is not None and output["type"] == "HttpDataOut":
+            self._bytes += len(output["data"])
+            if self._bytes > UNREAD_LIMIT:
+                output = None
+                self._cut()
         self._items.append(output)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -59,7 +69,10 @@ class Outputs:
         while not self._items:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return self._items.popleft()
+        output = self._items.popleft()
+        if output is not None and output["type"] == "HttpDataOut":
+            self._bytes -= len(output["data"])
+        return output
 
     def watch(self, receive: Receive) -> None:
         """From now on notice the client's going away (not worth a task for what is answered at once)."""
@@ -141,7 +154,7 @@ class KubernetesApp:
         self, scope: Scope, receive: Receive, send: Send, cluster: str, path: str, peer: dict[str, Any]
     ) -> None:
         body = await read_body(receive)
-        outputs = Outputs()
+        outputs = Outputs(scope["clearplane.connection"].abort)
         where: tuple[str, int] | None = self._open(scope, cluster, path, peer, body, outputs)
         watcher = asyncio.get_running_loop().call_later(DISCONNECT_SECONDS, outputs.watch, receive)
         try:
@@ -157,20 +170,32 @@ class KubernetesApp:
             }
             await send(answer)
             await send({"type": "http.response.body", "body": output["body"], "more_body": not output["end"]})
-            while not output["end"]:
-                output = await outputs.get()
-                if output is None:
-                    return
-                if output["type"] == "HttpResetOut":
-                    await _cut(scope)
-                    return
-                if output["type"] == "HttpDataOut":
-                    await send({"type": "http.response.body", "body": output["data"], "more_body": not output["end"]})
+            if not output["end"] and not await self._stream(scope, send, outputs):
+                return
             where = None
         finally:
             watcher.cancel()
             outputs.close()
             self._close(cluster, scope, where)
+
+    async def _stream(self, scope: Scope, send: Send, outputs: Outputs) -> bool:
+        """Pass on what follows an answer's beginning; True when it came to its own end."""
+        throttle = Throttle(scope["clearplane.request"])
+        try:
+            while True:
+                output = await outputs.get()
+                if output is None or output["type"] == "HttpResetOut":
+                    await _cut(scope)
+                    return False
+                if output["type"] == "HttpDataOut":
+                    await throttle.wait()
+                    if output["end"]:
+                        throttle.release()
+                    await send({"type": "http.response.body", "body": output["data"], "more_body": not output["end"]})
+                    if output["end"]:
+                        return True
+        finally:
+            throttle.release()
 
     def _open(
         self, scope: Scope, cluster: str, path: str, peer: dict[str, Any], body: bytes, outputs: "Outputs"
@@ -212,7 +237,7 @@ class KubernetesApp:
     async def _websocket(
         self, scope: Scope, receive: Receive, send: Send, cluster: str, path: str, peer: dict[str, Any]
     ) -> None:
-        outputs = Outputs()
+        outputs = Outputs(scope["clearplane.connection"].abort)
         await receive()  # websocket.connect
         where: tuple[str, int] | None = self._open(scope, cluster, path, peer, b"", outputs)
         try:

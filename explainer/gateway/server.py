@@ -11,6 +11,7 @@ limit is not buffered further.
 Upstream: Go net/http ``tlsRecordHeaderLooksLikeHTTP``; apiserver ``--client-ca-file`` (tls.RequestClientCert).
 """
 
+import asyncio
 import itertools
 import logging
 from typing import Any
@@ -21,7 +22,7 @@ from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_PEM, load_certificate, load_privatekey
 from twisted.internet import reactor
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IOpenSSLContextFactory
+from twisted.internet.interfaces import IOpenSSLContextFactory, IPushProducer
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.web.http import RESPONSES
 from zope.interface import implementer
@@ -65,6 +66,36 @@ class Connection:
         abort = getattr(self._transport, "abortConnection", None)
         if abort is not None:
             abort()
+
+
+@implementer(IPushProducer)
+class Throttle:
+    """Stops a streaming answer while the client's buffers are full."""
+
+    def __init__(self, request: Any) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._request = request
+        request.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        self._open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        self._open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        self._open.set()
+
+    async def wait(self) -> None:
+        """Until there is room."""
+        await self._open.wait()
+
+    def release(self) -> None:
+        """The answer is over."""
+        request, self._request = self._request, None
+        if request is not None and request.producer is self:
+            request.unregisterProducer()
 
 
 class SniffingTls(TLSMemoryBIOProtocol):
@@ -168,6 +199,7 @@ class ClearplaneServer(Server):
             door = holder.clearplane_door = getattr(channel.factory, "door", "web")
         scope["clearplane.door"] = door
         scope["clearplane.connection"] = connection
+        scope["clearplane.request"] = protocol
         return super().create_application(protocol, scope)
 
     def listen_tls(self, contexts: Contexts, host: str, port: int) -> Any:

@@ -141,7 +141,7 @@ class Lab:
                 self._later(3 * MS, "http", item)
             case HttpCloseIn(conn, stream):
                 self.watchers = [w for w in self.watchers if w != (conn, stream)]
-            case HttpDataIn(conn, stream, data, channel):
+            case HttpDataIn(conn, stream, data):
                 self.outputs.append(HttpDataOut(conn, stream, data.upper(), 1, data == b"bye"))
             case ConsoleIn(_, line, call):
                 self.outputs.append(CallOut(call, {"stdout": line + "\n", "stderr": "", "done": False}))
@@ -183,7 +183,8 @@ class Lab:
             code, body = 201, what.body
             self.store[what.path] = what.body
             for watcher in self.watchers:
-                self.outputs.append(HttpDataOut(*watcher, what.path.encode() + b"\n", -1, False))
+                line = what.path.encode() + (what.body if "echo=1" in what.query else b"") + b"\n"
+                self.outputs.append(HttpDataOut(*watcher, line, -1, False))
         elif "watch=1" in what.query:
             end = False
             self.watchers.append(where)

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import http.client
 import os
 import socket
 import ssl
@@ -152,6 +153,22 @@ def test_a_watch_streams_and_is_closed_when_its_client_leaves(product: Product) 
     wait_for(lambda: "clearplane_gateway_open_streams 0" in product.call("GET", "/metrics")[1], "the stream to close")
 
 
+def test_a_client_that_does_not_read_is_cut_off(product: Product) -> None:
+    watch = product.tls()
+    watch.request("GET", "/objects?watch=1")
+    stream = watch.getresponse()
+    for _ in range(14):
+        fetch(product, "POST", "/objects/large?echo=1", b"x" * 3_000_000)
+    wait_for(
+        lambda: "clearplane_gateway_open_streams 0" in product.call("GET", "/metrics")[1], "the slow watch to be cut"
+    )
+    with pytest.raises((OSError, http.client.HTTPException)):
+        while stream.read(1 << 20):
+            pass
+        raise http.client.IncompleteRead(b"")
+    watch.close()
+
+
 def test_a_reset_inside_the_world_cuts_the_connection(product: Product) -> None:
     assert raw_tls_or_nothing(product, b"GET /boom HTTP/1.1\r\nHost: x\r\n\r\n") == b""
     assert fetch(product, "GET", "/echo")[0] == 200
@@ -211,8 +228,6 @@ def test_many_connections_at_once(product: Product) -> None:
 
 
 def test_etcd_ports_and_paths(product: Product) -> None:
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", product.etcd_port + 2, timeout=10)
     connection.request("POST", "/v3/kv/range", b'{"key":"YQ=="}')
     assert connection.getresponse().read() == b'/v3/kv/range{"key":"YQ=="}'

@@ -149,6 +149,8 @@ def member_config(spec: ClusterSpec, process: str, members: tuple[MemberSeed, ..
         pre_vote=spec.pre_vote,
         check_quorum=spec.check_quorum,
         joining=joining,
+        bootstrap_log=not spec.bare,
+        addresses=tuple((host, address(host)) for host in etcd_hosts(spec)),
     )
 
 
@@ -262,7 +264,7 @@ def static_pods(spec: ClusterSpec, host: str) -> list[dict]:
         ("kube-scheduler", f"registry.k8s.io/kube-scheduler:{version}", "100m"),
     ]
     if host in etcd_hosts(spec):
-        parts.insert(0, ("etcd", "registry.k8s.io/etcd:3.5.16-0", "100m"))
+        parts.insert(0, ("etcd", "registry.k8s.io/etcd:3.5.26-0", "100m"))
     return [
         {
             "apiVersion": "v1",

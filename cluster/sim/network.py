@@ -14,6 +14,10 @@ from cluster.sim.dice import Dice
 
 LOOPBACK = 30 * MICROSECOND
 """Between two processes of one host."""
+OUTSIDE = "outside"
+"""Where real clients are. A partition drawn inside the cluster doesn't cut them off; a cut link to the host may."""
+RAFT = "raft "
+"""Raft's messages have a connection of their own (rafthttp streams): nothing waits behind a client's request."""
 RETRANSMIT = 200 * MILLISECOND
 """TCP's minimum retransmission timeout on Linux (RFC 6298, TCP_RTO_MIN)."""
 
@@ -43,7 +47,8 @@ class Network(Struct):
         """``(arrival, "")``, or ``(0, why)`` when it is dropped: "partition", "cut" or "loss"."""
         delay = LOOPBACK
         if src_host != dst_host or self.groups is not None or self.links:
-            if self.groups is not None and not self._together(src, src_host, dst, dst_host):
+            inside = src_host != OUTSIDE and dst_host != OUTSIDE
+            if self.groups is not None and inside and not self._together(src, src_host, dst, dst_host):
                 return 0, "partition"
             link = self._link(src, src_host, dst, dst_host) if self.links else None
             if link is not None and link.cut:
@@ -62,7 +67,7 @@ class Network(Struct):
                     delay += wait
                     wait = min(wait * 2, 120_000 * MILLISECOND)
         arrival = now + delay
-        pair = (src, dst)
+        pair = (src, RAFT + dst if lossy else dst)
         last = self.last.get(pair, 0)
         if arrival <= last:
             arrival = last + 1
@@ -82,9 +87,15 @@ class Network(Struct):
         self.groups = {place: side for side, group in enumerate(groups) for place in group}
 
     def heal(self) -> None:
-        """Forget every partition, cut, loss and delay."""
+        """Forget every partition, cut, loss and delay. What was lost on the way is still being retransmitted."""
         self.groups = None
         self.links.clear()
+
+    def forget(self, process: str) -> None:
+        """The process starts anew: new connections, nothing waits behind the old ones."""
+        names = (process, RAFT + process)
+        for pair in [pair for pair in self.last if pair[0] == process or pair[1] in names]:
+            del self.last[pair]
 
     def _together(self, src: str, src_host: str, dst: str, dst_host: str) -> bool:
         if src_host == dst_host and src == dst:

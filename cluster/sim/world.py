@@ -247,6 +247,7 @@ class World:
             return
         slot.up, slot.paused, slot.boot = True, self.state.hosts[slot.host].paused, slot.boot + 1
         slot.inbox, slot.timers = [], {}
+        self.state.network.forget(name)
         actor = self.factories[slot.kind](name, slot.config)
         self.actors[name] = actor
         disk = self.state.disks.get(name)

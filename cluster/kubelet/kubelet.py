@@ -270,6 +270,7 @@ class Kubelet(PodWorkers):
             return
         if response.code == 200:
             run.sent = status
+            run.sent_version = int(response.doc["metadata"].get("resourceVersion") or 0)
             if run.state == "gone" and run.deleting:
                 self.publish(run, out)
         elif response.code == 404 and not run.static:

@@ -52,7 +52,7 @@ class PodWorkers(Containers):
             self._delete(run, now, out)
         elif before["spec"] is not new["spec"] and before["spec"] != new["spec"]:
             self._respec(run, before, now, out)
-        elif run.sent is not None and not self.reporting(run) and overruled(run):
+        elif int(meta.get("resourceVersion") or 0) > run.sent_version and not self.reporting(run) and overruled(run):
             run.sent = None
             self.publish(run, out)
         elif new["spec"].get("readinessGates"):

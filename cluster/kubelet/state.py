@@ -70,6 +70,8 @@ class PodRun(Struct):
     waiting_for: int = 0
     sent: dict[str, Any] | None = None
     """The status last accepted by the server."""
+    sent_version: int = 0
+    """The resourceVersion the server gave it: older objects that still arrive say nothing new."""
     deleting: bool = False
     failing: bool = False
     """Being stopped by its deadline; the object stays."""

@@ -6,8 +6,8 @@ thrown instead and there is one end.
 
 The order is the kernel's: a packet from outside or a pod passes PREROUTING, is routed, then INPUT (to the node) or FORWARD and
 POSTROUTING; one that the node itself sends passes OUTPUT and POSTROUTING. ``nat`` is asked only for the first packet of a
-flow. What a match needs and nobody told (an unknown match, an interface's name) is never guessed: the walk stops there
-and ``Leaf.unknown`` says at which line.
+flow. What a match needs and nobody told (an unknown match, an interface's name) is never guessed: both ways are walked, and
+there is a verdict only if both end alike. ``Walk.unknown`` says at which lines.
 
 Simplified here: routing knows "the node's own" and "elsewhere"; a translated packet of OUTPUT is not routed a second time; the
 source that MASQUERADE chooses is the first of the node's addresses.
@@ -57,6 +57,8 @@ from cluster.wire.packet import Packet
 MAX_DEPTH = 64
 """Nested jumps; the kernel refuses loops when rules are loaded, this one when they are walked."""
 MAX_LEAVES = 5000
+MAX_UNKNOWN = 8
+"""Unknown matches on one way that are walked both ways; with more the walk stops."""
 
 
 class Step(Struct, frozen=True):
@@ -81,7 +83,10 @@ class Leaf(Struct, frozen=True):
     probability: float
     packet: Packet
     unknown: str = ""
+    """Why the verdict cannot be told here."""
     accepted: bool = True
+    assumed: tuple[tuple[str, bool], ...] = ()
+    """(unknown match, whether it was taken to hold) on the way here."""
 
 
 class Walk(Struct, frozen=True):
@@ -119,6 +124,7 @@ class _Flow(Struct):
     masquerade: bool = False
     explicit: bool = False
     untracked: bool = False
+    assumed: tuple[tuple[str, bool], ...] = ()
 
     def clone(self) -> "_Flow":
         return _Flow(*(getattr(self, name) for name in self.__struct_fields__))
@@ -208,11 +214,25 @@ class Walker(Struct):
         rules = chain.rules
         for index in range(start, len(rules)):
             rule = rules[index]
-            chance = self._matches(rule, flow, hook, table, name, index)
+            chance, unknown = self._matches(rule, flow, hook)
             if chance == 0.0:
                 if self.tried:
                     self._rule_step(hook, table, name, index, rule, "no match", flow)
                 continue
+            if unknown:
+                what = f"line {self._line(table, name, index)}: unknown match {unknown!r}"
+                held = dict(flow.assumed).get(what)
+                if held is False:
+                    continue
+                if held is None:
+                    if len(flow.assumed) == MAX_UNKNOWN:
+                        raise _Stop(what)
+                    taken = flow.clone()
+                    taken.assumed += ((what, True),)
+                    flow.assumed += ((what, False),)
+                    taken.probability *= chance
+                    yield from self._take(hook, table, name, chain, index, rule, taken, depth)
+                    continue
             if chance < 1.0:
                 taken = flow.clone()
                 taken.probability *= chance
@@ -312,8 +332,8 @@ class Walker(Struct):
                 flow.src = address
                 _, flow.src_number = address_number(address)
 
-    def _matches(self, rule: Rule, flow: _Flow, hook: str, table: str, name: str, index: int) -> float:
-        """0 no, 1 yes, between: the probability. Unknown matches are only met when all others hold."""
+    def _matches(self, rule: Rule, flow: _Flow, hook: str) -> tuple[float, str]:
+        """(0 no, 1 yes, between: the probability; what of it is unknown, if all known matches hold)."""
         chance = 1.0
         unknown = ""
         for match in rule.matches:
@@ -323,17 +343,17 @@ class Walker(Struct):
                 number = flow.src_number if match.side == "-s" else flow.dst_number
                 net = match.net
                 if (flow.family == net.family and number & net.mask == net.value) == match.negate:
-                    return 0.0
+                    return 0.0, ""
             elif isinstance(match, Protocol):
                 if (match.name in ("all", flow.protocol)) == match.negate:
-                    return 0.0
+                    return 0.0, ""
             elif isinstance(match, Ports):
                 if not _ports_match(match, flow):
-                    return 0.0
+                    return 0.0, ""
             elif isinstance(match, Statistic):
                 chance *= self._chance(match)
                 if chance == 0.0:
-                    return 0.0
+                    return 0.0, ""
             elif isinstance(match, UnknownMatch):
                 unknown = unknown or match.module
             elif isinstance(match, Interface) and self._interface(match, hook) is None:
@@ -341,14 +361,12 @@ class Walker(Struct):
             elif isinstance(match, Recent) and match.op == "set":
                 continue  # changes the list: below, once all others hold
             elif not self._simple(match, flow, hook):
-                return 0.0
-        if unknown:
-            raise _Stop(f"line {self._line(table, name, index)}: unknown match {unknown!r}")
+                return 0.0, ""
         if self.recent is not None:
             for match in rule.matches:
                 if isinstance(match, Recent) and match.op == "set":
                     self.recent.match(match, flow.src, self.now)
-        return chance
+        return chance, unknown
 
     def _chance(self, match: Statistic) -> float:
         if self.dice is not None:
@@ -461,16 +479,41 @@ def _leaf(flow: _Flow, verdict: str, unknown: str = "") -> Leaf:
         packet,
         unknown,
         verdict not in ("DROP", "REJECT", ""),
+        flow.assumed,
     )
 
 
 def _conclude(leaves: list[Leaf], steps: list[Step]) -> Walk:
-    unknown = tuple(dict.fromkeys(leaf.unknown for leaf in leaves if leaf.unknown))
+    lines = [what for leaf in leaves for what, _ in leaf.assumed] + [leaf.unknown for leaf in leaves if leaf.unknown]
+    unknown = tuple(dict.fromkeys(lines))
+    told = not any(leaf.unknown for leaf in leaves)
+    if told and unknown:
+        told, leaves = _agreed(leaves, unknown)
     verdicts = dict.fromkeys(leaf.verdict for leaf in leaves)
-    verdict = "" if unknown else "DNAT" if "DNAT" in verdicts else next(iter(verdicts), "NONE")
+    verdict = "" if not told else "DNAT" if "DNAT" in verdicts else next(iter(verdicts), "NONE")
     endpoints = tuple(dict.fromkeys(leaf.endpoint for leaf in leaves if leaf.verdict == "DNAT"))
     masquerade = any(leaf.masquerade for leaf in leaves if leaf.accepted)
     return Walk(verdict, endpoints, masquerade, tuple(steps), tuple(leaves), unknown)
+
+
+def _agreed(leaves: list[Leaf], unknown: tuple[str, ...]) -> tuple[bool, list[Leaf]]:
+    """Whether every way the unknown matches could turn out ends alike; and the ends of one such way."""
+    if len(unknown) > MAX_UNKNOWN:
+        return False, leaves
+    first: list[Leaf] = []
+    wanted: dict[tuple[str, str, bool], float] | None = None
+    for number in range(1 << len(unknown)):
+        world = {what: bool(number >> at & 1) for at, what in enumerate(unknown)}
+        here = [leaf for leaf in leaves if all(world[what] == held for what, held in leaf.assumed)]
+        ends: dict[tuple[str, str, bool], float] = {}
+        for leaf in here:
+            end = (leaf.verdict, leaf.endpoint, leaf.masquerade)
+            ends[end] = round(ends.get(end, 0.0) + leaf.probability, 9)
+        if wanted is None:
+            wanted, first = ends, here
+        elif ends != wanted:
+            return False, leaves
+    return True, first
 
 
 def as_json(walk: Walk) -> dict[str, Any]:

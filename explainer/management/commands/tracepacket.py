@@ -50,7 +50,7 @@ class Command(BaseCommand):
             self.stdout.write(readable(walk))
         for unknown in walk.get("unknown", ()):
             self.stderr.write(unknown)
-        if walk.get("unknown"):
+        if walk["verdict"] is None:
             raise SystemExit(1)
 
 

@@ -33,7 +33,33 @@ def test_unknown_match_is_reported_at_its_line_and_only_when_reached() -> None:
     walk = trace(rules)
     assert walk["verdict"] is None and walk["unknown"] == ["line 6: unknown match 'set'"]
     assert trace(rules, protocol="sctp")["unknown"] == ["line 6: unknown match 'set'"]
-    assert trace(rules, protocol="udp")["unknown"] == ["line 5: unknown match 'set'"]
+    assert trace(rules, protocol="udp")["unknown"] == ["line 5: unknown match 'set'", "line 6: unknown match 'set'"]
+
+
+def test_an_unknown_match_that_changes_nothing_leaves_the_verdict() -> None:
+    rules = """*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER-USER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A FORWARD -i docker0 -m limit --limit 5/min -j LOG --log-prefix x
+-A FORWARD -p tcp -m tcp --dport 81 -j DROP
+-A DOCKER-USER -i docker0 -j RETURN
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A PREROUTING -d 10.9.0.1/32 -p tcp -m statistic --mode random --probability 0.5 -j DNAT --to-destination 10.1.0.1:8080
+-A PREROUTING -d 10.9.0.1/32 -p tcp -j DNAT --to-destination 10.1.0.2:8080
+-A DOCKER -i docker0 -j RETURN
+COMMIT
+"""
+    walk = trace(rules)
+    assert (walk["verdict"], walk["endpoints"]) == ("DNAT", ["10.1.0.1:8080", "10.1.0.2:8080"])
+    assert [o["probability"] for o in walk["outcomes"]] == [0.5, 0.5]
+    assert walk["unknown"] == ["line 9: unknown match '-i docker0'", "line 7: unknown match '-i docker0'"]
 
 
 def test_unknown_target_is_reported_at_its_line() -> None:

@@ -16,8 +16,8 @@ LOOPBACK = 30 * MICROSECOND
 """Between two processes of one host."""
 OUTSIDE = "outside"
 """Where real clients are. A partition drawn inside the cluster doesn't cut them off; a cut link to the host may."""
-RAFT = "raft "
-"""Raft's messages have a connection of their own (rafthttp streams): nothing waits behind a client's request."""
+HEAD_OF_LINE = 1_000 * MILLISECOND
+"""A Raft message waits no longer than this behind a retransmission: it has a connection of its own (rafthttp streams)."""
 RETRANSMIT = 200 * MILLISECOND
 """TCP's minimum retransmission timeout on Linux (RFC 6298, TCP_RTO_MIN)."""
 
@@ -67,9 +67,11 @@ class Network(Struct):
                     delay += wait
                     wait = min(wait * 2, 120_000 * MILLISECOND)
         arrival = now + delay
-        pair = (src, RAFT + dst if lossy else dst)
+        pair = (src, dst)
         last = self.last.get(pair, 0)
         if arrival <= last:
+            if lossy and last - arrival > HEAD_OF_LINE:
+                return arrival, ""
             arrival = last + 1
         self.last[pair] = arrival
         return arrival, ""
@@ -93,8 +95,7 @@ class Network(Struct):
 
     def forget(self, process: str) -> None:
         """The process starts anew: new connections, nothing waits behind the old ones."""
-        names = (process, RAFT + process)
-        for pair in [pair for pair in self.last if pair[0] == process or pair[1] in names]:
+        for pair in [pair for pair in self.last if process in pair]:
             del self.last[pair]
 
     def _together(self, src: str, src_host: str, dst: str, dst_host: str) -> bool:

@@ -124,6 +124,8 @@ class DeploymentStrategy(WorkloadStrategy):
     """Deployments."""
 
     kinds = (("apps", "Deployment"),)
+    status_keeps = ("labels",)
+    """The deployment controller writes its revision annotation together with the status (deploymentStatusStrategy)."""
 
     def desired_changed(self, new: Doc, old: Doc) -> bool:
         return new.get("spec") != old.get("spec") or meta.annotations_of(new) != meta.annotations_of(old)

@@ -34,7 +34,7 @@ class Sheet:
 
 
 ORDINARY = Sheet(1120, 15, 13, 8.45, ((12, 112), (160, 64), (264, 140), (454, 110), (614, 136), (806, 302)), 150, 12, 78)
-PROJECTOR = Sheet(1024, 20, 20, 12.05, ((6, 104), (142, 52), (224, 132), (390, 100), (524, 136), (714, 304)), 148, 8, 78, True)
+PROJECTOR = Sheet(1024, 20, 20, 12.05, ((6, 104), (142, 52), (224, 132), (390, 100), (524, 136), (714, 304)), 146, 8, 66, True)
 
 
 @dataclass
@@ -152,7 +152,7 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
     count = max(len(stacked), len(outside), 1)
     workers = [h for h in hosts if h["role"] == "worker"]
     bottom = sheet.top + count * sheet.row + (count - 1) * sheet.gap
-    height = bottom + (52 if not sheet.big else 56)
+    height = bottom + (52 if not sheet.big else 50)
 
     boxes: list[Box] = []
     host_boxes: list[Box] = []
@@ -172,7 +172,7 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
         host_boxes.append(
             Box(host["name"], "host", x, y, lanes[4][0] + lanes[4][1] + 10 - x, sheet.row, host["name"], state=_state(host), host=host["name"], select=f"host:{host['name']}")
         )
-        inner, tall = y + 28, sheet.row - 28 - 42
+        inner, tall = y + 28, sheet.row - 28 - (24 if sheet.big else 42)
         for process in host["processes"]:
             kind = process["kind"]
             if kind == "kube-apiserver":

@@ -103,7 +103,7 @@ export class Flights {
     crowd.push(mover);
     this.perLine.set(line, crowd);
     const corners = flight.dropped ? half(route.points) : route.points;
-    const animation = mover.node.animate(keyframes(corners), { duration: took, delay: begin - here, fill: "backwards", easing: "linear" });
+    const animation = mover.node.animate(keyframes(corners), { duration: took, delay: begin - here, easing: "linear" });
     mover.node.setAttribute("transform", `translate(${corners.at(-1).join(" ")})`);
     this.movers.set(mover, animation);
     const done = () => {
@@ -111,8 +111,11 @@ export class Flights {
       const rest = (this.perLine.get(line) ?? []).filter((other) => other !== mover);
       if (rest.length) this.perLine.set(line, rest);
       else this.perLine.delete(line);
-      if (flight.dropped) setTimeout(() => mover.node.remove(), 2500);
-      else mover.node.remove();
+      if (flight.dropped) {
+        mover.node.removeAttribute("visibility");
+        setTimeout(() => mover.node.remove(), 2500);
+      }
+      if (!flight.dropped) mover.node.remove();
     };
     animation.onfinish = done;
     animation.oncancel = done;
@@ -120,16 +123,17 @@ export class Flights {
 
   pill(flight, route) {
     const words = label(flight);
-    const width = Math.max(words.length * 7.4 + 14, 24);
+    const width = Math.max(words.length * (screen ? 12.1 : 8.5) + 14, 28);
+    const high = screen ? 14 : 11;
     const back = /^(HttpResponse|HttpChunk|\d)/.test(flight.kind) || /Resp$|Response$/.test(flight.kind);
     const kind = flight.dropped ? "lost" : /^Msg/.test(flight.kind) ? "raft" : back ? "reply" : "";
     const left = -width / 2;
     // The point shows the way: forward with the first stretch of the line.
     const right = route.points[1][0] >= route.points[0][0];
-    const d = right ? `M${left} -10H${-left}L${-left + 8} 0 ${-left} 10H${left}Z` : `M${-left} -10H${left}L${left - 8} 0 ${left} 10H${-left}Z`;
-    const text = svg("text", { "text-anchor": "middle", y: 4 }, words);
-    const node = svg("g", { class: `flight ${kind}` }, svg("path", { d }), text);
-    if (flight.dropped) node.append(svg("path", { class: "wall", d: `M${-left + 14} -16V16` }), svg("text", { "text-anchor": "middle", y: 26 }, flight.dropped.slice(0, 24)));
+    const d = right ? `M${left} ${-high}H${-left}L${-left + 9} 0 ${-left} ${high}H${left}Z` : `M${-left} ${-high}H${left}L${left - 9} 0 ${left} ${high}H${-left}Z`;
+    const text = svg("text", { "text-anchor": "middle", y: screen ? 7 : 5 }, words);
+    const node = svg("g", { class: `flight ${kind}`, visibility: "hidden" }, svg("path", { d }), text);
+    if (flight.dropped) node.append(svg("path", { class: "wall", d: `M${-left + 14} -16V16` }), svg("text", { "text-anchor": "middle", y: high + 18 }, flight.dropped.slice(0, 24)));
     this.layer.append(node);
     let more = 1;
     return {
@@ -198,6 +202,6 @@ function keyframes(points) {
   let done = 0;
   return points.map((point, i) => {
     if (i) done += Math.hypot(point[0] - points[i - 1][0], point[1] - points[i - 1][1]);
-    return { offset: done / total, transform: `translate(${point[0]}px, ${point[1]}px)` };
+    return { offset: done / total, transform: `translate(${point[0]}px, ${point[1]}px)`, visibility: "visible" };
   });
 }

@@ -39,7 +39,7 @@ def call(*methods: str) -> Callable[[View], Callable[..., Awaitable[HttpResponse
                 return response
             bus = current()
             try:
-                if "cluster" in arguments:
+                if "cluster" in arguments and request.method != "DELETE":
                     await bus.require(arguments["cluster"])
                 answer = await function(request, bus, **arguments)
             except Failed as error:

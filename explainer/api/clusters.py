@@ -36,7 +36,7 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
 async def one(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """One cluster with its clock; or forget it."""
     if request.method == "DELETE":
-        described = bus.known[cluster]
+        described = bus.known.get(cluster)
         await bus.delete(cluster)
         return described
     return await _described(bus, cluster)

@@ -142,6 +142,8 @@ class KubernetesApp:
         self.bus.counters["gateway_microseconds"] += int((time.perf_counter() - started) * 1e6)
 
     async def _peer(self, cluster: str, connection: Connection) -> dict[str, Any]:
+        if cluster in self.bus.troubles:
+            raise Unavailable(self.bus.troubles[cluster])
         peer = connection.peers.get(cluster)
         if peer is None:
             authority = await self.authorities.of(cluster)

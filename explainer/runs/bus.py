@@ -80,6 +80,7 @@ class Bus:
         self.calls: dict[str, asyncio.Queue[Letter]] = {}
         self.exchanges: dict[tuple[str, str, int], Exchange] = {}
         self.known: dict[str, dict[str, Any]] = {}
+        self.troubles: dict[str, str] = {}
         self.next_call = 0
         self.connected = asyncio.Event()
         self.tasks: list[asyncio.Task[Any]] = []
@@ -156,17 +157,23 @@ class Bus:
 
     async def _load_known(self) -> None:
         rows = await self.call_redis("HGETALL", keys.CLUSTERS)
+        troubles = [await self.call_redis("HGET", keys.model(name.decode()), "trouble") for name in rows[::2]]
+        self.troubles = {
+            name.decode(): text.decode() for name, text in zip(rows[::2], troubles, strict=True) if text is not None
+        }
         self.known = {rows[n].decode(): clusters.described(rows[n + 1]) for n in range(0, len(rows), 2)}
         for act in self.changed:
             act()
 
     async def require(self, cluster: str) -> dict[str, Any]:
-        """The cluster's options. NoCluster if there is none."""
+        """The cluster's options. NoCluster if there is none, Unavailable if its simulation broke."""
         if cluster not in self.known:
             with contextlib.suppress(Unavailable):
                 await self._load_known()
         if cluster not in self.known:
             raise NoCluster(cluster)
+        if cluster in self.troubles:
+            raise Unavailable(self.troubles[cluster])
         return self.known[cluster]
 
     # -- mail out -------------------------------------------------------------------------------------------------
@@ -359,7 +366,8 @@ class Bus:
 
     async def delete(self, name: str) -> None:
         """Forget a cluster and everything about it."""
-        await self.require(name)
+        if name not in self.known:
+            raise NoCluster(name)
         await self.call_redis("HDEL", keys.CLUSTERS, name)
         self.send(name, "delete", None)
         await self.call_redis("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "deleted", name)

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import time
+from importlib import import_module
 
 from explainer.runs import clusters, journal, keys, lease, mail, resp
 from explainer.runs.runner import Deleted, Runner
@@ -55,6 +56,7 @@ class Process:
         self.address = resp.Address(url)
         self.name = name
         self.door = door
+        import_module(door)  # a world that can't be imported ends this process, not just a cluster
         self.server = server
         self.held: dict[str, Held] = {}
         self.broken: dict[str, None] = {}
@@ -210,6 +212,8 @@ class Process:
             lease.drop(self.link, name, token)
             return
         runner.reconnect = self.reconnect
+        if self.link.call("HDEL", keys.model(name), "trouble"):
+            self.link.call("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "mended", name)
         self.held[name] = Held(runner, resp.Link(self.address))
         log.info(
             "cluster %s: running from %.3f virtual s (%.0f ms)",
@@ -217,9 +221,9 @@ class Process:
         )  # fmt: skip
 
     def _say_broken(self, name: str) -> None:
-        self.link.call(
-            "HSET", keys.model(name), "trouble", "The simulation of this cluster stopped with an error; see the log."
-        )
+        trouble = "The simulation of this cluster stopped with an error; see the log."
+        self.link.call("HSET", keys.model(name), "trouble", trouble)
+        self.link.call("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "broken", name)
 
     def _let_go(self, held: Held) -> None:
         held.link.close()

@@ -174,6 +174,8 @@ class Lab:
         self.frames.append({"t": "request", "id": number, "path": what.path})
         where = (what.conn, what.stream)
         code, body, end = 200, b"", True
+        if what.path == "/bug":
+            raise RuntimeError("a bug in the world")
         if what.path == "/boom":
             self.outputs.append(HttpResetOut(*where, "connection reset by peer"))
             return

@@ -236,3 +236,15 @@ def test_etcd_ports_and_paths(product: Product) -> None:
     assert product.call("GET", "/clusters/demo/etcd/m3/version")[1]["etcdcluster"] == "3.5.0"
     status, _ = product.call("POST", "/clusters/nowhere/etcd/m1/v3/kv/put", b"{}")
     assert status == 404
+
+
+def test_a_bug_in_one_world_leaves_the_others_alone(product: Product) -> None:
+    assert product.call("POST", "/api/clusters", {"name": "buggy"})[0] == 201
+    connection = product.tls(10)
+    connection.request("GET", "/clusters/buggy/bug")
+    wait_for(lambda: product.call("GET", "/api/clusters/buggy/clock")[0] == 503, "the trouble to be known")
+    status, body = fetch(product, "GET", "/clusters/buggy/api")
+    assert status == 503 and b"stopped with an error" in body
+    assert fetch(product, "GET", "/echo")[0] == 200
+    assert product.call("DELETE", "/api/clusters/buggy")[0] == 200
+    connection.close()

@@ -22,6 +22,7 @@ import orjson
 from cluster.apiserver import bootstrap
 from cluster.apiserver.config import LOOPBACK_USER
 from cluster.apiserver.job import continuation
+from cluster.apiserver.registry import crd as crds
 from cluster.apiserver.user import MASTERS
 from cluster.apiserver.view import Document
 from cluster.sim import MILLISECOND, MINUTE, SECOND, Outbox
@@ -38,7 +39,6 @@ START_SPREAD = 300 * MILLISECOND
 """Apiservers that start together begin up to so much apart, so that the first creates and the others find."""
 _MASTERS = b"/registry/masterleases/"
 _PEER = TlsPeer(common_name=LOOPBACK_USER, organizations=(MASTERS,))
-_CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -285,16 +285,13 @@ def crd_changed(server: Any, crd: Document, out: Outbox) -> None:
     """A definition was written: accept its names and establish it, or clean up when it is to go."""
     meta = crd["metadata"]
     if meta.get("deletionTimestamp"):
-        if _CLEANUP in (meta.get("finalizers") or ()):
+        if crds.FINALIZER in (meta.get("finalizers") or ()):
             _clean_up(server, crd, out)
         return
-    from cluster.apiserver.registry import crd as definitions
-
-    others = [other for other in server.view.list("customresourcedefinitions.apiextensions.k8s.io") if other is not crd]
-    state = definitions.next_status(crd, others, server.view.timestamp)
-    if state is not None:
-        doc = {**crd, "status": state}
-        server.call_self(out, "PUT", f"{_CRDS}/{meta['name']}/status", doc, crd_written)
+    others = [other for other in server.view.list("customresourcedefinitions.apiextensions.k8s.io") if other["metadata"]["name"] != meta["name"]]
+    settled = crds.settled(crd, others, server.view.timestamp)
+    if settled is not crd:
+        server.call_self(out, "PUT", f"{_CRDS}/{meta['name']}/status", settled, crd_written)
 
 
 @continuation
@@ -313,6 +310,6 @@ def _clean_up(server: Any, crd: Document, out: Outbox) -> None:
         namespace = doc["metadata"].get("namespace")
         where = f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
         server.call_self(out, "DELETE", f"{where}/{doc['metadata']['name']}", None, crd_written)
-    finalizers = [name for name in crd["metadata"].get("finalizers") or () if name != _CLEANUP]
+    finalizers = [name for name in crd["metadata"].get("finalizers") or () if name != crds.FINALIZER]
     meta = {**crd["metadata"], "finalizers": finalizers}
     server.call_self(out, "PUT", f"{_CRDS}/{crd['metadata']['name']}", {**crd, "metadata": meta}, crd_written)

@@ -317,6 +317,8 @@ class Containers(Probing, Serving):
         container.container_id = known.get("containerID", "")
         container.last = (known.get("lastState") or {}).get("terminated")
         spec = container_specs(run.doc)[container.name][1]
+        if container.container_id:
+            self.state.images[images.normalized(spec.get("image", ""))] = None
         state = known.get("state") or {}
         if "running" in state:
             container.state, container.attempts = "running", 1

@@ -11,6 +11,7 @@ change took.
 Upstream: pkg/proxy/serviceport.go, endpointslicecache.go, servicechangetracker.go.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field
@@ -79,6 +80,7 @@ class Endpoint(Struct, frozen=True):
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
 
 
+@lru_cache(maxsize=65536)
 def sloppy_ip(text: str) -> str:
     """``172.30.0.041`` → ``172.30.0.41``: old objects hold such addresses, and Go once read them as decimal."""
     text = text.strip()

@@ -19,11 +19,9 @@ from msgspec import field
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
 from cluster.kubeproxy.change_tracker import ChangeTracker
 from cluster.kubeproxy.modes import mode_named
-from cluster.kubeproxy.options import ProxyOptions
+from cluster.kubeproxy.options import NotSupported, ProxyOptions
 from cluster.kubeproxy.rulebook import Rulebook
-from cluster.netfilter.conntrack import Conntrack
 from cluster.netfilter.parse import restore
-from cluster.netfilter.recent import RecentLists
 from cluster.netfilter.render import save
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
 from cluster.netfilter.walk import Walk, Walker, as_json
@@ -56,8 +54,8 @@ class ProxyState(ClientState):
     tracker: ChangeTracker = field(default_factory=ChangeTracker)
     book: Rulebook = field(default_factory=Rulebook)
     kernel: Ruleset = field(default_factory=fresh_ruleset)
-    conntrack: Conntrack = field(default_factory=Conntrack)
-    recent: RecentLists = field(default_factory=RecentLists)
+    refusal: str = ""
+    """Why this proxy does nothing: its mode is not one it can write."""
     zone: str = ""
     node_causes: int = 0
     need_full: bool = True
@@ -78,9 +76,13 @@ class KubeProxy(ApiClient):
         return ProxyState()
 
     def boot(self, disk: list[Any], now: int, out: Outbox) -> None:
-        """Refuse a mode that isn't there (NotSupported), prepare the kernel, watch."""
+        """Prepare the kernel and watch. A mode that isn't there is refused: nothing is written, and ``status`` says why."""
         super().boot(disk, now, out)
-        mode = mode_named(self.config.mode)
+        try:
+            mode = mode_named(self.config.mode)
+        except NotSupported as error:
+            self.state.refusal = str(error)
+            return
         restore(self.state.kernel, mode.canaries())
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
         self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
@@ -171,7 +173,8 @@ class KubeProxy(ApiClient):
         state.full_syncs += full
         for service, (added, removed) in result.changes.items():
             out.cause = causes.get(service) or state.node_causes
-            out.note(self._effect(service, added, removed))
+            if out.cause:
+                out.note(self._effect(service, added, removed))
         state.node_causes = 0
         out.cause = 0
 
@@ -202,7 +205,9 @@ class KubeProxy(ApiClient):
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
         """A ``ProbePacket`` is walked and answered; the walk is noted."""
-        if type(message) is ProbePacket:
+        if type(message) is ProbePacket and self.state.refusal:
+            out.send(src, ProbeResult(message.id, {"error": self.state.refusal}))
+        elif type(message) is ProbePacket:
             walk = as_json(self.walk(message.packet, local=message.local or None))
             packet = message.packet
             text = (
@@ -213,10 +218,14 @@ class KubeProxy(ApiClient):
 
     def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
         """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet."""
+        if self.state.refusal:
+            raise NotSupported(self.state.refusal)
         return Walker(self.state.kernel, (self.config.node_ip,)).walk(packet, local=local)
 
     def rules_text(self) -> str:
-        """``iptables-save`` of the node."""
+        """``iptables-save`` of the node; NotSupported (as ``walk``) if this proxy's mode is refused."""
+        if self.state.refusal:
+            raise NotSupported(self.state.refusal)
         return save(self.state.kernel)
 
     def status(self) -> dict[str, Any]:
@@ -230,6 +239,7 @@ class KubeProxy(ApiClient):
             "lastSync": state.last_sync,
             "syncs": state.syncs,
             "fullSyncs": state.full_syncs,
+            **({"error": state.refusal} if state.refusal else {}),
         }
 
 

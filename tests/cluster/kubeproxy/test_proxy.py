@@ -4,6 +4,9 @@ import pickle
 from io import BytesIO
 from typing import Any
 
+import pytest
+
+from cluster.kubeproxy.options import NotSupported
 from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
 from cluster.sim import SECOND, World
 from cluster.sim.world import PlainUnpickler
@@ -159,3 +162,19 @@ def test_it_survives_a_checkpoint_and_answers_probes() -> None:
     (answer,) = [m for m in heard if isinstance(m, ProbeResult)]
     assert answer.id == 7
     assert (answer.walk["verdict"], answer.walk["endpoints"]) == ("DNAT", ["10.244.1.2:8080"])
+
+
+def test_a_mode_that_is_not_there_is_refused_aloud() -> None:
+    w, _ = world()
+    config = KubeProxyConfig(
+        epoch=EPOCH, server="api", peer=TlsPeer(), node="node-2", node_ip="172.18.0.12", mode="nftables"
+    )  # fmt: skip
+    w.add_process("kube-proxy-node-2", "kube-proxy", "node-1", config)
+    w.start("kube-proxy-node-2")
+    w.run_until(3 * SECOND)
+    proxy = w.actors["kube-proxy-node-2"]
+    assert "nftables" in proxy.status()["error"] and proxy.status()["syncs"] == 0
+    with pytest.raises(NotSupported):
+        proxy.rules_text()
+    with pytest.raises(NotSupported):
+        proxy.walk(Packet("10.244.3.1", "10.96.0.50", "tcp", 40000, 80))

@@ -54,7 +54,7 @@ _Loader.yaml_implicit_resolvers = {
 def load_yaml(data: bytes | str) -> Any:
     """The first document of a YAML text, with string keys. ``ValueError`` with Go-like words when it is malformed."""
     try:
-        loaded = next(iter(yaml.load_all(data, Loader=_Loader)), None)  # noqa: S506 (a SafeLoader)
+        loaded = next(iter(yaml.load_all(data, Loader=_Loader)), None)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ValueError(f"error converting YAML to JSON: yaml: line {line}: {error.problem}") from None
@@ -111,7 +111,9 @@ def decode_body(
         why = str(error) if kind == YAML else f"couldn't get version/kind; json parse error: {error}"
         raise _unrecognised(expected, why, data) from None
     if not isinstance(doc, dict):
-        shape = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        shape = (
+            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
         if doc is not None:
             why = f"json: cannot unmarshal {schema.json_kind(doc)} into Go value of type {shape}"
             raise _unrecognised(expected, f"couldn't get version/kind; json parse error: {why}", data)
@@ -132,7 +134,7 @@ def decode_doc(
     """The same for a body that is a document already (clients inside the world)."""
     group, version, kind = expected
     said_version, said_kind = doc.get("apiVersion"), doc.get("kind")
-    if said_kind is not None and said_kind != kind or (said_version is not None and said_version != _join(expected)):
+    if (said_kind is not None and said_kind != kind) or (said_version is not None and said_version != _join(expected)):
         said = _said(said_version, said_kind, expected)
         if said != expected:
             _refuse(scheme, said, expected)

@@ -129,7 +129,10 @@ class CrdSchema(Schema):
     def __init__(self, group: str, version: str, kind: str, props: Doc, scale: Doc | None) -> None:
         root = _node({**props, "type": "object"})
         assert isinstance(root, CustomStruct)
-        root.fields = {**root.fields, "metadata": Field(name="metadata", rank=0, node=struct_node(_META), omit=1, zero=None)}
+        root.fields = {
+            **root.fields,
+            "metadata": Field(name="metadata", rank=0, node=struct_node(_META), omit=1, zero=None),
+        }
         super().__init__(group, version, kind, root)
         self.props = props
         self.scale = scale
@@ -212,9 +215,7 @@ def _prune(value: Any, props: Doc, path: str, problems: list[str]) -> Any:
                 out[key] = _prune(value[key], known[key], inner, problems)
             elif isinstance(extra, dict):
                 out[key] = _prune(value[key], extra, inner, problems)
-            elif extra or props.get(_PRESERVE):
-                out[key] = value[key]
-            elif props.get(_EMBEDDED) and key in ("apiVersion", "kind", "metadata"):
+            elif extra or props.get(_PRESERVE) or (props.get(_EMBEDDED) and key in ("apiVersion", "kind", "metadata")):
                 out[key] = value[key]
             else:
                 problems.append(f'unknown field "{inner}"')
@@ -259,7 +260,9 @@ _KINDS = {"object": dict, "array": list, "string": str, "boolean": bool}
 
 def _is_type(value: Any, kind: str) -> bool:
     if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool) or (isinstance(value, float) and value.is_integer())
+        return (
+            (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
+        )
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, _KINDS.get(kind, object))

@@ -163,7 +163,12 @@ def _entry(identity: tuple[str, str, str, str], time: str, fields: Tree) -> Doc:
 
 
 def _identity(entry: Doc) -> tuple[str, str, str, str]:
-    return entry.get("manager", ""), entry.get("operation", ""), entry.get("apiVersion", ""), entry.get("subresource", "")
+    return (
+        entry.get("manager", ""),
+        entry.get("operation", ""),
+        entry.get("apiVersion", ""),
+        entry.get("subresource", ""),
+    )
 
 
 def _applier(entry: Doc) -> tuple[str, str, str]:
@@ -190,7 +195,13 @@ def _with_entries(doc: Doc, entries: list[Doc]) -> Doc:
 def _sorted(entries: list[Doc]) -> list[Doc]:
     return sorted(
         entries,
-        key=lambda e: (e["operation"], e.get("time", ""), e["manager"], e.get("apiVersion", ""), e.get("subresource", "")),
+        key=lambda e: (
+            e["operation"],
+            e.get("time", ""),
+            e["manager"],
+            e.get("apiVersion", ""),
+            e.get("subresource", ""),
+        ),
     )
 
 
@@ -257,7 +268,12 @@ def _only_said(value: Any, node: Node | None) -> Any:
                         continue
                     out[key] = item
                     continue
-                if found is not None and found.omit == 0 and item == found.node.zero and key not in ("kind", "apiVersion"):
+                if (
+                    found is not None
+                    and found.omit == 0
+                    and item == found.node.zero
+                    and key not in ("kind", "apiVersion")
+                ):
                     continue
             out[key] = _only_said(item, node.child(key) if node is not None else None)
         return out

@@ -336,9 +336,7 @@ def validate_finalizers(finalizers: list[str], path: str) -> list[FieldError]:
     for finalizer in finalizers or ():
         errors.extend(field.invalid(path, finalizer, why) for why in qualified_name(finalizer))
     if "orphan" in (finalizers or ()) and "foregroundDeletion" in finalizers:
-        errors.append(
-            field.invalid(path, finalizers, "finalizer foregroundDeletion and orphan cannot be both set")
-        )
+        errors.append(field.invalid(path, finalizers, "finalizer foregroundDeletion and orphan cannot be both set"))
     return errors
 
 

@@ -320,9 +320,7 @@ def _merge_list_field(current: list[Any], value: list[Any], node: Node | None, k
     return _ordered(merged, order, current) if isinstance(order, list) else merged
 
 
-def _merge_objects(
-    current: list[Any], value: list[Any], merge_key: str, element: Node | None, order: Any
-) -> list[Any]:
+def _merge_objects(current: list[Any], value: list[Any], merge_key: str, element: Node | None, order: Any) -> list[Any]:
     out = list(current)
     plain: list[Any] = []
     for item in value:

@@ -21,9 +21,7 @@ DECIMAL = "DecimalSI"
 BINARY = "BinarySI"
 EXPONENT = "DecimalExponent"
 
-FORMAT_WRONG = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
+FORMAT_WRONG = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 SUFFIX_WRONG = "unable to parse quantity's suffix"
 NUMERIC_WRONG = "unable to parse numeric part of quantity"
 
@@ -92,7 +90,7 @@ ZERO = Quantity(0)
 
 
 def _divide_up(n: int, by: int) -> int:
-    return -(-n // by) if n >= 0 else -(-(-n) // by)
+    return -(-n // by) if n >= 0 else n // by
 
 
 @lru_cache(maxsize=8192)

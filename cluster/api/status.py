@@ -299,7 +299,10 @@ def generic(code: int, verb: str, gr: str, name: str, message: str = "") -> ApiE
             "the server has received too many requests and has asked us to try again later",
         ),
         503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
-        504: ("Timeout", "the server was unable to return a response in the time allotted, but may still be processing"),
+        504: (
+            "Timeout",
+            "the server was unable to return a response in the time allotted, but may still be processing",
+        ),
     }.get(code, ("InternalError" if code >= 500 else "Unknown", "unknown"))
     text = message or text
     if gr and name:

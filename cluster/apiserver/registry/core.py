@@ -95,7 +95,7 @@ class NodeStrategy(Strategy):
             errors += one_of(effect, ("NoSchedule", "PreferNoSchedule", "NoExecute"), f"{at}.effect")
             if (key, effect) in seen:
                 shown = field.GoText(
-                    f'core.Taint{{Key:{field.quote(key)}, Value:{field.quote(value)}, Effect:{field.quote(effect)}, '
+                    f"core.Taint{{Key:{field.quote(key)}, Value:{field.quote(value)}, Effect:{field.quote(effect)}, "
                     "TimeAdded:<nil>}"
                 )
                 errors.append(field.duplicate(at, shown))
@@ -112,7 +112,9 @@ class NodeStrategy(Strategy):
         errors = self.check(new, ctx)
         spec, before = new.get("spec") or {}, old.get("spec") or {}
         if before.get("podCIDRs") and spec.get("podCIDRs") != before["podCIDRs"]:
-            errors.append(field.forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'))
+            errors.append(
+                field.forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+            )
         if before.get("providerID") and spec.get("providerID") != before["providerID"]:
             errors.append(
                 field.forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid')
@@ -336,7 +338,11 @@ class LimitRangeStrategy(Strategy):
                     if amounts[name]:
                         errors.append(field.forbidden(f"{at}.{name}", "may not be specified when `type` is 'Pod'"))
             if kind == "PersistentVolumeClaim" and not amounts["min"] and not amounts["max"]:
-                errors.append(field.required(f"{at}.limits", "either minimum or maximum storage value is required, but neither was provided"))
+                errors.append(
+                    field.required(
+                        f"{at}.limits", "either minimum or maximum storage value is required, but neither was provided"
+                    )
+                )
             errors += self._order(amounts, at)
         return errors
 

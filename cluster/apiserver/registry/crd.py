@@ -56,7 +56,7 @@ class DefinitionStrategy(Strategy):
         if group.endswith((".k8s.io", ".kubernetes.io")):
             name = "api-approved.kubernetes.io"
             if not meta.annotations_of(doc).get(name):
-                why = "protected groups must have approval annotation \"api-approved.kubernetes.io\", see https://github.com/kubernetes/enhancements/pull/1111"
+                why = 'protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111'
                 errors.append(field.required("metadata.annotations[api-approved.kubernetes.io]", why))
         if not group:
             errors.append(field.required("spec.group"))
@@ -79,7 +79,9 @@ class DefinitionStrategy(Strategy):
         versions = spec.get("versions") or ()
         if sum(bool(v.get("storage")) for v in versions) != 1:
             why = "must have exactly one version marked as storage version"
-            errors.append(field.invalid("spec.versions", GoText("[]apiextensions.CustomResourceDefinitionVersion"), why))
+            errors.append(
+                field.invalid("spec.versions", GoText("[]apiextensions.CustomResourceDefinitionVersion"), why)
+            )
         seen: set[str] = set()
         for i, version in enumerate(versions):
             at = f"spec.versions[{i}]"
@@ -87,7 +89,9 @@ class DefinitionStrategy(Strategy):
             errors += [field.invalid(f"{at}.name", name, why) for why in meta.dns1035_label(name)]
             if name in seen:
                 why = "must contain unique version names"
-                errors.append(field.invalid("spec.versions", GoText("[]apiextensions.CustomResourceDefinitionVersion"), why))
+                errors.append(
+                    field.invalid("spec.versions", GoText("[]apiextensions.CustomResourceDefinitionVersion"), why)
+                )
             seen.add(name)
             props = nested(version, "schema", "openAPIV3Schema")
             if props is None:
@@ -120,7 +124,9 @@ class DefinitionStrategy(Strategy):
         for i, short in enumerate(names.get("shortNames") or ()):
             errors += [field.invalid(f"spec.names.shortNames[{i}]", short, why) for why in meta.dns1035_label(short)]
         if names.get("kind") and names.get("kind") == names.get("listKind"):
-            errors.append(field.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same"))
+            errors.append(
+                field.invalid("spec.names.listKind", names["listKind"], "kind and listKind may not be the same")
+            )
         return errors
 
     def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
@@ -204,7 +210,12 @@ def settled(doc: Doc, others: Iterable[Doc], now: str) -> Doc:
         for short in accepted.get("shortNames") or ():
             taken[short] = meta.name_of(other)
     reason = ""
-    for name, label in (("plural", "PluralConflict"), ("singular", "SingularConflict"), ("kind", "KindConflict"), ("listKind", "ListKindConflict")):
+    for name, label in (
+        ("plural", "PluralConflict"),
+        ("singular", "SingularConflict"),
+        ("kind", "KindConflict"),
+        ("listKind", "ListKindConflict"),
+    ):
         if names.get(name) in taken:
             reason, message = label, f'"{names[name]}" is already in use'
             break
@@ -215,7 +226,9 @@ def settled(doc: Doc, others: Iterable[Doc], now: str) -> Doc:
         return made if made.get("status") != doc.get("status") else doc
     made = {**doc, "status": {**(doc.get("status") or {}), "acceptedNames": names}}
     made = with_condition(made, "NamesAccepted", "True", "NoConflicts", "no conflicts found", now)
-    made = with_condition(made, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted", now)
+    made = with_condition(
+        made, "Established", "True", "InitialNamesAccepted", "the initial names have been accepted", now
+    )
     return made if made["status"] != doc.get("status") else doc
 
 

@@ -41,8 +41,10 @@ class CustomResourceStrategy(Strategy):
         return meta.with_meta(doc, generation=1)
 
     def _only_status(self, new: Doc, old: Doc) -> Doc:
-        kept = {**old, "metadata": {**old["metadata"], **_managed(new)}}
-        kept["metadata"]["resourceVersion"] = new["metadata"].get("resourceVersion", "")
+        metadata = meta.meta_of(new)
+        kept = meta.with_meta(
+            old, managedFields=metadata.get("managedFields"), resourceVersion=metadata.get("resourceVersion")
+        )
         return put(kept, "status", new.get("status"))
 
     def desired_changed(self, new: Doc, old: Doc) -> bool:
@@ -68,13 +70,10 @@ class CustomResourceStrategy(Strategy):
             value: Any = doc
             for part in path.split("."):
                 value = value.get(part) if isinstance(value, dict) else None
-            fields[path] = "" if value is None else ("true" if value is True else "false" if value is False else str(value))
+            fields[path] = (
+                "" if value is None else ("true" if value is True else "false" if value is False else str(value))
+            )
         return fields
-
-
-def _managed(doc: Doc) -> Doc:
-    managed = meta.meta_of(doc).get("managedFields")
-    return {"managedFields": managed} if managed else {}
 
 
 def _selectable(resource: Resource) -> list[str]:

@@ -41,7 +41,7 @@ def _walk(old: Any, new: Any, depth: int, name: str, lines: list[str]) -> None:
 def _one(old: Any, new: Any, depth: int, name: str, lines: list[str]) -> None:
     if old is not _ABSENT and new is not _ABSENT and old == new:
         return
-    container = isinstance(old, dict) and isinstance(new, dict) or isinstance(old, list) and isinstance(new, list)
+    container = (isinstance(old, dict) and isinstance(new, dict)) or (isinstance(old, list) and isinstance(new, list))
     if container:
         tabs = "\t" * depth
         opening, closing = ("{", "}") if isinstance(old, dict) else ("[]{", "}")

@@ -95,7 +95,9 @@ def validate_template(template: Doc | None, path: str) -> list[FieldError]:
     errors += meta.validate_annotations(metadata.get("annotations"), f"{path}.annotations")
     errors += validate_spec(template.get("spec") or {}, f"{path}.spec")
     if (template.get("spec") or {}).get("ephemeralContainers"):
-        errors.append(field.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
+        errors.append(
+            field.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
+        )
     return errors
 
 
@@ -117,7 +119,9 @@ def validate_spec(spec: Doc, path: str) -> list[FieldError]:
         errors += _affinity(spec["affinity"], f"{path}.affinity")
     if dns and spec.get("dnsPolicy") == "None" and not (spec.get("dnsConfig") or {}).get("nameservers"):
         errors.append(
-            field.required(f"{path}.dnsConfig.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None")
+            field.required(
+                f"{path}.dnsConfig.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"
+            )
         )
     errors += _gates(spec, path)
     if spec.get("topologySpreadConstraints"):
@@ -275,7 +279,11 @@ def _env(variable: Doc, at: str) -> list[FieldError]:
         return errors
     at = f"{at}.valueFrom"
     if not source:
-        errors.append(field.invalid(at, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"))
+        errors.append(
+            field.invalid(
+                at, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+            )
+        )
     elif len(source) > 1:
         errors.append(field.invalid(at, "", "may not have more than one field specified at a time"))
     if variable.get("value") and source:
@@ -305,7 +313,9 @@ def _field_ref(reference: Doc, at: str, known: Iterable[str]) -> list[FieldError
     if base != path or path not in known:
         if path in ("metadata.annotations", "metadata.labels"):
             return [field.not_supported(f"{at}.fieldPath", path, known)]
-        return [field.invalid(f"{at}.fieldPath", path, f"error converting fieldPath: field label not supported: {path}")]
+        return [
+            field.invalid(f"{at}.fieldPath", path, f"error converting fieldPath: field label not supported: {path}")
+        ]
     return []
 
 
@@ -490,7 +500,7 @@ def validate_tolerations(tolerations: list[Doc], path: str) -> list[FieldError]:
         if key:
             errors += [field.invalid(f"{at}.key", key, why) for why in meta.qualified_name(key)]
         elif operator != "Exists":
-            why = "operator must be Exists when `key` is empty, which means \"match all values and all keys\""
+            why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
             errors.append(field.invalid(f"{at}.operator", operator, why))
         if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
             why = "effect must be 'NoExecute' when `tolerationSeconds` is set"
@@ -500,7 +510,11 @@ def validate_tolerations(tolerations: list[Doc], path: str) -> list[FieldError]:
             errors += [field.invalid(f"{at}.operator", value, why) for why in meta.label_value(value)]
         elif operator == "Exists":
             if toleration.get("value"):
-                errors.append(field.invalid(f"{at}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'"))
+                errors.append(
+                    field.invalid(
+                        f"{at}.operator", toleration["value"], "value must be empty when `operator` is 'Exists'"
+                    )
+                )
         else:
             errors.append(field.not_supported(f"{at}.operator", operator, ("Equal", "Exists")))
         if toleration.get("effect"):
@@ -522,16 +536,23 @@ def _node_terms(terms: Iterable[Doc], path: str) -> list[FieldError]:
                 why = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
                 errors.append(field.forbidden(f"{at}.values", why))
             elif operator in ("Gt", "Lt") and len(values) != 1:
-                errors.append(field.required(f"{at}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+                errors.append(
+                    field.required(f"{at}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
+                )
             elif operator not in operators:
                 errors.append(field.invalid(f"{at}.operator", operator, "not a valid selector operator"))
-            errors += [field.invalid(f"{at}.key", e.get("key", ""), why) for why in meta.qualified_name(e.get("key", ""))]
+            errors += [
+                field.invalid(f"{at}.key", e.get("key", ""), why) for why in meta.qualified_name(e.get("key", ""))
+            ]
     return errors
 
 
 def _affinity(affinity: Doc, path: str) -> list[FieldError]:
     errors: list[FieldError] = []
-    required, preferred = "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
+    required, preferred = (
+        "requiredDuringSchedulingIgnoredDuringExecution",
+        "preferredDuringSchedulingIgnoredDuringExecution",
+    )
     node = affinity.get("nodeAffinity") or {}
     if node.get(required) is not None:
         at = f"{path}.nodeAffinity.{required}.nodeSelectorTerms"

@@ -156,7 +156,11 @@ def _only_added(new: list[Doc], old: list[Doc]) -> list[FieldError]:
     for toleration in old:
         rest = {k: v for k, v in toleration.items() if k != "tolerationSeconds"}
         if not any({k: v for k, v in t.items() if k != "tolerationSeconds"} == rest for t in new):
-            return [field.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")]
+            return [
+                field.forbidden(
+                    "spec.tolerations", "existing toleration can not be modified except its tolerationSeconds"
+                )
+            ]
     return []
 
 
@@ -204,7 +208,9 @@ class PodStatusStrategy(PodStrategy):
             errors.append(field.invalid("status.qosClass", nested(new, "status", "qosClass"), meta.IMMUTABLE))
         nominated = nested(new, "status", "nominatedNodeName", default="")
         if nominated:
-            errors += [field.invalid("status.nominatedNodeName", nominated, w) for w in meta.dns1123_subdomain(nominated)]
+            errors += [
+                field.invalid("status.nominatedNodeName", nominated, w) for w in meta.dns1123_subdomain(nominated)
+            ]
         return errors
 
 
@@ -227,9 +233,16 @@ class PodEphemeralContainersStrategy(PodStrategy):
         for i, (name, container) in enumerate(known.items()):
             path = f"spec.ephemeralContainers[{i}]"
             if name not in now:
-                errors.append(field.forbidden("spec.ephemeralContainers", f"existing ephemeral containers {field.quote(name)} may not be removed\n"))
+                errors.append(
+                    field.forbidden(
+                        "spec.ephemeralContainers",
+                        f"existing ephemeral containers {field.quote(name)} may not be removed\n",
+                    )
+                )
             elif now[name] != container:
-                errors.append(field.forbidden(path, f"existing ephemeral containers {field.quote(name)} may not be changed\n"))
+                errors.append(
+                    field.forbidden(path, f"existing ephemeral containers {field.quote(name)} may not be changed\n")
+                )
         return errors
 
 

@@ -45,7 +45,12 @@ class RoleStrategy(Strategy):
         if aggregation is not None:
             chosen = aggregation.get("clusterRoleSelectors") or ()
             if not chosen:
-                errors.append(field.required("aggregationRule.clusterRoleSelectors", "at least one clusterRoleSelector required if aggregationRule is non-nil"))
+                errors.append(
+                    field.required(
+                        "aggregationRule.clusterRoleSelectors",
+                        "at least one clusterRoleSelector required if aggregationRule is non-nil",
+                    )
+                )
             for i, selector in enumerate(chosen):
                 errors += validate_selector(selector, f"aggregationRule.clusterRoleSelectors[{i}]")
         return errors

@@ -166,7 +166,9 @@ def inherit(new: Doc, old: Doc) -> Doc:
     elif needs_ip(before) and spec.get("type") == "ExternalName" and spec.get("clusterIP") == before.get("clusterIP"):
         changes.update(clusterIP=None, clusterIPs=None, ipFamilies=None, ipFamilyPolicy=None)
     if needs_node_ports(before) and needs_node_ports(spec):
-        known = {(p.get("protocol"), p.get("port")): p["nodePort"] for p in before.get("ports") or () if p.get("nodePort")}
+        known = {
+            (p.get("protocol"), p.get("port")): p["nodePort"] for p in before.get("ports") or () if p.get("nodePort")
+        }
         used = {p.get("nodePort") for p in spec.get("ports") or ()}
         ports = []
         for port in spec.get("ports") or ():
@@ -177,7 +179,9 @@ def inherit(new: Doc, old: Doc) -> Doc:
             ports.append(port)
         changes["ports"] = ports
     elif needs_node_ports(before) and not needs_node_ports(spec) and spec.get("type") != "LoadBalancer":
-        same = [p.get("nodePort") for p in spec.get("ports") or ()] == [p.get("nodePort") for p in before.get("ports") or ()]
+        same = [p.get("nodePort") for p in spec.get("ports") or ()] == [
+            p.get("nodePort") for p in before.get("ports") or ()
+        ]
         if same:
             changes["ports"] = [{k: v for k, v in p.items() if k != "nodePort"} for p in spec.get("ports") or ()]
     external = ("NodePort", "LoadBalancer")
@@ -241,9 +245,7 @@ def _free_port(in_use: Set[int], dice: Any) -> int:
     raise status.internal_error("failed to allocate a nodePort: range is full")
 
 
-def _node_ports(
-    ports: list[Doc], before: Held, ranges: Ranges, dice: Any
-) -> tuple[list[Doc], list[field.FieldError]]:
+def _node_ports(ports: list[Doc], before: Held, ranges: Ranges, dice: Any) -> tuple[list[Doc], list[field.FieldError]]:
     """Every port with a node port: the one it asks for, that of a twin with another protocol, or a free one."""
     errors: list[field.FieldError] = []
     low, high = NODE_PORTS

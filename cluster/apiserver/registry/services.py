@@ -74,7 +74,9 @@ class ServiceStrategy(Strategy):
         if not ports and not headless and kind != "ExternalName":
             errors.append(field.required("spec.ports"))
         if kind == "LoadBalancer" and headless:
-            errors.append(field.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services"))
+            errors.append(
+                field.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for LoadBalancer services")
+            )
         if kind == "NodePort" and headless:
             errors.append(field.invalid("spec.clusterIPs[0]", "None", "may not be set to 'None' for NodePort services"))
         if kind == "ExternalName":
@@ -125,7 +127,9 @@ class ServiceStrategy(Strategy):
             target = port.get("targetPort")
             if headless and isinstance(target, int) and target != port.get("port"):
                 errors.append(
-                    field.invalid(f"{at}.targetPort", target, "must be equal to the value of 'port' when clusterIP = None")
+                    field.invalid(
+                        f"{at}.targetPort", target, "must be equal to the value of 'port' when clusterIP = None"
+                    )
                 )
             if port.get("nodePort"):
                 if kind in ("ClusterIP", "ExternalName"):
@@ -160,7 +164,11 @@ class ServiceStrategy(Strategy):
             if not is_ip(ip):
                 errors.append(field.invalid(f"spec.externalIPs[{i}]", ip, _NOT_AN_IP))
             elif ip_address(ip).is_loopback:
-                errors.append(field.invalid(f"spec.externalIPs[{i}]", ip, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
+                errors.append(
+                    field.invalid(
+                        f"spec.externalIPs[{i}]", ip, "may not be in the loopback range (127.0.0.0/8, ::1/128)"
+                    )
+                )
         return errors
 
     @staticmethod
@@ -184,7 +192,9 @@ class ServiceStrategy(Strategy):
             errors += one_of(spec["trafficDistribution"], ("PreferClose",), "spec.trafficDistribution")
         ranges = spec.get("loadBalancerSourceRanges") or []
         if ranges and kind != "LoadBalancer":
-            errors.append(field.forbidden("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'"))
+            errors.append(
+                field.forbidden("spec.LoadBalancerSourceRanges", "may only be used when `type` is 'LoadBalancer'")
+            )
         for i, text in enumerate(ranges):
             try:
                 ip_network(text.strip(), strict=False)
@@ -244,7 +254,9 @@ class EndpointsStrategy(Strategy):
                 if len(ports) > 1 and not port.get("name"):
                     errors.append(field.required(f"{where}.name"))
                 elif port.get("name"):
-                    errors += [field.invalid(f"{where}.name", port["name"], w) for w in meta.dns1123_label(port["name"])]
+                    errors += [
+                        field.invalid(f"{where}.name", port["name"], w) for w in meta.dns1123_label(port["name"])
+                    ]
                 errors += port_number(port.get("port", 0), f"{where}.port")
                 errors += one_of(port.get("protocol"), ("SCTP", "TCP", "UDP"), f"{where}.protocol")
         return errors

@@ -53,10 +53,14 @@ class VolumeStrategy(Strategy):
         if "storage" not in capacity or len(capacity) > 1:
             errors.append(field.not_supported("spec.capacity", field.GoText("core.ResourceList"), ("storage",)))
         elif capacity["storage"].nano <= 0:
-            errors.append(field.invalid("spec.capacity[storage]", capacity["storage"].text(), "must be greater than zero"))
+            errors.append(
+                field.invalid("spec.capacity[storage]", capacity["storage"].text(), "must be greater than zero")
+            )
         policy = spec.get("persistentVolumeReclaimPolicy", "")
         if policy and policy not in ("Delete", "Recycle", "Retain"):
-            errors.append(field.not_supported("spec.persistentVolumeReclaimPolicy", policy, ("Delete", "Recycle", "Retain")))
+            errors.append(
+                field.not_supported("spec.persistentVolumeReclaimPolicy", policy, ("Delete", "Recycle", "Retain"))
+            )
         sources = [name for name in spec if name not in _NOT_SOURCES]
         if not sources:
             errors.append(field.required("spec", "must specify a volume type"))

@@ -29,8 +29,12 @@ def go_selector(selector: Doc | None) -> GoText:
     for e in listed or ():
         values = ", ".join(field.quote(v) for v in e.get("values") or ())
         shown = f"[]string{{{values}}}" if e.get("values") else "[]string(nil)"
-        parts.append(f"v1.LabelSelectorRequirement{{Key:{field.quote(e['key'])}, Operator:{field.quote(e['operator'])}, Values:{shown}}}")
-    expressions = f"[]v1.LabelSelectorRequirement{{{', '.join(parts)}}}" if listed else "[]v1.LabelSelectorRequirement(nil)"
+        parts.append(
+            f"v1.LabelSelectorRequirement{{Key:{field.quote(e['key'])}, Operator:{field.quote(e['operator'])}, Values:{shown}}}"
+        )
+    expressions = (
+        f"[]v1.LabelSelectorRequirement{{{', '.join(parts)}}}" if listed else "[]v1.LabelSelectorRequirement(nil)"
+    )
     labels = selector.get("matchLabels")
     text = "map[string]string(nil)"
     if labels:
@@ -53,7 +57,9 @@ def selector_errors(spec: Doc, kind: str) -> list[FieldError]:
     else:
         errors += validate_selector(selector, "spec.selector")
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            errors.append(field.invalid("spec.selector", go_selector(selector), f"empty selector is invalid for {kind}"))
+            errors.append(
+                field.invalid("spec.selector", go_selector(selector), f"empty selector is invalid for {kind}")
+            )
     template = spec.get("template") or {}
     try:
         parsed = selectors.from_struct(selector) if selector is not None else selectors.EVERYTHING
@@ -82,7 +88,9 @@ def restart_errors(template: Doc, kind: str) -> list[FieldError]:
         errors.append(field.not_supported(path, spec.get("restartPolicy", ""), ("Always",)))
     if spec.get("activeDeadlineSeconds") is not None:
         path = "spec.template.spec.activeDeadlineSeconds"
-        name = {"deployment": "ReplicaSet", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}.get(kind, "ReplicaSet")
+        name = {"deployment": "ReplicaSet", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}.get(
+            kind, "ReplicaSet"
+        )
         errors.append(field.forbidden(path, f"activeDeadlineSeconds in {name} is not Supported"))
     return errors
 
@@ -335,7 +343,9 @@ class JobStrategy(Strategy):
         labels = {key: labels[key] for key in sorted(labels)}
         selector = spec.get("selector") or {}
         matched = {"batch.kubernetes.io/controller-uid": uid, **(selector.get("matchLabels") or {})}
-        doc = put_spec(doc, selector={**selector, "matchLabels": matched}, template=meta.with_meta(template, labels=labels))
+        doc = put_spec(
+            doc, selector={**selector, "matchLabels": matched}, template=meta.with_meta(template, labels=labels)
+        )
         if not meta.labels_of(doc):
             # Upstream sees this when it reads the object back: defaulting copies the template's labels.
             doc = meta.with_meta(doc, labels=labels)
@@ -360,13 +370,17 @@ class JobStrategy(Strategy):
         indexed = spec.get("completionMode") == "Indexed" and spec.get("completions") == spec.get("parallelism")
         if not indexed:
             errors += immutable(spec.get("completions"), before.get("completions"), "spec.completions")
-        errors += immutable(spec.get("selector"), before.get("selector"), "spec.selector", go_selector(spec.get("selector")))
+        errors += immutable(
+            spec.get("selector"), before.get("selector"), "spec.selector", go_selector(spec.get("selector"))
+        )
         template, known = spec.get("template") or {}, before.get("template") or {}
         if before.get("suspend") and not nested(old, "status", "startTime"):
             template = _with_scheduling(template, known)
         errors += immutable(template, known, "spec.template", GoText("core.PodTemplateSpec{…}"))
         errors += immutable(spec.get("completionMode"), before.get("completionMode"), "spec.completionMode")
-        return errors + immutable(spec.get("backoffLimitPerIndex"), before.get("backoffLimitPerIndex"), "spec.backoffLimitPerIndex")
+        return errors + immutable(
+            spec.get("backoffLimitPerIndex"), before.get("backoffLimitPerIndex"), "spec.backoffLimitPerIndex"
+        )
 
     def selectable_fields(self, doc: Doc) -> dict[str, str]:
         succeeded = nested(doc, "status", "succeeded", default=0)

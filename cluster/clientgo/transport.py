@@ -99,7 +99,7 @@ class Transport(Actor):
     ) -> int:
         """Ask the apiserver; ``then`` is called with the response. The request's id.
 
-        ``detach``: not part of the running task. ``throttle=False``: not counted by the rate limiter.
+        ``headers`` come before the usual ones, so that they win. ``detach``: not part of the running task. ``throttle=False``: not counted by the rate limiter.
         """
         request_id = out.next_id()
         call = Call(
@@ -108,7 +108,7 @@ class Transport(Actor):
                 method=method,
                 path=path,
                 query=query,
-                headers=self._headers(component, content_type if doc is not None else "") + headers,
+                headers=headers + self._headers(component, content_type if doc is not None else ""),
                 doc=doc,
                 peer=self.component_peer(component),
             ),

@@ -22,7 +22,7 @@ def align(text: str, *, minimum: int = 6, padding: int = 3) -> str:
             while end < len(lines) and len(widths[end]) > column:
                 end += 1
             longest = max(len(lines[row][column]) for row in range(at, end))
-            size = max(longest + padding, minimum) if longest or minimum else 0
+            size = max(longest + padding, minimum)
             for row in range(at, end):
                 widths[row][column] = size
             at = end

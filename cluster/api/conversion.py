@@ -160,7 +160,7 @@ def _hpa_v1_to_v2(doc: Doc) -> Doc:
     spec, status = dict(doc.get("spec", {})), dict(doc.get("status", {}))
     metadata = doc.get("metadata", {})
     annotations = dict(metadata.get("annotations", {}))
-    metrics = list(_load(annotations, METRICS) or ())
+    metrics: list[Doc] = list(_load(annotations, METRICS) or ())
     percent = spec.pop("targetCPUUtilizationPercentage", None)
     if percent is not None:
         target = {"type": "Utilization", "averageUtilization": percent}
@@ -170,7 +170,7 @@ def _hpa_v1_to_v2(doc: Doc) -> Doc:
     behavior = _load(annotations, BEHAVIOR)
     if behavior:
         spec["behavior"] = behavior
-    current = list(_load(annotations, CURRENT_METRICS) or ())
+    current: list[Doc] = list(_load(annotations, CURRENT_METRICS) or ())
     now = status.pop("currentCPUUtilizationPercentage", None)
     if now is not None:
         shown = {"averageUtilization": now, "averageValue": "0"}

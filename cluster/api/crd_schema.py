@@ -260,8 +260,8 @@ _KINDS = {"object": dict, "array": list, "string": str, "boolean": bool}
 
 def _is_type(value: Any, kind: str) -> bool:
     if kind == "integer":
-        return (
-            (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
+        return (isinstance(value, int) and not isinstance(value, bool)) or (
+            isinstance(value, float) and value.is_integer()
         )
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)

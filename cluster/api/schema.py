@@ -17,6 +17,7 @@ Upstream: sigs.k8s.io/json, apimachinery/pkg/runtime/serializer/json.
 import binascii
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -218,9 +219,10 @@ class IntOrStringNode(Node):
         raise _Slow
 
     def explain(self, value: Any, path: str, where: _Where, problems: list[str]) -> Any:
-        if value is not None and not isinstance(value, str):
-            if type(value) is not int or not -(1 << 31) <= value < (1 << 31):
-                raise _Where().mismatch(value, "int32")
+        if value is None or isinstance(value, str):
+            return value
+        if type(value) is not int or not -(1 << 31) <= value < (1 << 31):
+            raise _Where().mismatch(value, "int32")
         return value
 
 
@@ -268,8 +270,6 @@ class TimeNode(Node):
 
 def normal_time(text: str, micro: bool) -> str:
     """Any RFC 3339 text in UTC, with no decimals or (``micro``) six."""
-    from datetime import UTC, datetime
-
     moment = datetime.fromisoformat(text).astimezone(UTC)
     short = moment.strftime("%Y-%m-%dT%H:%M:%S")
     return f"{short}.{moment.microsecond:06d}Z" if micro else f"{short}Z"

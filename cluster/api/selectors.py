@@ -81,10 +81,7 @@ class LabelSelector(Struct, frozen=True):
         """Whether ``labels`` fulfil every requirement."""
         if self.nothing:
             return False
-        for requirement in self.requirements:
-            if not requirement.matches(labels):
-                return False
-        return True
+        return all(requirement.matches(labels) for requirement in self.requirements)
 
     def text(self) -> str:
         """As a client would write it, sorted by key."""
@@ -313,10 +310,7 @@ class FieldSelector(Struct, frozen=True):
 
     def matches(self, fields: Mapping[str, str]) -> bool:
         """Whether the selectable fields of an object (missing ones are "") fulfil every requirement."""
-        for r in self.requirements:
-            if (fields.get(r.field, "") == r.value) is (r.operator == NOT_EQUALS):
-                return False
-        return True
+        return all((fields.get(r.field, "") == r.value) is not (r.operator == NOT_EQUALS) for r in self.requirements)
 
     def value_of(self, name: str) -> str | None:
         """The value that ``name`` must equal, None when it is not pinned: lets a list become a get."""

@@ -46,8 +46,8 @@ def _http_get(action: Doc | None) -> None:
 def _resources(resources: Doc | None) -> None:
     """Amounts finer than a thousandth are rounded up."""
     for kind in ("limits", "requests"):
-        amounts = (resources or {}).get(kind)
-        for name, text in (amounts or {}).items():
+        amounts: Doc = (resources or {}).get(kind) or {}
+        for name, text in amounts.items():
             amount = quantity.parse(text)
             if amount.nano % 1_000_000:
                 amounts[name] = quantity.from_milli(amount.milli(), amount.format).text()

@@ -189,9 +189,8 @@ class SecretStrategy(Strategy):
         if kind == "kubernetes.io/service-account-token":
             if not meta.annotations_of(doc).get("kubernetes.io/service-account.name"):
                 errors.append(field.required("metadata.annotations[kubernetes.io/service-account.name]"))
-        elif kind == "kubernetes.io/basic-auth":
-            if "username" not in data and "password" not in data:
-                errors += [field.required("data[username]"), field.required("data[password]")]
+        elif kind == "kubernetes.io/basic-auth" and "username" not in data and "password" not in data:
+            errors += [field.required("data[username]"), field.required("data[password]")]
         for key in _NEEDED.get(kind, ()):
             if key not in data or (key == "ssh-privatekey" and not data[key]):
                 errors.append(field.required(f"data[{key}]"))

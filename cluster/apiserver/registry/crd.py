@@ -179,8 +179,8 @@ def condition(doc: Doc, kind: str) -> str:
 
 def with_condition(doc: Doc, kind: str, status: str, reason: str, message: str, now: str) -> Doc:
     """A copy with the condition set; its transition time changes only with its status."""
-    conditions = list(nested(doc, "status", "conditions", default=()) or ())
-    entry = {"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message}
+    conditions: list[Doc] = list(nested(doc, "status", "conditions", default=()) or ())
+    entry: Doc = {"type": kind, "status": status, "lastTransitionTime": now, "reason": reason, "message": message}
     for i, each in enumerate(conditions):
         if each.get("type") == kind:
             if each.get("status") == status:

@@ -185,9 +185,9 @@ def inherit(new: Doc, old: Doc) -> Doc:
         if same:
             changes["ports"] = [{k: v for k, v in p.items() if k != "nodePort"} for p in spec.get("ports") or ()]
     external = ("NodePort", "LoadBalancer")
-    if before.get("type") in external and spec.get("type") not in external:
-        if spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy") and not spec.get("externalIPs"):
-            changes["externalTrafficPolicy"] = None
+    closed = before.get("type") in external and spec.get("type") not in external and not spec.get("externalIPs")
+    if closed and spec.get("externalTrafficPolicy") == before.get("externalTrafficPolicy"):
+        changes["externalTrafficPolicy"] = None
     if before.get("type") == "LoadBalancer" and spec.get("type") != "LoadBalancer":
         for name in ("allocateLoadBalancerNodePorts", "loadBalancerClass"):
             if spec.get(name) == before.get(name):

@@ -396,7 +396,7 @@ def patch(server: Any, job: Job, out: Outbox) -> None:
     assert resource is not None
     media = codec.media_type(request.header("content-type"))
     if media not in resource.patch_types:
-        raise status.unsupported_media_type(resource.patch_types, body=False)
+        raise status.unsupported_media_type(resource.patch_types, body=resource.crd is not None)
     if len(request.body) > MAX_BODY:
         raise status.request_entity_too_large(MAX_BODY)
     options = write_options(job.query, "PatchOptions", media == APPLY_PATCH)

@@ -26,6 +26,7 @@ def members(scene: Scene, log: str = "none", since: int = 0) -> list[dict[str, A
             "paused": slot.paused,
             "boot": slot.boot,
         }
+        row["progress"] = [{"id": id, **progress} for id, progress in (row.get("progress") or {}).items()]
         for key in ("timerStart", "timerEnd"):
             if row.get(key) is not None:
                 row[key + "Micros"] = row.pop(key) // 1000

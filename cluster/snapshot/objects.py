@@ -28,6 +28,8 @@ class Objects:
         self.revision = 0
         self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
         self._changes: list[tuple[str, str, str, dict[str, Any], int]] = []
+        self._told = 0
+        """The revision of the last frame that said one."""
 
     def follow(self, world: World) -> "Objects":
         """Catch up with etcd; returns itself."""
@@ -53,12 +55,16 @@ class Objects:
     def drain(self, now: int) -> list[dict[str, Any]]:
         """Frames of what changed since the last drain."""
         changes, self._changes = self._changes, []
-        return [
+        frames: list[dict[str, Any]] = [
             {"t": "object", "atMicros": now // 1000, "type": kind, "resource": resource, "cause": cause}
             | summary(resource, doc)
             for kind, resource, _, doc, cause in changes[-500:]
             if resource not in QUIET
         ]
+        if self.revision != self._told:
+            self._told = self.revision
+            frames.append({"t": "revision", "atMicros": now // 1000, "revision": self.revision})
+        return frames
 
     @staticmethod
     def _freshest(world: World) -> Any:

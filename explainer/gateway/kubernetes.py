@@ -186,7 +186,9 @@ class KubernetesApp:
         try:
             while True:
                 output = await outputs.get()
-                if output is None or output["type"] == "HttpResetOut":
+                if output is None:
+                    return False
+                if output["type"] == "HttpResetOut":
                     await _cut(scope)
                     return False
                 if output["type"] == "HttpDataOut":

@@ -63,9 +63,9 @@ class Connection:
 
     def abort(self) -> None:
         """Break it off without a word, as a dead server's host does."""
-        abort = getattr(self._transport, "abortConnection", None)
-        if abort is not None:
-            abort()
+        transport = self._transport
+        if getattr(transport, "connected", False):
+            transport.abortConnection()
 
 
 @implementer(IPushProducer)
@@ -94,7 +94,7 @@ class Throttle:
     def release(self) -> None:
         """The answer is over."""
         request, self._request = self._request, None
-        if request is not None and request.producer is self:
+        if request is not None and request.producer is self and request.channel is not None:
             request.unregisterProducer()
 
 

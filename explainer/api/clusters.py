@@ -1,5 +1,6 @@
 """Clusters and their clocks."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -28,8 +29,17 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
     settings = config.read()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
-    clock = await bus.query_json(options.name, "clock", BIRTH_SECONDS)
-    return json({**bus.known[options.name], "clock": msgspec.json.decode(clock)}, 201)
+    return json({**bus.known[options.name], "clock": await _born(bus, options)}, 201)
+
+
+async def _born(bus: Bus, options: clusters.Options) -> Any:
+    """The clock once the cluster is up (or stands paused at its beginning)."""
+    patience = asyncio.get_running_loop().time() + BIRTH_SECONDS
+    while True:
+        clock = msgspec.json.decode(await bus.query_json(options.name, "clock", BIRTH_SECONDS))
+        if clock["ready"] or options.paused or asyncio.get_running_loop().time() > patience:
+            return clock
+        await asyncio.sleep(0.05)
 
 
 @call("GET", "DELETE")

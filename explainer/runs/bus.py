@@ -23,6 +23,7 @@ import msgspec
 
 from explainer import config
 from explainer.runs import clusters, embedded, keys, resp
+from explainer.runs.async_resp import AsyncLink
 from explainer.runs.mail import Ask, Letter, Mail, Pace, Trouble, decode_any, decode_letters, encode, raw
 
 log = logging.getLogger("clearplane.web")
@@ -75,7 +76,7 @@ class Bus:
         self.url = url or embedded.url(Path(config.read().data))
         self.address = resp.Address(self.url)
         self.name = "w" + secrets.token_hex(5)
-        self.link: resp.AsyncLink | None = None
+        self.link: AsyncLink | None = None
         self.outgoing: dict[str, Outgoing] = {}
         self.calls: dict[str, asyncio.Queue[Letter]] = {}
         self.exchanges: dict[tuple[str, str, int], Exchange] = {}
@@ -98,11 +99,11 @@ class Bus:
         self.tasks.append(asyncio.ensure_future(self._heartbeat()))
         self.tasks.append(asyncio.ensure_future(self._news()))
 
-    async def open(self) -> resp.AsyncLink:
+    async def open(self) -> AsyncLink:
         """A connection of one's own, for a blocking read. Waits for Redis."""
         while True:
             try:
-                return await resp.AsyncLink.open(self.address)
+                return await AsyncLink.open(self.address)
             except (OSError, resp.RedisError):
                 await asyncio.sleep(RETRY)
 

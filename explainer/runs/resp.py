@@ -1,8 +1,8 @@
 """Redis' wire protocol (RESP 2), just as much as two kinds of process need.
 
 In → command arguments (bytes, str, int); out → ``bytes``, ``int``, ``list`` or ``None``; an error reply is a
-``RedisError`` value. ``Link`` blocks (the simulation's one thread); ``AsyncLink`` lives in an event loop and pipelines
-everything that is asked within one turn of it into one write. Both speak to a unix socket or to TCP.
+``RedisError`` value. ``Link`` blocks (the simulation's one thread); ``async_resp.AsyncLink`` lives in an event loop. Both
+speak to a unix socket or to TCP.
 
 Why not a client library: the simulation waits on the socket itself with a deadline in microseconds (a server-side
 BLOCK timeout is only looked at ten times a second), and a request through the gateway may cost half a millisecond in
@@ -13,7 +13,6 @@ Simplified here: no TLS to Redis, no cluster redirects, no RESP 3 pushes.
 Upstream: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
-import asyncio
 import collections
 import socket
 from typing import Any
@@ -198,69 +197,3 @@ class Link:
         if not data:
             raise ConnectionLost("Redis closed the connection")
         self.ready.extend(self.parser.feed(data))
-
-
-class AsyncLink(asyncio.Protocol):
-    """A connection in an event loop. Commands of one loop turn leave in one write; replies resolve futures in order."""
-
-    def __init__(self) -> None:
-        self.parser = Parser()
-        self.waiting: collections.deque[asyncio.Future[Any]] = collections.deque()
-        self.pending: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
-        self.lost: ConnectionLost | None = None
-
-    @staticmethod
-    async def open(address: Address) -> "AsyncLink":
-        """Connect. OSError when there is nobody."""
-        loop = asyncio.get_running_loop()
-        if address.path:
-            _, link = await loop.create_unix_connection(AsyncLink, address.path)
-        else:
-            _, link = await loop.create_connection(AsyncLink, address.host, address.port)
-        for command in address.hello:
-            await link.call(*command)
-        return link
-
-    def call(self, *arguments: Argument) -> "asyncio.Future[Any]":
-        """Send one command at the end of this loop turn; the future is its reply or raises RedisError."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-        if self.lost is not None:
-            future.set_exception(self.lost)
-            return future
-        if not self.pending:
-            loop.call_soon(self._flush)
-        self.pending.append(pack(*arguments))
-        self.waiting.append(future)
-        return future
-
-    def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
-
-    def _flush(self) -> None:
-        data, self.pending = b"".join(self.pending), []
-        if self.transport is not None and self.lost is None:
-            self.transport.write(data)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        for reply in self.parser.feed(data):
-            future = self.waiting.popleft()
-            if future.done():  # its asker was cancelled
-                continue
-            if isinstance(reply, RedisError):
-                future.set_exception(reply)
-            else:
-                future.set_result(reply)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = ConnectionLost("Redis closed the connection")
-        while self.waiting:
-            future = self.waiting.popleft()
-            if not future.done():
-                future.set_exception(self.lost)

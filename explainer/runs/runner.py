@@ -374,6 +374,7 @@ class Runner:
             "rate": mark.rate or "max",
             "paused": mark.paused and self.goal is None,
             "waiting": len(self.waiting),
+            "ready": self.mark.ready,
         }
 
     def _pace(self, mail: Mail, wall: float) -> None:
@@ -583,7 +584,7 @@ class Runner:
     def _publish_model(self, wall: float) -> None:
         onlookers = any(self.watching.values())
         self.next_model = wall + (MODEL_SECONDS if onlookers else 10 * MODEL_SECONDS)
-        models = [encode_json({**self.clock(), "ready": self.mark.ready})]
+        models = [encode_json(self.clock())]
         models += [encode_json(self.lab.query(view)) for view in ("map", "members")]
         names = ("clock", "map", "members")
         try:

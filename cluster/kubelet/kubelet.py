@@ -6,7 +6,7 @@ and are shown to the apiserver as mirror pods.
 
 An idle kubelet costs one PUT in 10 s.
 
-Simplified here: see the parts (``pods``, ``runtime`` models in ``images`` and ``programs``, ``probes``, ``server``); no certificates are
+Simplified here: see the parts (``pods``, ``containers``, ``images``, ``programs``, ``probes``, ``server``); no certificates are
 rotated, no garbage is collected, no eviction under pressure; RuntimeClasses are not looked up.
 
 Upstream: pkg/kubelet/kubelet.go, kubelet_node_status.go, component-helpers/apimachinery/lease/controller.go (1.32).

@@ -2,7 +2,8 @@
 
 In: the words of a command → out: a ``Program``. Understood are the everyday commands people put in manifests (``sleep``, ``echo``,
 ``true``, ``false``, ``exit``, ``cat``, ``env``, ``touch``, ``rm`` …) alone or in ``sh -c`` scripts joined by ``;``, ``&&``, ``||`` and newlines,
-``while true`` loops, and pipes into nothing special.
+``while true`` loops, and pipes into nothing special. One-liners of interpreters (``perl -wle``, ``python -c`` …) end after three seconds
+and print the plain strings they are asked to print; clients (``curl``, ``psql``, ``kubectl`` …) end after half a second.
 
 Simplified here: no process is run. A command that isn't known to the model is taken for a server that runs until it is stopped,
 except in images whose tools are known (busybox, alpine, debian …): there it isn't found. An image's own entrypoint runs until it is
@@ -12,6 +13,7 @@ stopped, even where the real one would end at once for want of a terminal; ``hel
 import re
 import shlex
 from collections.abc import Mapping
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -33,6 +35,14 @@ _TOOL_NAMES = (
 )
 TOOLS = frozenset(_TOOL_NAMES.split())
 """Programs that busybox, alpine and debian images bring and the model knows."""
+INTERPRETERS = {"perl": "e", "python": "c", "python3": "c", "node": "e", "ruby": "e", "php": "r"}
+"""Interpreter → the last letter of the option that takes a program's text."""
+CLIENTS = frozenset(
+    ("apk", "apt", "apt-get", "curl", "dig", "etcdctl", "git", "host", "kubectl", "mysqladmin", "npm", "openssl", "pg_dump",
+     "pg_isready", "pip", "psql", "redis-cli", "yarn")
+)  # fmt: skip
+"""Commands that ask something and end."""
+_PRINTED = re.compile(r"""(?:print|puts|echo|console\.log|say)\s*\(?\s*(["'])(.*?)(?<!\\)\1""")
 _UNITS = {"s": SECOND, "m": MINUTE, "h": 60 * MINUTE, "d": 24 * 60 * MINUTE, "": SECOND}
 
 
@@ -110,7 +120,7 @@ def program(command: list[str], args: list[str], around: Surroundings) -> Progra
     if name not in TOOLS:
         if short_name(around.image) in SMALL_IMAGES:
             return Program(start_error=not_found(words[0]))
-        return Program(output=startup_lines(around.image))
+        return _one_shot(name, words[1:]) or Program(output=startup_lines(around.image))
     script = _Script(around)
     if name in SHELLS:
         rest = words[1:]
@@ -129,6 +139,18 @@ def program(command: list[str], args: list[str], around: Surroundings) -> Progra
         tuple(script.files),
         ignores_term=True,
     )
+
+
+def _one_shot(name: str, args: list[str]) -> Program | None:
+    """A program that ends by itself by its nature, or None."""
+    if name in CLIENTS:
+        return Program(500 * MILLISECOND)
+    letter = INTERPRETERS.get(name)
+    for option, text in pairwise(args):
+        if letter and re.fullmatch(rf"-[A-Za-z]*{letter}", option):
+            lines = tuple((3 * SECOND, found[2]) for found in _PRINTED.finditer(text))
+            return Program(3 * SECOND, output=lines)
+    return None
 
 
 def run_once(words: list[str], around: Surroundings, started: Program, at: int) -> tuple[list[str], int, str]:
@@ -319,6 +341,11 @@ class _Script:
                 for word in args if name == "export" else ():
                     key, _, value = word.partition("=")
                     self.env[key] = value
+            case _ if short_name(self.around.image) not in SMALL_IMAGES and _one_shot(name, args) is not None:
+                once = _one_shot(name, args)
+                assert once is not None and once.ends is not None
+                self.output.extend((self.at + at, line) for at, line in once.output)
+                self.at += once.ends
             case _ if short_name(self.around.image) in SMALL_IMAGES:
                 self._print(f"sh: {words[0]}: not found")
                 self.code = 127

@@ -19,6 +19,7 @@ from cluster.kubeproxy.modes.iptables import base_jumps
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.parse import ParseError, parse_save, restore
+from cluster.netfilter.rules import UnknownMatch, UnknownTarget
 from cluster.netfilter.tables import Ruleset
 from cluster.netfilter.walk import Walker, as_json
 from cluster.wire.packet import Packet
@@ -143,7 +144,22 @@ def tracepacket(
     answer = as_json(walker.walk(Packet(src, dst, protocol.lower(), sport, port)))
     if assumed:
         answer["assumed"] = assumed
+    strange = unknown_words(ruleset)
+    if strange:
+        answer["unknownInText"] = strange
     return answer
+
+
+def unknown_words(ruleset: Ruleset) -> list[str]:
+    """Every match and target of the text that isn't simulated, met on this walk or not, by line."""
+    found: list[tuple[int, str]] = []
+    for chains in ruleset.tables.values():
+        for chain in chains.values():
+            for line, rule in zip(chain.lines, chain.rules, strict=False):
+                found += [(line, f"unknown match {m.module!r}") for m in rule.matches if isinstance(m, UnknownMatch)]
+                if isinstance(rule.target, UnknownTarget):
+                    found.append((line, f"unknown target {rule.target.name!r}"))
+    return [f"line {line}: {what}" for line, what in sorted(found)]
 
 
 __all__ = ["NotSupported", "ParseError", "options_for", "proxyrules", "read_objects", "read_rules", "tracepacket"]

@@ -62,6 +62,8 @@ class ProxyState(ClientState):
     scheduled: bool = False
     last_sync: int = -1
     syncs: int = 0
+    rules: int = 0
+    """In all tables, as of the last sync."""
     full_syncs: int = 0
 
 
@@ -170,6 +172,7 @@ class KubeProxy(ApiClient):
         state.need_full = False
         state.last_sync = now
         state.syncs += 1
+        state.rules = state.kernel.rule_count()
         state.full_syncs += full
         for service, (added, removed) in result.changes.items():
             out.cause = causes.get(service) or state.node_causes
@@ -235,7 +238,7 @@ class KubeProxy(ApiClient):
             "mode": self.config.mode,
             "services": len(state.tracker.services),
             "endpoints": state.book.endpoints,
-            "rules": state.kernel.rule_count(),
+            "rules": state.rules,
             "lastSync": state.last_sync,
             "syncs": state.syncs,
             "fullSyncs": state.full_syncs,

@@ -227,6 +227,9 @@ class Walker(Struct):
                 if held is None:
                     if len(flow.assumed) == MAX_UNKNOWN:
                         raise _Stop(what)
+                    self._rule_step(
+                        hook, table, name, index, rule, f"unknown match {unknown!r}: walked both ways", flow
+                    )
                     taken = flow.clone()
                     taken.assumed += ((what, True),)
                     flow.assumed += ((what, False),)

@@ -32,6 +32,7 @@ def test_unknown_match_is_reported_at_its_line_and_only_when_reached() -> None:
     )
     walk = trace(rules)
     assert walk["verdict"] is None and walk["unknown"] == ["line 6: unknown match 'set'"]
+    assert walk["unknownInText"] == ["line 5: unknown match 'set'", "line 6: unknown match 'set'"]
     assert trace(rules, protocol="sctp")["unknown"] == ["line 6: unknown match 'set'"]
     assert trace(rules, protocol="udp")["unknown"] == ["line 5: unknown match 'set'", "line 6: unknown match 'set'"]
 

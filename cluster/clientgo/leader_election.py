@@ -74,9 +74,7 @@ class Electing(Queueing):
 
     def _lease_request(self, out: Outbox, method: str, path: str, doc: Doc | None, then: str) -> None:
         out.cause = 0
-        self.request(
-            out, method, path, doc=doc, then=then, timeout=RENEW_DEADLINE // 2, throttle=False, detach=True
-        )
+        self.request(out, method, path, doc=doc, then=then, timeout=RENEW_DEADLINE // 2, throttle=False, detach=True)
 
     def lease_read(self, response: HttpResponse, now: int, out: Outbox) -> None:
         """What the Lease says: nobody's, ours, somebody's who lives, or somebody's who doesn't."""
@@ -166,7 +164,9 @@ class Electing(Queueing):
     def _lost(self, out: Outbox) -> None:
         """leaderelection lost: nothing this process remembers may be acted on any more."""
         election = self.state.election
-        out.note(Effect("election", self.name, f"{election.identity} failed to renew {election.name} for 10 s and stops."))
+        out.note(
+            Effect("election", self.name, f"{election.identity} failed to renew {election.name} for 10 s and stops.")
+        )
         watches = list(self.state.watches)
         self.state = self.fresh()
         for request_id in watches:

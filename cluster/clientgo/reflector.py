@@ -33,9 +33,7 @@ WATCH_MIN = 5 * MINUTE
 class Reflecting(Transport):
     """The second layer of ``ApiClient``: stores that follow the server."""
 
-    def watch_resource(
-        self, out: Outbox, key: str, path: str, query: str = "", indexes: tuple[str, ...] = ()
-    ) -> None:
+    def watch_resource(self, out: Outbox, key: str, path: str, query: str = "", indexes: tuple[str, ...] = ()) -> None:
         """Begin to follow the collection ``path`` (``/apis/apps/v1/deployments``), ``query`` being selectors."""
         store = self.state.stores.setdefault(key, Store())
         for index in indexes:
@@ -147,9 +145,8 @@ class Reflecting(Transport):
         reflector.heard = self.now
         seconds = (WATCH_MIN + out.dice.below(WATCH_MIN)) // SECOND
         query = (
-            (reflector.query + "&" if reflector.query else "")
-            + f"allowWatchBookmarks=true&resourceVersion={reflector.resource_version}&timeoutSeconds={seconds}&watch=true"
-        )
+            reflector.query + "&" if reflector.query else ""
+        ) + f"allowWatchBookmarks=true&resourceVersion={reflector.resource_version}&timeoutSeconds={seconds}&watch=true"
         cause, out.cause = out.cause, 0
         reflector.request = self.request(
             out, "GET", reflector.path, query=query, then="watch_refused", args=(key,), throttle=False, detach=True
@@ -261,6 +258,11 @@ class Reflecting(Transport):
     def dump_reflectors(self) -> dict[str, Any]:
         """For ``status()``: what is watched, how many objects are known, how often it was listed."""
         return {
-            key: {"phase": r.phase, "objects": len(self.state.stores[key].items), "lists": r.lists, "watches": r.watches}
+            key: {
+                "phase": r.phase,
+                "objects": len(self.state.stores[key].items),
+                "lists": r.lists,
+                "watches": r.watches,
+            }
             for key, r in self.state.reflectors.items()
         }

@@ -206,5 +206,3 @@ def _verdict(job: Doc) -> str:
         if condition_true(status_of(job), kind):
             return kind
     return ""
-
-

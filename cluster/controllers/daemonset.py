@@ -53,8 +53,11 @@ class DaemonSetController(PodControl):
         self.enqueue(out, key)
 
     def on_nodes(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
-        if event_type == "MODIFIED" and old is not None and labels_of(old) == labels_of(new) and (
-            spec_of(old).get("taints") == spec_of(new).get("taints")
+        if (
+            event_type == "MODIFIED"
+            and old is not None
+            and labels_of(old) == labels_of(new)
+            and (spec_of(old).get("taints") == spec_of(new).get("taints"))
         ):
             return
         for daemonset in self.store("daemonsets"):
@@ -97,7 +100,10 @@ class DaemonSetController(PodControl):
         selector = selectors.from_struct(daemonset["spec"]["selector"]) if orphans else None
         for pod in orphans:
             if selector is not None and out is not None and selector.matches(labels_of(pod)) and not deleting(pod):
-                owners = [*(pod["metadata"].get("ownerReferences") or ()), owner_reference(daemonset, "apps/v1", "DaemonSet")]
+                owners = [
+                    *(pod["metadata"].get("ownerReferences") or ()),
+                    owner_reference(daemonset, "apps/v1", "DaemonSet"),
+                ]
                 self.request(out, "PATCH", path("v1", "pods", meta["namespace"], pod["metadata"]["name"]),
                              doc={"metadata": {"ownerReferences": owners, "uid": pod["metadata"]["uid"]}},
                              content_type="application/merge-patch+json")  # fmt: skip
@@ -175,7 +181,9 @@ class DaemonSetController(PodControl):
         """The ControllerRevision of the present template; None: it was just asked for."""
         known = self.store("controllerrevisions").by("owner", daemonset["metadata"]["uid"])
         number = max((r["revision"] for r in known), default=0)
-        wanted = new_revision(daemonset, "apps/v1", "DaemonSet", number + 1, status_of(daemonset).get("collisionCount", 0))
+        wanted = new_revision(
+            daemonset, "apps/v1", "DaemonSet", number + 1, status_of(daemonset).get("collisionCount", 0)
+        )
         for revision in known:
             if equal(revision, wanted):
                 if revision["revision"] < number:  # rolled back: it is the newest again
@@ -224,7 +232,9 @@ class DaemonSetController(PodControl):
         desired = scheduled = misplaced = ready = updated = available = 0
         for node in self.store("nodes"):
             should_run = suits(daemonset, node)[0]
-            pods = sorted(by_node.get(node["metadata"]["name"], ()), key=lambda p: p["metadata"].get("creationTimestamp") or "")
+            pods = sorted(
+                by_node.get(node["metadata"]["name"], ()), key=lambda p: p["metadata"].get("creationTimestamp") or ""
+            )
             desired += should_run
             if not pods:
                 continue
@@ -272,7 +282,9 @@ def target_node(pod: Doc) -> str:
     spec = spec_of(pod)
     if spec.get("nodeName"):
         return spec["nodeName"]
-    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
     for term in (required or {}).get("nodeSelectorTerms") or ():
         for entry in term.get("matchFields") or ():
             if entry["key"] == "metadata.name":
@@ -288,7 +300,9 @@ def suits(daemonset: Doc, node: Doc) -> tuple[bool, bool]:
         return False, False
     if any(labels.get(key) != value for key, value in (spec.get("nodeSelector") or {}).items()):
         return False, False
-    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get("requiredDuringSchedulingIgnoredDuringExecution")
+    required = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
     if required is not None and not any(
         selectors.node_selector_matches(term, labels, {"metadata.name": name}) for term in required["nodeSelectorTerms"]
     ):

@@ -162,7 +162,12 @@ class DeploymentController(Controller):
         orphans = store.by("orphans", meta["namespace"])
         selector = selectors.from_struct(deployment["spec"]["selector"]) if orphans or owned else None
         for rs in orphans:
-            if selector is not None and not deleting(rs) and not deleting(deployment) and selector.matches(labels_of(rs)):
+            if (
+                selector is not None
+                and not deleting(rs)
+                and not deleting(deployment)
+                and selector.matches(labels_of(rs))
+            ):
                 self._patch_owners(rs, [*(rs["metadata"].get("ownerReferences") or ()),
                                         owner_reference(deployment, "apps/v1", "Deployment")], out)  # fmt: skip
         kept: list[Doc] = []
@@ -224,7 +229,9 @@ class DeploymentController(Controller):
             if size:
                 self.event(out, deployment, "deployments", "Normal", "ScalingReplicaSet",
                            f"Scaled up replica set {name} from 0 to {size}")  # fmt: skip
-            self._write_revision(deployment, revision, "NewReplicaSetCreated", f'Created new replica set "{name}"', now, out)
+            self._write_revision(
+                deployment, revision, "NewReplicaSetCreated", f'Created new replica set "{name}"', now, out
+            )
         elif reason_of(response) == "AlreadyExists":
             meta = doc["metadata"]
             self.request(out, "GET", path("apps/v1", "replicasets", meta["namespace"], meta["name"]), then="rs_exists",
@@ -242,8 +249,10 @@ class DeploymentController(Controller):
             self.failed()
             return
         owner = next((r for r in found["metadata"].get("ownerReferences") or () if r.get("controller")), None)
-        if owner and owner["uid"] == deployment["metadata"]["uid"] and same_template(
-            found["spec"]["template"], deployment["spec"]["template"]
+        if (
+            owner
+            and owner["uid"] == deployment["metadata"]["uid"]
+            and same_template(found["spec"]["template"], deployment["spec"]["template"])
         ):
             return  # ours: its event is on the way
         status = {**status_of(deployment), "collisionCount": status_of(deployment).get("collisionCount", 0) + 1}
@@ -274,7 +283,9 @@ class DeploymentController(Controller):
         if before == size and annotations == annotations_of(rs):
             return
         changed = with_meta(rs, annotations=annotations)
-        self._put_rs({**changed, "spec": {**rs["spec"], "replicas": size}}, "rs_scaled", (deployment, before, size), out)
+        self._put_rs(
+            {**changed, "spec": {**rs["spec"], "replicas": size}}, "rs_scaled", (deployment, before, size), out
+        )
 
     def rs_scaled(self, response: HttpResponse, deployment: Doc, before: int, size: int, now: int, out: Outbox) -> None:
         """The ReplicaSet has another size; or somebody else changed it meanwhile, then the next run sees what."""
@@ -294,9 +305,7 @@ class DeploymentController(Controller):
     @staticmethod
     def _scaling_event(deployment: Doc, replica_sets: list[Doc]) -> bool:
         wanted = str(replicas_of(deployment))
-        return any(
-            replicas_of(rs) and annotations_of(rs).get(rollout.DESIRED, wanted) != wanted for rs in replica_sets
-        )
+        return any(replicas_of(rs) and annotations_of(rs).get(rollout.DESIRED, wanted) != wanted for rs in replica_sets)
 
     def _scale(self, deployment: Doc, new_rs: Doc | None, old: list[Doc], out: Outbox) -> bool:
         """The Deployment's size changed, or it is paused: only sizes, no progress of the rollout. True: scaled."""
@@ -345,13 +354,11 @@ class DeploymentController(Controller):
 
     # -- status ---------------------------------------------------------------------------------------------------
 
-    def _write_revision(
-        self, deployment: Doc, revision: int, reason: str, message: str, now: int, out: Outbox
-    ) -> None:
+    def _write_revision(self, deployment: Doc, revision: int, reason: str, message: str, now: int, out: Outbox) -> None:
         conditions = status_of(deployment).get("conditions") or []
-        if "progressDeadlineSeconds" in deployment["spec"]:
-            if reason != "FoundNewReplicaSet" or condition(status_of(deployment), "Progressing") is None:
-                conditions = set_condition(conditions, self._condition("Progressing", "True", reason, message, now))
+        unheard = reason != "FoundNewReplicaSet" or condition(status_of(deployment), "Progressing") is None
+        if "progressDeadlineSeconds" in deployment["spec"] and unheard:
+            conditions = set_condition(conditions, self._condition("Progressing", "True", reason, message, now))
         doc = with_meta(deployment, annotations={**annotations_of(deployment), REVISION: str(revision)})
         self._put_status(doc, {**status_of(deployment), "conditions": conditions}, out)
 
@@ -497,7 +504,10 @@ class DeploymentController(Controller):
         deadline = deployment["spec"].get("progressDeadlineSeconds")
         if known is None or deadline is None or deadline >= 2**31 - 1:
             return
-        if self._complete(deployment, status) or known.get("reason") in ("ProgressDeadlineExceeded", "NewReplicaSetAvailable"):
+        if self._complete(deployment, status) or known.get("reason") in (
+            "ProgressDeadlineExceeded",
+            "NewReplicaSetAvailable",
+        ):
             return
         since_update = since(known.get("lastUpdateTime"), self.config.epoch)
         meta = deployment["metadata"]
@@ -509,5 +519,3 @@ class DeploymentController(Controller):
         meta = deployment["metadata"]
         doc = {"kind": "Deployment", "apiVersion": "apps/v1", **deployment, "status": status}
         self.request(out, "PUT", path("apps/v1", "deployments", meta["namespace"], meta["name"], "status"), doc=doc)
-
-

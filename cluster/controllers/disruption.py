@@ -109,4 +109,6 @@ class DisruptionController(Controller):
         if status == status_of(budget):
             return
         doc = {"kind": "PodDisruptionBudget", "apiVersion": "policy/v1", **budget, "status": status}
-        self.request(out, "PUT", path("policy/v1", "poddisruptionbudgets", meta["namespace"], meta["name"], "status"), doc=doc)
+        self.request(
+            out, "PUT", path("policy/v1", "poddisruptionbudgets", meta["namespace"], meta["name"], "status"), doc=doc
+        )

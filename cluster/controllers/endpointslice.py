@@ -72,7 +72,11 @@ class EndpointSliceController(Controller):
             return
         if spec_of(service).get("type") == "ExternalName" or self.memory.get(key):
             return  # in the second case a slice of ours isn't in the informer yet; its event brings us back
-        pods = [p for p in self.store("pods").by("namespace", service["metadata"]["namespace"]) if behind.selects(service, p)]
+        pods = [
+            p
+            for p in self.store("pods").by("namespace", service["metadata"]["namespace"])
+            if behind.selects(service, p)
+        ]
         slices = [
             s for s in self.store("endpointslices").by(f"label:{SERVICE_NAME}", service["metadata"]["name"])
             if s["metadata"]["namespace"] == service["metadata"]["namespace"]
@@ -108,7 +112,14 @@ class EndpointSliceController(Controller):
                 self._delete(entry, out)
 
     def _group(
-        self, service: Doc, family: str, ports: list[Doc], wanted: dict[str, Doc], slices: list[Doc], now: int, out: Outbox
+        self,
+        service: Doc,
+        family: str,
+        ports: list[Doc],
+        wanted: dict[str, Doc],
+        slices: list[Doc],
+        now: int,
+        out: Outbox,
     ) -> None:
         left = dict(wanted)
         plans: list[tuple[Doc, list[Doc], bool]] = []
@@ -120,7 +131,7 @@ class EndpointSliceController(Controller):
                     kept.append(now_wanted)
             plans.append((entry, kept, kept != (entry.get("endpoints") or [])))
         # Fill those that are written anyway, the fullest first, then the others, then new ones.
-        for entry, kept, _ in sorted(plans, key=lambda plan: (not plan[2], -len(plan[1]))):
+        for _, kept, _ in sorted(plans, key=lambda plan: (not plan[2], -len(plan[1]))):
             while left and len(kept) < MAX_ENDPOINTS:
                 kept.append(left.pop(next(iter(left))))
         nonempty = any(kept for _, kept, _ in plans) or bool(left)
@@ -235,7 +246,9 @@ class EndpointSliceController(Controller):
             "endpoints": endpoints,
         }
         self._say(service, len(endpoints), out)
-        self.request(out, "PUT", path("discovery.k8s.io/v1", "endpointslices", meta["namespace"], meta["name"]), doc=doc)
+        self.request(
+            out, "PUT", path("discovery.k8s.io/v1", "endpointslices", meta["namespace"], meta["name"]), doc=doc
+        )
 
     def _delete(self, entry: Doc, out: Outbox) -> None:
         meta = entry["metadata"]

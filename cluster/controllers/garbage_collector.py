@@ -274,8 +274,13 @@ class GarbageCollector(Controller):
     def _look_up(self, uid: str, doc: Doc, reference: Doc, out: Outbox) -> bool:
         """Ask the server for an owner that the graph doesn't know. False: its kind isn't known."""
         for informer, (api_version, plural, kind) in self.memory["kinds"].items():
-            if kind == reference["kind"] and api_version.rpartition("/")[0] == reference["apiVersion"].rpartition("/")[0]:
-                namespaced = "/" in next(iter(self.store(informer).items), "/" if doc["metadata"].get("namespace") else "")
+            if (
+                kind == reference["kind"]
+                and api_version.rpartition("/")[0] == reference["apiVersion"].rpartition("/")[0]
+            ):
+                namespaced = "/" in next(
+                    iter(self.store(informer).items), "/" if doc["metadata"].get("namespace") else ""
+                )
                 namespace = doc["metadata"].get("namespace", "") if namespaced else ""
                 where = path(api_version, plural, namespace, reference["name"])
                 self.request(out, "GET", where, then="owner_read", args=(uid, doc, reference["uid"]))

@@ -73,7 +73,9 @@ class JobController(PodControl):
             return
         if job["spec"].get("managedBy", "kubernetes.io/job-controller") != "kubernetes.io/job-controller":
             return
-        pods = [p for p in self.store("pods").by("owner", job["metadata"]["uid"]) if (controller_of(p) or {}).get("uid")]
+        pods = [
+            p for p in self.store("pods").by("owner", job["metadata"]["uid"]) if (controller_of(p) or {}).get("uid")
+        ]
         if _finished(status_of(job)):
             for pod in pods:
                 self._release(pod, out)
@@ -158,7 +160,9 @@ class JobController(PodControl):
         succeeded = status.get("succeeded", 0) + len(uncounted.get("succeeded") or ())
         return succeeded, status.get("failed", 0) + len(uncounted.get("failed") or ())
 
-    def _verdict(self, job: Doc, status: Doc, active: list[Doc], pods: list[Doc], now: int) -> tuple[str, str, str] | None:
+    def _verdict(
+        self, job: Doc, status: Doc, active: list[Doc], pods: list[Doc], now: int
+    ) -> tuple[str, str, str] | None:
         """``(condition, reason, message)`` when the Job is decided."""
         spec = job["spec"]
         for kind, interim in (("Complete", "SuccessCriteriaMet"), ("Failed", "FailureTarget")):
@@ -169,13 +173,19 @@ class JobController(PodControl):
         limit = spec.get("backoffLimit", 6)
         restarts = 0
         if spec["template"]["spec"].get("restartPolicy") == "OnFailure":
-            restarts = sum(c.get("restartCount", 0) for p in active for c in status_of(p).get("containerStatuses") or ())
+            restarts = sum(
+                c.get("restartCount", 0) for p in active for c in status_of(p).get("containerStatuses") or ()
+            )
         if failed > limit or (restarts and restarts >= limit and limit > 0) or (restarts and limit == 0):
             return "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
         deadline = spec.get("activeDeadlineSeconds")
-        if deadline is not None and status.get("startTime") and not spec.get("suspend"):
-            if since(status["startTime"], self.config.epoch) + deadline * SECOND <= now:
-                return "Failed", "DeadlineExceeded", "Job was active longer than specified deadline"
+        if (
+            deadline is not None
+            and status.get("startTime")
+            and not spec.get("suspend")
+            and (since(status["startTime"], self.config.epoch) + deadline * SECOND <= now)
+        ):
+            return "Failed", "DeadlineExceeded", "Job was active longer than specified deadline"
         completions = spec.get("completions")
         if completions is None:
             done = succeeded > 0 and not active
@@ -337,5 +347,3 @@ def _format_indexes(indexes: list[int]) -> str:
         else:
             parts.append([index, index])
     return ",".join(str(a) if a == b else f"{a},{b}" if b == a + 1 else f"{a}-{b}" for a, b in parts)
-
-

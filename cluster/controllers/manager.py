@@ -89,7 +89,8 @@ class ControllerManager(ApiClient):
         return self.controllers.get(name, self)
 
     def component_peer(self, name: str) -> TlsPeer:
-        return self._peers.get(name, self.config.peer)
+        peer: TlsPeer = self._peers.get(name) or self.config.peer
+        return peer
 
     def limits(self, component: str) -> tuple[float, int]:
         controller = self.controllers.get(component)

@@ -166,7 +166,13 @@ class NamespaceController(Controller):
         conditions: list[Doc] = []
         for kind, reason, message in _CONDITIONS:
             verdict, (why, text) = ("True", bad[kind]) if kind in bad else ("False", (reason, message))
-            new = {"type": kind, "status": verdict, "lastTransitionTime": self.stamp(now), "reason": why, "message": text}
+            new = {
+                "type": kind,
+                "status": verdict,
+                "lastTransitionTime": self.stamp(now),
+                "reason": why,
+                "message": text,
+            }
             known = old.get(kind)
             if known is not None and known["status"] == verdict:
                 new["lastTransitionTime"] = known["lastTransitionTime"]

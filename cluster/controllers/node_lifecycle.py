@@ -126,7 +126,9 @@ class NodeLifecycleController(Controller):
         name = node["metadata"]["name"]
         was_ready = known.get("Ready", {}).get("status") == "True"
         doc = {"kind": "Node", "apiVersion": "v1", **node, "status": {**status, "conditions": conditions}}
-        self.note(out, f"nodes/{name}", f"No heartbeat from {name} for {GRACE // SECOND} s: its conditions are Unknown now.")
+        self.note(
+            out, f"nodes/{name}", f"No heartbeat from {name} for {GRACE // SECOND} s: its conditions are Unknown now."
+        )
         self.request(out, "PUT", path("v1", "nodes", "", name, "status"), doc=doc, then="marked", args=(was_ready,))
 
     def marked(self, response: HttpResponse, was_ready: bool, now: int, out: Outbox) -> None:
@@ -190,7 +192,9 @@ class NodeLifecycleController(Controller):
         spec = {**spec_of(node), "taints": taints}
         if not taints:
             del spec["taints"]
-        self.request(out, "PUT", path("v1", "nodes", "", key), doc={"kind": "Node", "apiVersion": "v1", **node, "spec": spec})
+        self.request(
+            out, "PUT", path("v1", "nodes", "", key), doc={"kind": "Node", "apiVersion": "v1", **node, "spec": spec}
+        )
 
     def _all_silent(self) -> bool:
         nodes = list(self.store("nodes"))

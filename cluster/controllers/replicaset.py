@@ -26,6 +26,7 @@ from cluster.controllers.lib.pods import deletion_order, from_template, is_activ
 from cluster.controllers.lib.rollout import replicas_of
 from cluster.sim import SECOND, Outbox
 
+
 class ReplicaSetController(PodControl):
     """Keys are ``namespace/name`` of ReplicaSets."""
 
@@ -126,7 +127,9 @@ class ReplicaSetController(PodControl):
 
     # -- status ---------------------------------------------------------------------------------------------------
 
-    def _write_status(self, key: str, rs: Doc, pods: list[Doc], failure: list[str] | None, now: int, out: Outbox) -> None:
+    def _write_status(
+        self, key: str, rs: Doc, pods: list[Doc], failure: list[str] | None, now: int, out: Outbox
+    ) -> None:
         seconds = rs["spec"].get("minReadySeconds", 0)
         wanted = (rs["spec"]["template"].get("metadata") or {}).get("labels") or {}
         ready = [pod for pod in pods if is_ready(pod)]

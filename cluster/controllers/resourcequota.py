@@ -21,7 +21,15 @@ from cluster.controllers.runtime import RESOURCES, Controller
 from cluster.sim import MINUTE, Outbox
 
 RESYNC = 5 * MINUTE
-_COUNTED = ("pods", "configmaps", "secrets", "services", "persistentvolumeclaims", "replicationcontrollers", "resourcequotas")
+_COUNTED = (
+    "pods",
+    "configmaps",
+    "secrets",
+    "services",
+    "persistentvolumeclaims",
+    "replicationcontrollers",
+    "resourcequotas",
+)
 
 
 class ResourceQuotaController(Controller):
@@ -37,7 +45,9 @@ class ResourceQuotaController(Controller):
             if event_type != "DELETED" and (old is None or old.get("spec") != new.get("spec")):
                 self.enqueue(out, f"{new['metadata']['namespace']}/{new['metadata']['name']}")
             return
-        finished = key == "pods" and old is not None and phase(new) != phase(old) and phase(new) in ("Succeeded", "Failed")
+        finished = (
+            key == "pods" and old is not None and phase(new) != phase(old) and phase(new) in ("Succeeded", "Failed")
+        )
         if (event_type == "DELETED" or finished) and self._ready():
             for quota in self.store("resourcequotas").by("namespace", new["metadata"].get("namespace", "")):
                 self.enqueue(out, f"{quota['metadata']['namespace']}/{quota['metadata']['name']}")

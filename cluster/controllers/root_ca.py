@@ -51,7 +51,9 @@ class RootCaPublisher(Controller):
 
     def created(self, response: HttpResponse, now: int, out: Outbox) -> None:
         """There already, or its namespace is going: both are fine."""
-        if response.code != 201 and reason_of(response) != "AlreadyExists" and (
-            "being terminated" not in message_of(response) and response.code != 404
+        if (
+            response.code != 201
+            and reason_of(response) != "AlreadyExists"
+            and ("being terminated" not in message_of(response) and response.code != 404)
         ):
             self.failed()

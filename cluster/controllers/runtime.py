@@ -100,9 +100,7 @@ class Controller:
     def on_timer(self, data: Any, now: int, out: Outbox) -> None:
         """The controller's one timer (``self.timer``) ran out."""
 
-    def on_anything(
-        self, key: str, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox
-    ) -> None:
+    def on_anything(self, key: str, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         """Any watched object changed; only called where ``observes_all``."""
 
     def on_any_synced(self, key: str, now: int, out: Outbox) -> None:

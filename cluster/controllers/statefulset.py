@@ -123,7 +123,9 @@ class StatefulSetController(Controller):
         meta = sts["metadata"]
         name = f"{meta['name']}-{ordinal}"
         template = revision["data"]["spec"]["template"]
-        pod = from_template({k: v for k, v in template.items() if k != "$patch"}, sts, "apps/v1", "StatefulSet", name=name)
+        pod = from_template(
+            {k: v for k, v in template.items() if k != "$patch"}, sts, "apps/v1", "StatefulSet", name=name
+        )
         labels = {**labels_of(pod), HASH_LABEL: revision["metadata"]["name"], POD_NAME: name, POD_INDEX: str(ordinal)}
         spec = {**pod["spec"], "hostname": name, "subdomain": sts["spec"].get("serviceName", "")}
         if not spec["subdomain"]:
@@ -251,12 +253,12 @@ class StatefulSetController(Controller):
         if status != status_of(sts):
             meta = sts["metadata"]
             doc = {"kind": "StatefulSet", "apiVersion": "apps/v1", **sts, "status": status}
-            self.request(out, "PUT", path("apps/v1", "statefulsets", meta["namespace"], meta["name"], "status"), doc=doc)
+            self.request(
+                out, "PUT", path("apps/v1", "statefulsets", meta["namespace"], meta["name"], "status"), doc=doc
+            )
 
 
 def _ordinal(pod: Doc, parent: str) -> int:
     """The number in its name; -1 if it isn't one of ``parent``'s."""
     prefix, _, number = pod["metadata"]["name"].rpartition("-")
     return int(number) if prefix == parent and number.isdigit() else -1
-
-

@@ -47,7 +47,11 @@ class TaintEvictionController(Controller):
         node = self.store("nodes").get(node_name) if node_name else None
         if node is None or not no_execute(node):
             return
-        if old is None or spec_of(old).get("nodeName") != node_name or spec_of(old).get("tolerations") != spec_of(new).get("tolerations"):
+        if (
+            old is None
+            or spec_of(old).get("nodeName") != node_name
+            or spec_of(old).get("tolerations") != spec_of(new).get("tolerations")
+        ):
             self.enqueue(out, key)
 
     def reconcile(self, key: str, now: int, out: Outbox) -> None:
@@ -87,7 +91,9 @@ class TaintEvictionController(Controller):
     def _evict(self, key: str, pod: Doc, now: int, out: Outbox) -> None:
         meta = pod["metadata"]
         node_name = spec_of(pod)["nodeName"]
-        self.note(out, f"pods/{key}", f"Pod {key} doesn't tolerate the taints of {node_name} any longer, so it is deleted.")
+        self.note(
+            out, f"pods/{key}", f"Pod {key} doesn't tolerate the taints of {node_name} any longer, so it is deleted."
+        )
         self.event(out, pod, "pods", "Normal", "TaintManagerEviction", f"Marking for deletion Pod {key}")
         target = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
                   "message": EVICT_MESSAGE, "lastTransitionTime": self.stamp(now)}  # fmt: skip

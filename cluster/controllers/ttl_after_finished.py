@@ -38,5 +38,7 @@ class TtlAfterFinishedController(Controller):
         meta = job["metadata"]
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Foreground",
                    "preconditions": {"uid": meta["uid"]}}  # fmt: skip
-        self.note(out, f"jobs/{key}", f"Job {key} finished {job['spec']['ttlSecondsAfterFinished']} s ago, so it is deleted.")
+        self.note(
+            out, f"jobs/{key}", f"Job {key} finished {job['spec']['ttlSecondsAfterFinished']} s ago, so it is deleted."
+        )
         self.request(out, "DELETE", path("batch/v1", "jobs", meta["namespace"], meta["name"]), doc=options)

@@ -82,7 +82,9 @@ def pod_facts(pod: Doc) -> PodFacts:
     )  # fmt: skip
 
 
-def _with_init_containers(spec: Doc, requests: dict[str, int], cpu: int, memory: int) -> tuple[dict[str, int], int, int]:
+def _with_init_containers(
+    spec: Doc, requests: dict[str, int], cpu: int, memory: int
+) -> tuple[dict[str, int], int, int]:
     """Init containers run one after another before the others: the most that is needed at any time counts. Those that
     restart always (sidecars) stay, so they count together with everything after them."""
     sidecars: dict[str, int] = {}

@@ -235,7 +235,7 @@ class Scheduler(ApiClient):
     def _note(self, pod: PodFacts, outcome: Outcome, names: list[str], out: Outbox, text: str = "") -> None:
         if not out.cause:
             return
-        filters: dict[str, Any] = {name: None for name in names} if outcome.everywhere is None else {}
+        filters: dict[str, Any] = dict.fromkeys(names) if outcome.everywhere is None else {}
         for name, reason in outcome.refused.items():
             filters[name] = [reason.plugin, ", ".join(reason.texts)]
         if not text:
@@ -266,7 +266,9 @@ class Scheduler(ApiClient):
             args=(pod.key, node_name, reference_to({"metadata": meta}, "Pod", "v1"), pod.priority),
         )  # fmt: skip
 
-    def bound(self, response: HttpResponse, key: str, node_name: str, about: Doc, priority: int, now: int, out: Outbox) -> None:
+    def bound(
+        self, response: HttpResponse, key: str, node_name: str, about: Doc, priority: int, now: int, out: Outbox
+    ) -> None:
         """Bound; or not: then the Pod isn't assumed any longer and tries again, if it still needs to."""
         if response.code in (200, 201):
             self.state.scheduled += 1
@@ -293,7 +295,9 @@ class Scheduler(ApiClient):
     ) -> tuple[str, str]:
         """Preemption: ``(nominated node, "")``, or ``("", why not)``."""
         nominated = self.state.nodes.get(entry.nominated)
-        if nominated is not None and any(p.terminating and p.priority < cycle.pod.priority for p in nominated.pods.values()):
+        if nominated is not None and any(
+            p.terminating and p.priority < cycle.pod.priority for p in nominated.pods.values()
+        ):
             return entry.nominated, "preemption: not eligible due to a terminating pod on the nominated node."
         cycle.data.setdefault("filters", [])
         node_name, victims, sentence = preempt(cycle, outcome, names)

@@ -148,7 +148,7 @@ def proportional(deployment: Doc, active: list[Doc]) -> dict[str, int]:
     wanted = replicas_of(deployment)
     allowed = wanted + fenceposts(deployment)[0] if wanted > 0 else 0
     to_add = allowed - sum(replicas_of(rs) for rs in active)
-    newest_first = sorted(active, key=lambda rs: (rs["metadata"].get("creationTimestamp") or ""), reverse=to_add > 0)
+    newest_first = sorted(active, key=lambda rs: rs["metadata"].get("creationTimestamp") or "", reverse=to_add > 0)
     ordered = sorted(newest_first, key=replicas_of, reverse=True)
     sizes: dict[str, int] = {}
     added = 0

@@ -156,7 +156,8 @@ def _counts(constraint: Doc, cycle: Cycle, node: NodeInfo) -> bool:
     if constraint.get("nodeTaintsPolicy", "Ignore") == "Honor":
         tolerations = cycle.spec.get("tolerations") or ()
         return all(
-            taint["effect"] == "PreferNoSchedule" or any(tolerates(t, taint) for t in tolerations) for taint in node.taints
+            taint["effect"] == "PreferNoSchedule" or any(tolerates(t, taint) for t in tolerations)
+            for taint in node.taints
         )
     return True
 

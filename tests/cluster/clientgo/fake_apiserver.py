@@ -100,7 +100,9 @@ class FakeApiServer(Actor):
             return self.delete(path, known, r, now, out)
         return 405, status(405, "MethodNotAllowed", "no", rest[0], rest[1])
 
-    def list_or_watch(self, src: str, r: HttpRequest, collection: str, plural: str, query: dict[str, str], out: Outbox) -> tuple[int, Any]:
+    def list_or_watch(
+        self, src: str, r: HttpRequest, collection: str, plural: str, query: dict[str, str], out: Outbox
+    ) -> tuple[int, Any]:
         if query.get("watch") == "true":
             since = int(query.get("resourceVersion") or 0)
             self.state.watchers[r.id] = Watcher(src, collection, query)
@@ -154,7 +156,11 @@ class FakeApiServer(Actor):
         if same(new, known):
             return 200, known
         finished = meta.get("deletionTimestamp") and not meta.get("finalizers")
-        if finished and not (new.get("spec") or {}).get("finalizers") and meta.get("deletionGracePeriodSeconds", 0) == 0:
+        if (
+            finished
+            and not (new.get("spec") or {}).get("finalizers")
+            and meta.get("deletionGracePeriodSeconds", 0) == 0
+        ):
             return 200, self.remove(path, new, out)
         return 200, self.save(path, "MODIFIED", new, out)
 
@@ -164,8 +170,16 @@ class FakeApiServer(Actor):
         if known["spec"].get("nodeName"):
             return 409, status(409, "Conflict", "already assigned", "pods", known["metadata"]["name"])
         spec = {**known["spec"], "nodeName": r.doc["target"]["name"]}
-        conditions = [*((known.get("status") or {}).get("conditions") or ()), {"type": "PodScheduled", "status": "True"}]
-        self.save(path, "MODIFIED", {**known, "spec": spec, "status": {**(known.get("status") or {}), "conditions": conditions}}, out)
+        conditions = [
+            *((known.get("status") or {}).get("conditions") or ()),
+            {"type": "PodScheduled", "status": "True"},
+        ]
+        self.save(
+            path,
+            "MODIFIED",
+            {**known, "spec": spec, "status": {**(known.get("status") or {}), "conditions": conditions}},
+            out,
+        )
         return 201, {"kind": "Status", "status": "Success"}
 
     def delete(self, path: str, known: Any, r: HttpRequest, now: int, out: Outbox) -> tuple[int, Any]:
@@ -275,7 +289,9 @@ def aggregated(root: str) -> dict[str, Any]:
         group, _, version = api_version.rpartition("/")
         if (root == "api") != (group == ""):
             continue
-        item = items.setdefault(group, {"metadata": {"name": group}, "versions": [{"version": version, "resources": []}]})
+        item = items.setdefault(
+            group, {"metadata": {"name": group}, "versions": [{"version": version, "resources": []}]}
+        )
         item["versions"][0]["resources"].append({
             "resource": plural, "responseKind": {"kind": kind},
             "scope": "Cluster" if plural in CLUSTERED else "Namespaced",

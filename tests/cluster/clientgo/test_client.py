@@ -1,5 +1,6 @@
 """The client layers against a small apiserver in a real World."""
 
+from itertools import pairwise
 from typing import Any
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, key_of
@@ -45,7 +46,9 @@ class Candidate(ApiClient):
 
 
 def world(*clients: str, kind: str = "client") -> World:
-    w = World.new(1, 500_000, 1_500_000, {"kube-apiserver": FakeApiServer, "client": Client, "kube-scheduler": Candidate})
+    w = World.new(
+        1, 500_000, 1_500_000, {"kube-apiserver": FakeApiServer, "client": Client, "kube-scheduler": Candidate}
+    )
     w.add_host("cp-1")
     w.add_process("api", "kube-apiserver", "cp-1", FakeConfig())
     w.start("api")
@@ -130,7 +133,7 @@ def test_failed_run_is_repeated_with_growing_delays() -> None:
     write(w, "POST", MAPS, config_map("one"))
     w.run_until(4 * SECOND)
     instants = [run[1] for run in w.actors["a"].state.runs]
-    gaps = [b - a for a, b in zip(instants, instants[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(instants)]
     assert len(gaps) > 5
     assert all(5 * MILLISECOND << i <= gap < (5 * MILLISECOND << i) + 4 * MILLISECOND for i, gap in enumerate(gaps))
 

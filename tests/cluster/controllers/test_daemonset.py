@@ -30,7 +30,9 @@ def daemonset(image: str = "agent:1", **spec: Any) -> dict[str, Any]:
 
 
 def where(b: Bench) -> list[str]:
-    terms = [p["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] for p in b.all("pods")]
+    terms = [
+        p["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] for p in b.all("pods")
+    ]
     return sorted(t["nodeSelectorTerms"][0]["matchFields"][0]["values"][0] for t in terms)
 
 
@@ -41,7 +43,12 @@ def settle(b: Bench, rounds: int = 8) -> None:
             if not pod["spec"].get("nodeName"):
                 term = pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
                 node = term["nodeSelectorTerms"][0]["matchFields"][0]["values"][0]
-                b.do("PATCH", f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}", {"spec": {"nodeName": node}}, wait=0)
+                b.do(
+                    "PATCH",
+                    f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}",
+                    {"spec": {"nodeName": node}},
+                    wait=0,
+                )
         b.run(0.2)
         b.run_pods()
 
@@ -68,7 +75,11 @@ def test_new_node_gets_one_and_selector_and_taints_are_respected() -> None:
     b.do("PATCH", NODES + "/node-1", {"metadata": {"labels": {"disk": "ssd"}}})
     assert where(b) == ["node-1"]
     taint = {"key": "only", "value": "db", "effect": "NoSchedule"}
-    b.do("POST", NODES, {"kind": "Node", "metadata": {"name": "node-2", "labels": {"disk": "ssd"}}, "spec": {"taints": [taint]}})
+    b.do(
+        "POST",
+        NODES,
+        {"kind": "Node", "metadata": {"name": "node-2", "labels": {"disk": "ssd"}}, "spec": {"taints": [taint]}},
+    )
     assert where(b) == ["node-1"]
     b.do("PATCH", NODES + "/node-2", {"spec": {"taints": []}})
     assert where(b) == ["node-1", "node-2"]
@@ -80,7 +91,12 @@ def test_rolling_update_takes_one_node_after_another() -> None:
     b = bench()
     b.do("POST", DAEMONSETS, daemonset())
     settle(b, 2)
-    b.do("PATCH", DAEMONSETS + "/agent", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "agent:2"}]}}}}, wait=0)
+    b.do(
+        "PATCH",
+        DAEMONSETS + "/agent",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "agent:2"}]}}}},
+        wait=0,
+    )
     for _ in range(8):
         b.run(0.5)
         ready = [p for p in b.all("pods") if p.get("status", {}).get("phase") == "Running"]

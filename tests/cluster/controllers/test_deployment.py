@@ -30,7 +30,11 @@ def test_create_makes_a_replica_set_and_pods() -> None:
     }  # fmt: skip
     assert [(c["type"], c["reason"], c["message"]) for c in d["status"]["conditions"]] == [
         ("Available", "MinimumReplicasAvailable", "Deployment has minimum availability."),
-        ("Progressing", "NewReplicaSetAvailable", f'ReplicaSet "{rs["metadata"]["name"]}" has successfully progressed.'),
+        (
+            "Progressing",
+            "NewReplicaSetAvailable",
+            f'ReplicaSet "{rs["metadata"]["name"]}" has successfully progressed.',
+        ),
     ]
     assert b.events("ScalingReplicaSet") == [f"Scaled up replica set {rs['metadata']['name']} from 0 to 3"]
     assert len(b.events("SuccessfulCreate")) == 3
@@ -43,7 +47,12 @@ def test_rolling_update_never_breaks_its_bounds_and_rolls_back() -> None:
     b = bench()
     b.do("POST", DEPLOYMENTS, deployment(replicas=4))
     b.settle()
-    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:1.26"}]}}}}, wait=0)
+    b.do(
+        "PATCH",
+        DEPLOYMENTS + "/web",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:1.26"}]}}}},
+        wait=0,
+    )
     for _ in range(40):
         b.run(0.1)
         pods = b.all("pods")
@@ -51,10 +60,17 @@ def test_rolling_update_never_breaks_its_bounds_and_rolls_back() -> None:
         assert len(pods) <= 5
         assert len(ready) >= 3
         b.run_pods()
-    sizes = sorted((rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"], rs["spec"]["replicas"]) for rs in b.all("replicasets"))
+    sizes = sorted(
+        (rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"], rs["spec"]["replicas"])
+        for rs in b.all("replicasets")
+    )
     assert sizes == [("1", 0), ("2", 4)]
     assert {p["spec"]["containers"][0]["image"] for p in b.all("pods")} == {"nginx:1.26"}
-    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:1.25"}]}}}})
+    b.do(
+        "PATCH",
+        DEPLOYMENTS + "/web",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:1.25"}]}}}},
+    )
     b.settle(12)
     annotations = [rs["metadata"]["annotations"] for rs in b.all("replicasets")]
     assert sorted(a["deployment.kubernetes.io/revision"] for a in annotations) == ["2", "3"]
@@ -85,7 +101,11 @@ def test_recreate_waits_until_the_old_pods_are_gone() -> None:
     doc["spec"]["strategy"] = {"type": "Recreate"}
     b.do("POST", DEPLOYMENTS, doc)
     b.settle()
-    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:2"}]}}}})
+    b.do(
+        "PATCH",
+        DEPLOYMENTS + "/web",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:2"}]}}}},
+    )
     b.settle()
     assert {p["spec"]["containers"][0]["image"] for p in b.all("pods")} == {"nginx:2"}
     assert len(b.all("pods")) == 3
@@ -96,7 +116,11 @@ def test_pause_and_resume() -> None:
     b.do("POST", DEPLOYMENTS, deployment())
     b.settle()
     b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"paused": True}})
-    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:2"}]}}}})
+    b.do(
+        "PATCH",
+        DEPLOYMENTS + "/web",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "nginx:2"}]}}}},
+    )
     b.settle(2)
     assert len(b.all("replicasets")) == 1
     known = condition(b.get(DEPLOYMENTS + "/web")["status"], "Progressing")

@@ -23,12 +23,19 @@ class Cluster(Bench):
     def conditions(self, ready: str) -> dict[str, object]:
         stamp = rfc3339(EPOCH, self.world.now)
         kinds = {"MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False", "Ready": ready}
-        return {"conditions": [{"type": k, "status": v, "lastHeartbeatTime": stamp, "lastTransitionTime": stamp} for k, v in kinds.items()]}
+        return {
+            "conditions": [
+                {"type": k, "status": v, "lastHeartbeatTime": stamp, "lastTransitionTime": stamp}
+                for k, v in kinds.items()
+            ]
+        }
 
     def live(self, seconds: int, *names: str) -> None:
         for _ in range(seconds // 10):
             for name in names:
-                self.do("PATCH", f"{LEASES}/{name}", {"spec": {"renewTime": rfc3339_micro(EPOCH, self.world.now)}}, wait=0)
+                self.do(
+                    "PATCH", f"{LEASES}/{name}", {"spec": {"renewTime": rfc3339_micro(EPOCH, self.world.now)}}, wait=0
+                )
             self.run(10)
 
     def taints(self, name: str) -> list[tuple[str, str]]:
@@ -40,7 +47,10 @@ class Cluster(Bench):
 
 def test_pod_ranges_are_given_in_order_and_given_back() -> None:
     c = Cluster().begin()
-    assert [c.get(f"{NODES}/{n}")["spec"]["podCIDR"] for n in ("node-1", "node-2")] == ["10.244.0.0/24", "10.244.1.0/24"]
+    assert [c.get(f"{NODES}/{n}")["spec"]["podCIDR"] for n in ("node-1", "node-2")] == [
+        "10.244.0.0/24",
+        "10.244.1.0/24",
+    ]
     c.do("POST", NODES, {"kind": "Node", "metadata": {"name": "node-3"}, "spec": {"podCIDR": "10.244.7.0/24"}})
     c.do("DELETE", f"{NODES}/node-1")
     c.do("POST", NODES, {"kind": "Node", "metadata": {"name": "node-4"}, "spec": {}})

@@ -64,7 +64,8 @@ def test_second_owner_keeps_it_alive() -> None:
     for name in ("a", "b"):
         b.do("POST", path, {"kind": "ConfigMap", "metadata": {"name": name}})
     owners = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "name": n, "uid": b.get(f"{path}/{n}")["metadata"]["uid"]} for n in "ab"
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": n, "uid": b.get(f"{path}/{n}")["metadata"]["uid"]}
+        for n in "ab"
     ]
     b.do("POST", path, {"kind": "ConfigMap", "metadata": {"name": "child", "ownerReferences": owners}})
     b.do("DELETE", path + "/a")

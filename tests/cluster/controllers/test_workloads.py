@@ -1,5 +1,6 @@
 """Jobs, CronJobs, StatefulSets, quotas and budgets."""
 
+from itertools import pairwise
 from typing import Any
 
 from tests.cluster.controllers.harness import DEPLOYMENTS, Bench, deployment
@@ -17,12 +18,20 @@ def bench() -> Bench:
 
 
 def template(**labels: str) -> dict[str, Any]:
-    return {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}}
+    return {
+        "metadata": {"labels": labels},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]},
+    }
 
 
 def job(name: str = "once", **spec: Any) -> dict[str, Any]:
     spec = {"parallelism": 1, "completions": 1, "backoffLimit": 6, **spec}
-    return {"kind": "Job", "apiVersion": "batch/v1", "metadata": {"name": name}, "spec": {"template": template(job=name), **spec}}
+    return {
+        "kind": "Job",
+        "apiVersion": "batch/v1",
+        "metadata": {"name": name},
+        "spec": {"template": template(job=name), **spec},
+    }
 
 
 def finish(b: Bench, phase: str = "Succeeded") -> None:
@@ -67,14 +76,18 @@ def test_job_fails_after_its_backoff_limit_with_growing_pauses() -> None:
         assert b.world.now < 200_000_000_000
     assert b.get(JOBS + "/once")["status"]["failed"] == 3
     assert conditions(b)["Failed"]["reason"] == "BackoffLimitExceeded"
-    gaps = [(y - x) // 1_000_000_000 for x, y in zip(made, made[1:], strict=False)]
+    gaps = [(y - x) // 1_000_000_000 for x, y in pairwise(made)]
     assert 9 <= gaps[0] <= 13 and 19 <= gaps[1] <= 23
 
 
 def test_indexed_job_numbers_its_pods() -> None:
     b = bench()
     b.do("POST", JOBS, job(parallelism=3, completions=3, completionMode="Indexed"))
-    assert sorted(p["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] for p in b.all("pods")) == ["0", "1", "2"]
+    assert sorted(p["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"] for p in b.all("pods")) == [
+        "0",
+        "1",
+        "2",
+    ]
     finish(b)
     assert b.get(JOBS + "/once")["status"]["completedIndexes"] == "0-2"
 
@@ -117,7 +130,12 @@ def test_statefulset_goes_in_order_up_and_down_and_updates_from_the_top() -> Non
     b = bench()
     spec = {"replicas": 3, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": template(app="db"),
             "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}]}  # fmt: skip
-    b.do("POST", STATEFULSETS, {"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "db"}, "spec": spec}, wait=3)
+    b.do(
+        "POST",
+        STATEFULSETS,
+        {"kind": "StatefulSet", "apiVersion": "apps/v1", "metadata": {"name": "db"}, "spec": spec},
+        wait=3,
+    )
     seen = [sorted(p["metadata"]["name"] for p in b.all("pods"))]
     for _ in range(3):
         b.settle(1)
@@ -127,8 +145,17 @@ def test_statefulset_goes_in_order_up_and_down_and_updates_from_the_top() -> Non
     b.settle(2)
     status = b.get(STATEFULSETS + "/db")["status"]
     assert (status["replicas"], status["readyReplicas"], status["updatedReplicas"]) == (3, 3, 3)
-    assert sorted(c["metadata"]["name"] for c in b.all("persistentvolumeclaims")) == ["data-db-0", "data-db-1", "data-db-2"]
-    b.do("PATCH", STATEFULSETS + "/db", {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "busybox:2"}]}}}}, wait=0)
+    assert sorted(c["metadata"]["name"] for c in b.all("persistentvolumeclaims")) == [
+        "data-db-0",
+        "data-db-1",
+        "data-db-2",
+    ]
+    b.do(
+        "PATCH",
+        STATEFULSETS + "/db",
+        {"spec": {"template": {"spec": {"containers": [{"name": "c", "image": "busybox:2"}]}}}},
+        wait=0,
+    )
     order: list[str] = []
     for _ in range(60):
         b.run(0.2)
@@ -146,8 +173,15 @@ def test_quota_counts_again_when_something_goes() -> None:
     b = bench()
     quotas, maps = "/api/v1/namespaces/default/resourcequotas", "/api/v1/namespaces/default/configmaps"
     b.do("POST", maps, {"kind": "ConfigMap", "metadata": {"name": "a"}})
-    b.do("POST", quotas, {"kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"configmaps": "10", "pods": "1"}}})
-    assert b.get(quotas + "/q")["status"] == {"hard": {"configmaps": "10", "pods": "1"}, "used": {"configmaps": "2", "pods": "0"}}
+    b.do(
+        "POST",
+        quotas,
+        {"kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"configmaps": "10", "pods": "1"}}},
+    )
+    assert b.get(quotas + "/q")["status"] == {
+        "hard": {"configmaps": "10", "pods": "1"},
+        "used": {"configmaps": "2", "pods": "0"},
+    }
     b.do("DELETE", maps + "/a")
     assert b.get(quotas + "/q")["status"]["used"]["configmaps"] == "1"
 
@@ -158,10 +192,27 @@ def test_budget_allows_what_is_left_over() -> None:
     b.settle(2)
     path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
     selector = {"matchLabels": {"app": "web"}}
-    b.do("POST", path, {"kind": "PodDisruptionBudget", "metadata": {"name": "two"}, "spec": {"minAvailable": 2, "selector": selector}})
-    b.do("POST", path, {"kind": "PodDisruptionBudget", "metadata": {"name": "half"}, "spec": {"maxUnavailable": "50%", "selector": selector}})
+    b.do(
+        "POST",
+        path,
+        {"kind": "PodDisruptionBudget", "metadata": {"name": "two"}, "spec": {"minAvailable": 2, "selector": selector}},
+    )
+    b.do(
+        "POST",
+        path,
+        {
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": "half"},
+            "spec": {"maxUnavailable": "50%", "selector": selector},
+        },
+    )
     two, half = b.get(path + "/two")["status"], b.get(path + "/half")["status"]
-    assert (two["disruptionsAllowed"], two["currentHealthy"], two["desiredHealthy"], two["expectedPods"]) == (1, 3, 2, 3)
+    assert (two["disruptionsAllowed"], two["currentHealthy"], two["desiredHealthy"], two["expectedPods"]) == (
+        1,
+        3,
+        2,
+        3,
+    )
     assert (half["disruptionsAllowed"], half["desiredHealthy"]) == (2, 1)
     assert two["conditions"][0]["reason"] == "SufficientPods"
 
@@ -170,7 +221,11 @@ def test_aggregated_role_follows_its_parts() -> None:
     b = bench()
     path = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
     rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
-    whole = {"kind": "ClusterRole", "metadata": {"name": "view"}, "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"to": "view"}}]}}
+    whole = {
+        "kind": "ClusterRole",
+        "metadata": {"name": "view"},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"to": "view"}}]},
+    }
     b.do("POST", path, whole)
     b.do("POST", path, {"kind": "ClusterRole", "metadata": {"name": "part", "labels": {"to": "view"}}, "rules": [rule]})
     assert b.get(path + "/view")["rules"] == [rule]

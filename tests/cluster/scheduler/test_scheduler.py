@@ -31,7 +31,9 @@ class Bench:
         self.world.add_host("cp-1")
         self.world.add_process("api", "kube-apiserver", "cp-1", FakeConfig())
         self.world.start("api")
-        config = SchedulerConfig(epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-scheduler"), name="s", host="cp-1")
+        config = SchedulerConfig(
+            epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-scheduler"), name="s", host="cp-1"
+        )
         self.world.add_process("s", "kube-scheduler", "cp-1", config)
         self.world.start("s")
         self.run(1)
@@ -47,7 +49,9 @@ class Bench:
             self.run(wait)
         return request.id
 
-    def node(self, name: str, cpu: str = "4", memory: str = "8Gi", taints: Any = (), labels: Any = None, **spec: Any) -> None:
+    def node(
+        self, name: str, cpu: str = "4", memory: str = "8Gi", taints: Any = (), labels: Any = None, **spec: Any
+    ) -> None:
         status = {"allocatable": {"cpu": cpu, "memory": memory, "pods": "110"}}
         spec = {"taints": list(taints), **spec} if taints else spec
         meta = {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}}
@@ -58,7 +62,11 @@ class Bench:
         if cpu:
             container["resources"] = {"requests": {"cpu": cpu}}
         container.update(spec.pop("container", {}))
-        doc = {"kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": {"containers": [container], **spec}}
+        doc = {
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": labels or {}},
+            "spec": {"containers": [container], **spec},
+        }
         return self.do("POST", PODS, doc, wait)
 
     def get(self, path: str) -> Any:
@@ -85,7 +93,9 @@ def test_binds_with_event_and_cause_and_a_note_of_every_verdict() -> None:
     log = b.world.actors["api"].state.log
     (binding,) = [entry for entry in log if entry[2].endswith("/binding")]
     assert binding[0] == cause and binding[4] == "system:kube-scheduler"
-    events = [d for p, d in b.world.actors["api"].state.objects.items() if "/events/" in p and d["reason"] == "Scheduled"]
+    events = [
+        d for p, d in b.world.actors["api"].state.objects.items() if "/events/" in p and d["reason"] == "Scheduled"
+    ]
     assert [e["note"] for e in events] == ["Successfully assigned default/web to node-1"]
     assert events[0]["reportingController"] == "default-scheduler"
     (note,) = [e for e in b.eyes.effects if e.kind == "schedule"]
@@ -207,7 +217,9 @@ def test_host_ports_conflict() -> None:
     b.pod("a", container=port)
     b.pod("b", container=port)
     assert b.where("a") == "node-1"
-    assert b.message("b").startswith("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.")
+    assert b.message("b").startswith(
+        "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."
+    )
 
 
 def test_named_node_is_the_only_one_tried() -> None:

@@ -74,7 +74,13 @@ def collect() -> dict[str, list[str]]:
         old = {entry.msgid: entry for entry in polib.pofile(str(source))}
         catalogue = polib.POFile(wrapwidth=120)
         forms = "nplurals=1; plural=0;" if language == "ko" else "nplurals=2; plural=(n != 1);"
-        catalogue.metadata = {"Language": language, "MIME-Version": "1.0", "Content-Type": "text/plain; charset=UTF-8", "Content-Transfer-Encoding": "8bit", "Plural-Forms": forms}
+        catalogue.metadata = {
+            "Language": language,
+            "MIME-Version": "1.0",
+            "Content-Type": "text/plain; charset=UTF-8",
+            "Content-Transfer-Encoding": "8bit",
+            "Plural-Forms": forms,
+        }
         for one, many in sentences.items():
             entry = old.get(one)
             if entry is None:

@@ -33,8 +33,12 @@ class Sheet:
     big: bool = False
 
 
-ORDINARY = Sheet(1120, 15, 13, 8.45, ((12, 112), (160, 64), (264, 140), (454, 110), (614, 136), (806, 302)), 150, 12, 78)
-PROJECTOR = Sheet(1024, 20, 20, 12.05, ((6, 104), (142, 52), (224, 132), (390, 100), (524, 136), (714, 304)), 146, 8, 66, True)
+ORDINARY = Sheet(
+    1120, 15, 13, 8.45, ((12, 112), (160, 64), (264, 140), (454, 110), (614, 136), (806, 302)), 150, 12, 78
+)
+PROJECTOR = Sheet(
+    1024, 20, 20, 12.05, ((6, 104), (142, 52), (224, 132), (390, 100), (524, 136), (714, 304)), 146, 8, 66, True
+)
 
 
 @dataclass
@@ -170,7 +174,18 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
         y = sheet.top + index * (sheet.row + sheet.gap)
         x = lanes[2][0] - 10
         host_boxes.append(
-            Box(host["name"], "host", x, y, lanes[4][0] + lanes[4][1] + 10 - x, sheet.row, host["name"], state=_state(host), host=host["name"], select=f"host:{host['name']}")
+            Box(
+                host["name"],
+                "host",
+                x,
+                y,
+                lanes[4][0] + lanes[4][1] + 10 - x,
+                sheet.row,
+                host["name"],
+                state=_state(host),
+                host=host["name"],
+                select=f"host:{host['name']}",
+            )
         )
         inner, tall = y + 28, sheet.row - 28 - (24 if sheet.big else 42)
         for process in host["processes"]:
@@ -192,7 +207,20 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
     for index, host in enumerate(outside):
         y = sheet.top + index * (sheet.row + sheet.gap)
         x, w = lanes[3]
-        host_boxes.append(Box(host["name"], "host", x - 8, y, w + 16, sheet.row, host["name"], state=_state(host), host=host["name"], select=f"host:{host['name']}"))
+        host_boxes.append(
+            Box(
+                host["name"],
+                "host",
+                x - 8,
+                y,
+                w + 16,
+                sheet.row,
+                host["name"],
+                state=_state(host),
+                host=host["name"],
+                select=f"host:{host['name']}",
+            )
+        )
         for process in host["processes"]:
             if process["kind"] == "etcd":
                 place(process, host, 3, y + 28, sheet.row - 70)
@@ -202,7 +230,10 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
             if process["kind"] == "balancer":
                 place(process, host, 1, sheet.top, bottom - sheet.top)
     middle = sheet.top + (bottom - sheet.top) / 2
-    for name, label, y in (("outside", "kubectl, curl" if not sheet.big else "kubectl", middle - 74), ("console", "console", middle + 14)):
+    for name, label, y in (
+        ("outside", "kubectl, curl" if not sheet.big else "kubectl", middle - 74),
+        ("console", "console", middle + 14),
+    ):
         x, w = lanes[0]
         box = Box(name, "client", x, y, w, 60, label, name=name, select=f"client:{name}")
         boxes.append(box)
@@ -212,7 +243,13 @@ def draw(model: dict[str, Any], screen: bool = False, members: list[dict[str, An
     waiting = _waiting(model, sheet, bottom)
     _route(by_kind, links, sheet)
     words = ("clients", "gate", "etcd", "controllers", "nodes")
-    spans = ((lanes[0][0], lanes[0][1]), (lanes[1][0], lanes[2][0] + lanes[2][1] - lanes[1][0]), lanes[3], lanes[4], lanes[5])
+    spans = (
+        (lanes[0][0], lanes[0][1]),
+        (lanes[1][0], lanes[2][0] + lanes[2][1] - lanes[1][0]),
+        lanes[3],
+        lanes[4],
+        lanes[5],
+    )
     headings = [{"word": word, "x": x, "w": w, "cx": x + w / 2} for word, (x, w) in zip(words, spans, strict=True)]
     return Drawing(sheet, sheet.width, int(height), headings, host_boxes, boxes, nodes, waiting, links, 0)
 
@@ -223,23 +260,59 @@ def _state(thing: dict[str, Any]) -> str:
     return "paused" if thing.get("paused") else "up"
 
 
-SHORT = {"kube-apiserver": "apiserver", "kube-controller-manager": "controllers", "kube-scheduler": "scheduler", "balancer": "lb"}
+SHORT = {
+    "kube-apiserver": "apiserver",
+    "kube-controller-manager": "controllers",
+    "kube-scheduler": "scheduler",
+    "balancer": "lb",
+}
 
 
-def _process_box(process: dict[str, Any], host: dict[str, Any], x: float, y: float, w: float, h: float, sheet: Sheet, roles: dict[str, Any]) -> Box:
+def _process_box(
+    process: dict[str, Any],
+    host: dict[str, Any],
+    x: float,
+    y: float,
+    w: float,
+    h: float,
+    sheet: Sheet,
+    roles: dict[str, Any],
+) -> Box:
     status = process.get("status") or {}
     kind, name = process["kind"], process["name"]
     member = roles.get(name, {})
     role = status.get("role") or member.get("role", "")
     term = status.get("term") or member.get("term", 0)
-    label = name if kind == "etcd" else SHORT.get(kind, kind)
+    label = str(name if kind == "etcd" else SHORT.get(kind, kind))
     state = _state(process) if host.get("up", True) else "down"
     leader = bool(status.get("leader")) if kind != "etcd" else role == "leader"
-    return Box(name, kind, x, y, w, h, label, "", state, leader, "down" if state == "down" else role, int(term or 0), host["name"], name, f"process:{name}")
+    return Box(
+        name,
+        kind,
+        x,
+        y,
+        w,
+        h,
+        label,
+        "",
+        state,
+        leader,
+        "down" if state == "down" else role,
+        int(term or 0),
+        host["name"],
+        name,
+        f"process:{name}",
+    )
 
 
 def _nodes(
-    model: dict[str, Any], workers: list[dict[str, Any]], sheet: Sheet, bottom: float, boxes: list[Box], by_kind: dict[str, list[Box]], roles: dict[str, Any]
+    model: dict[str, Any],
+    workers: list[dict[str, Any]],
+    sheet: Sheet,
+    bottom: float,
+    boxes: list[Box],
+    by_kind: dict[str, list[Box]],
+    roles: dict[str, Any],
 ) -> list[NodeBox]:
     x, w = sheet.lanes[5]
     facts = {node["name"]: node for node in model.get("nodes", ())}
@@ -257,15 +330,28 @@ def _nodes(
         ready = bool(fact.get("ready", False))
         state = _state(host)
         box = NodeBox(
-            host["name"], "node", x, y, w, h, host["name"], host=host["name"], state=state, ready=ready,
-            cordoned=bool(fact.get("unschedulable")), select=f"node:{host['name']}", name=host["name"],
+            host["name"],
+            "node",
+            x,
+            y,
+            w,
+            h,
+            host["name"],
+            host=host["name"],
+            state=state,
+            ready=ready,
+            cordoned=bool(fact.get("unschedulable")),
+            select=f"node:{host['name']}",
+            name=host["name"],
         )
         head = 30 if sheet.big else 28
         if not sheet.big and h >= 96:
             for process in host["processes"]:
                 if process["kind"] in ("kubelet", "kube-proxy"):
                     px = x + 8 if process["kind"] == "kubelet" else x + 100
-                    small = _process_box(process, host, px, y + head, 84 if process["kind"] == "kubelet" else 106, 22, sheet, roles)
+                    small = _process_box(
+                        process, host, px, y + head, 84 if process["kind"] == "kubelet" else 106, 22, sheet, roles
+                    )
                     boxes.append(small)
                     by_kind.setdefault(process["kind"], []).append(small)
             head += 30
@@ -287,7 +373,12 @@ def _fill(box: NodeBox, pods: list[dict[str, Any]], sheet: Sheet, head: float) -
     left, top = box.x + 10, box.y + head + 4
     room_w, room_h = box.w - 20, box.h - head - 8
     line = 30 if sheet.big else 24
-    for columns, cell_h, mark in ((1 if sheet.big else 2, line, 16 if not sheet.big else 20), (2, line, 16), (0, 24, 16), (0, 13, 11)):
+    for columns, cell_h, mark in (
+        (1 if sheet.big else 2, line, 16 if not sheet.big else 20),
+        (2, line, 16),
+        (0, 24, 16),
+        (0, 13, 11),
+    ):
         if columns:
             cell_w = room_w / columns
             letters = int((cell_w - mark - 14) / sheet.char)
@@ -299,11 +390,19 @@ def _fill(box: NodeBox, pods: list[dict[str, Any]], sheet: Sheet, head: float) -
             break
     box.grid = f"{left:g},{top:g},{columns},{rows},{cell_w:g},{cell_h},{letters},{mark}"
     for index, pod in enumerate(pods):
-        column, row = (index % columns, index // columns) if letters else (index % columns, index // columns)
+        column, row = index % columns, index // columns
         box.pods.append(
             PodMark(
-                pod["uid"], pod["name"], pod["namespace"], pod.get("phase", "Unknown"), left + column * cell_w, top + row * cell_h, mark,
-                cut(pod["name"], letters - 3 * bool(pod.get("restarts"))) if letters else "", int(pod.get("restarts") or 0), f"pod:{pod['namespace']}/{pod['name']}",
+                pod["uid"],
+                pod["name"],
+                pod["namespace"],
+                pod.get("phase", "Unknown"),
+                left + column * cell_w,
+                top + row * cell_h,
+                mark,
+                cut(pod["name"], letters - 3 * bool(pod.get("restarts"))) if letters else "",
+                int(pod.get("restarts") or 0),
+                f"pod:{pod['namespace']}/{pod['name']}",
             )
         )
 
@@ -355,7 +454,14 @@ def _route(by_kind: dict[str, list[Box]], links: list[Link], sheet: Sheet) -> No
             down = server.bottom + 5 + 5 * offset
             side = box.x - 10 - 6 * (1 - offset)
             port = server.right - 14 - 12 * offset
-            links.append(Link(box.id, server.id, "watch", ((box.x, box.cy), (side, box.cy), (side, down), (port, down), (port, server.bottom))))
+            links.append(
+                Link(
+                    box.id,
+                    server.id,
+                    "watch",
+                    ((box.x, box.cy), (side, box.cy), (side, down), (port, down), (port, server.bottom)),
+                )
+            )
     if gate is None:
         return
     bus = sheet.lanes[5][0]

@@ -13,7 +13,7 @@ def cut(name: str, room: int) -> str:
         return name
     if room <= 2:
         return name[-room:]
-    head, dash, tail = name.rpartition("-")
+    _head, dash, tail = name.rpartition("-")
     keep = len(tail) + 1 if dash and len(tail) + 3 <= room else (room - 1) // 2
     return name[: room - 1 - keep] + "…" + name[-keep:]
 

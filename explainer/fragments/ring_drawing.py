@@ -28,7 +28,9 @@ def ring(rows: list[dict[str, Any]], now_micros: int) -> list[dict[str, Any]]:
         angle = -math.pi / 2 + 2 * math.pi * index / count
         x = SIZE / 2 + (RADIUS if count > 1 else 0) * math.cos(angle)
         y = SIZE / 2 + (RADIUS if count > 1 else 0) * math.sin(angle)
-        shape = "down" if not row.get("up", True) else "learner" if row.get("learner") else row.get("role") or "follower"
+        shape = (
+            "down" if not row.get("up", True) else "learner" if row.get("learner") else row.get("role") or "follower"
+        )
         out.append(
             {
                 **row,
@@ -79,7 +81,13 @@ def quorum(members: list[dict[str, Any]]) -> dict[str, int]:
     voters = [m for m in members if not m.get("learner")]
     have = sum(1 for m in voters if m.get("up", True) and not m.get("paused"))
     need = len(voters) // 2 + 1
-    return {"voters": len(voters), "have": have, "need": need, "may_lose": max(have - need, 0), "short": max(need - have, 0)}
+    return {
+        "voters": len(voters),
+        "have": have,
+        "need": need,
+        "may_lose": max(have - need, 0),
+        "short": max(need - have, 0),
+    }
 
 
 def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
@@ -112,9 +120,22 @@ def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
                 }
             )
         mark = progress.get(str(member["id"])) or {}
-        rows.append({"member": member, "cells": cells, "next": column(mark.get("next"), first), "match": column(mark.get("match"), first)})
+        rows.append(
+            {
+                "member": member,
+                "cells": cells,
+                "next": column(mark.get("next"), first),
+                "match": column(mark.get("match"), first),
+            }
+        )
     width = (last - first + 2) * CELL if last else CELL
-    return {"first": first, "last": last, "rows": rows, "width": width, "indexes": [{"index": i, "x": (i - first) * CELL + CELL / 2} for i in range(first, last + 1)]}
+    return {
+        "first": first,
+        "last": last,
+        "rows": rows,
+        "width": width,
+        "indexes": [{"index": i, "x": (i - first) * CELL + CELL / 2} for i in range(first, last + 1)],
+    }
 
 
 def column(index: int | None, first: int) -> float | None:

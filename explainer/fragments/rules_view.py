@@ -44,8 +44,12 @@ def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int
     picked: set[int] = set()
     for row in rows:
         text = row["text"]
-        named = f'"{name}' in text or f" {name}" in text or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
-        if named and not f"{text} ".replace(f"{name}-", "").find(name) == -1:
+        named = (
+            f'"{name}' in text
+            or f" {name}" in text
+            or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
+        )
+        if named and name in text.replace(f"{name}-", ""):
             picked.add(row["number"])
             if row["chain"].startswith(("KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SVL-")):
                 chains.add(row["chain"])

@@ -77,7 +77,11 @@ def cell(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         keys = list(dict.fromkeys(key for item in value for key in item))
         if len(keys) <= 6:
-            return {"name": name, "keys": keys, "table": [[short(item.get(key, "")) for key in keys] for item in value[:60]]}
+            return {
+                "name": name,
+                "keys": keys,
+                "table": [[short(item.get(key, "")) for key in keys] for item in value[:60]],
+            }
     if isinstance(value, list):
         return {"name": name, "many": [short(item) for item in value[:60]]}
     return {"name": name, "text": short(value)}

@@ -7,7 +7,12 @@ coined (plug-ins, chains, kinds) are never translated; an unknown name is printe
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as noop
+
+
+def noop(text: str) -> str:
+    """Mark a sentence for the catalogues; it is translated when it is said."""
+    return text
+
 
 ROLES = {
     "follower": noop("follower"),

@@ -25,8 +25,8 @@ def theme(request: HttpRequest) -> str:
     """Return the sheet to draw on."""
     if "screen" in request.GET:
         return "screen"
-    asked = request.GET.get("theme") or request.COOKIES.get("theme", "auto")
-    return asked if asked in THEMES else "auto"
+    asked = request.GET.get("theme") or request.COOKIES.get("theme") or "auto"
+    return asked if isinstance(asked, str) and asked in THEMES else "auto"
 
 
 def notch(revision: int) -> str:
@@ -37,7 +37,9 @@ def notch(revision: int) -> str:
 async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
     """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
     # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
-    model, clock, terms = await asyncio.gather(_or_none(cluster, "map"), _or_none(cluster, "clock"), _or_none(cluster, "terms"))
+    model, clock, terms = await asyncio.gather(
+        _or_none(cluster, "map"), _or_none(cluster, "clock"), _or_none(cluster, "terms")
+    )
     problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
     out = base(request, page)
     data = {**(model or {}), **(clock or {})}

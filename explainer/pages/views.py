@@ -28,6 +28,18 @@ YEAR_SECONDS = 365 * 24 * 3600
 View = Callable[..., Awaitable[HttpResponse]]
 
 
+def asked_for(request: HttpRequest, name: str) -> str:
+    """Return a query parameter, or an empty text."""
+    value = request.GET.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def sent(request: HttpRequest, name: str) -> str:
+    """Return a form field, or an empty text."""
+    value = request.POST.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
 def drawn_errors(view: View) -> View:
     """Turn a missing thing into a page that says what is missing."""
 
@@ -51,13 +63,13 @@ async def home(request: HttpRequest) -> HttpResponse:
 @require_POST
 def prefs(request: HttpRequest) -> HttpResponse:
     """Remember the language or the sheet, then go back."""
-    target = request.POST.get("next", "/")
+    target = sent(request, "next") or "/"
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = "/"
-    if request.POST.get("theme"):
+    if sent(request, "theme"):
         target = target.replace("?screen&", "?").removesuffix("?screen")
     response = HttpResponseRedirect(target)
-    language, theme = request.POST.get("language", ""), request.POST.get("theme", "")
+    language, theme = sent(request, "language"), sent(request, "theme")
     if language and translation.check_for_language(language):
         response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR_SECONDS, samesite="Lax")
     if theme in context.THEMES:
@@ -81,9 +93,9 @@ async def map_page(request: HttpRequest, cluster: str) -> HttpResponse:
     data: dict[str, Any] = {"frame": frame, "model": model}
     if model:
         data["drawing"] = map_drawing.draw(model, frame["screen"])
-        data["selected"] = find(model, request.GET.get("select", ""))
+        data["selected"] = find(model, asked_for(request, "select"))
         data["counts"] = summary(model)
-    if request.GET.get("part") == "summary":
+    if asked_for(request, "part") == "summary":
         return render(request, "map/summary.html", data)
     data["events"] = _sentences(await _try(cluster, "requests", [], limit=8)) if model else []
     if frame["problem"]:
@@ -92,7 +104,7 @@ async def map_page(request: HttpRequest, cluster: str) -> HttpResponse:
         data["caption"] = data["events"][0]["sentence"]
     else:
         data["caption"] = _("The cluster is up. Type a command below, or use your own kubectl.")
-    inspector = request.headers.get("HX-Request") and request.headers.get("HX-Target") == "inspector"
+    inspector = request.META.get("HTTP_HX_REQUEST") and request.META.get("HTTP_HX_TARGET") == "inspector"
     return render(request, "map/inspector.html" if inspector else "map/page.html", data)
 
 
@@ -141,8 +153,8 @@ def find(model: dict[str, Any], select: str) -> dict[str, Any] | None:
 async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     """The waterfall list of requests, newest first."""
     frame = await context.frame(request, cluster, "requests")
-    asked = {key: request.GET.get(key, "").strip() for key in ("verb", "code", "user")}
-    system = request.GET.get("system") == "1"
+    asked = {key: asked_for(request, key) for key in ("verb", "code", "user")}
+    system = asked_for(request, "system") == "1"
     args: dict[str, Any] = {"limit": PAGE_SIZE, "system": system}
     args |= {key: asked[key] for key in ("verb", "user") if asked[key]}
     if asked["code"].isdigit():
@@ -153,13 +165,35 @@ async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     except Unreachable:
         problem = problem or _("The simulation does not answer.")
     rows = rows["requests"] if isinstance(rows, dict) else rows
-    longest = max(((row.get("endMicros") or row["startMicros"]) - row["startMicros"] for row in rows if not row.get("stream")), default=1) or 1
+    longest = (
+        max(
+            (
+                (row.get("endMicros") or row["startMicros"]) - row["startMicros"]
+                for row in rows
+                if not row.get("stream")
+            ),
+            default=1,
+        )
+        or 1
+    )
     for row in rows:
         took = None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"]
         row |= {"took": took, "what": trace_view.what(row), "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%"}
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-    data = {"frame": frame, "rows": rows, "asked": asked, "system": system, "verbs": verbs, "problem": problem, "filtered": any(asked.values())}
-    template = "requests/rows.html" if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted") else "requests/page.html"
+    data = {
+        "frame": frame,
+        "rows": rows,
+        "asked": asked,
+        "system": system,
+        "verbs": verbs,
+        "problem": problem,
+        "filtered": any(asked.values()),
+    }
+    template = (
+        "requests/rows.html"
+        if request.META.get("HTTP_HX_REQUEST") and not request.META.get("HTTP_HX_BOOSTED")
+        else "requests/page.html"
+    )
     return render(request, template, data)
 
 
@@ -173,17 +207,28 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         return render(request, "requests/forgotten.html", data, status=404 if not frame["problem"] else 503)
     steps = trace_view.steps(trace)
     causes, count = trace_view.tree(trace)
-    asked = request.GET.get("step", "")
+    asked = asked_for(request, "step")
     at = min(max(int(asked), 1), max(len(steps), 1)) if asked.isdigit() else 0
     decided = trace_view.decided(trace)
     if not at:
         at = next((step["number"] for step in steps if decided is not None and step["name"] == decided["name"]), 1)
     raw = trace.get("raw") or trace
     data = {
-        "frame": frame, "trace": trace, "steps": steps, "at": at, "step": steps[at - 1] if steps else None, "causes": causes, "causes_count": count,
-        "decided": decided, "sentence": trace_view.sentence(trace), "raw": raw, "what": trace_view.what(trace),
+        "frame": frame,
+        "trace": trace,
+        "steps": steps,
+        "at": at,
+        "step": steps[at - 1] if steps else None,
+        "causes": causes,
+        "causes_count": count,
+        "decided": decided,
+        "sentence": trace_view.sentence(trace),
+        "raw": raw,
+        "what": trace_view.what(trace),
         "took": None if trace.get("endMicros") is None else trace["endMicros"] - trace["startMicros"],
-        "previous": at - 1 if at > 1 else None, "next": at + 1 if at < len(steps) else None, "last": len(steps),
+        "previous": at - 1 if at > 1 else None,
+        "next": at + 1 if at < len(steps) else None,
+        "last": len(steps),
     }
     return render(request, "requests/trace.html", data)
 
@@ -199,8 +244,14 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
     members = ring_drawing.ring(rows, now)
     leader = next((m for m in members if m["shape"] == "leader"), None)
     data = {
-        "frame": frame, "members": members, "links": ring_drawing.links(members), "quorum": ring_drawing.quorum(members),
-        "logs": ring_drawing.logs(members, 14 if frame["screen"] else ring_drawing.SHOWN), "leader": leader, "size": ring_drawing.SIZE, "cell": ring_drawing.CELL,
+        "frame": frame,
+        "members": members,
+        "links": ring_drawing.links(members),
+        "quorum": ring_drawing.quorum(members),
+        "logs": ring_drawing.logs(members, 14 if frame["screen"] else ring_drawing.SHOWN),
+        "leader": leader,
+        "size": ring_drawing.SIZE,
+        "cell": ring_drawing.CELL,
         "term": max((m.get("term") or 0 for m in members), default=0),
         "roles": [(name, words.role(name)) for name in words.ROLES],
     }
@@ -208,7 +259,7 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
         data["caption"] = _("%(member)s leads in term %(term)s.") % {"member": leader["id"], "term": leader["term"]}
     elif members:
         data["caption"] = _("Nobody leads. Writes wait.")
-    if request.GET.get("part") == "logs":
+    if asked_for(request, "part") == "logs":
         return render(request, "etcd/live.html", data)
     return render(request, "etcd/page.html", data)
 
@@ -219,23 +270,37 @@ async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
     frame = await context.frame(request, cluster, "network")
     model = frame["model"] or {}
     services, nodes = model.get("services", []), model.get("nodes", [])
-    node = request.GET.get("node", "") or next((n["name"] for n in nodes if not n["name"].startswith("cp-")), nodes[0]["name"] if nodes else "")
-    picked = request.GET.get("service", "")
-    service = next((s for s in services if f"{s['namespace']}/{s['name']}" == picked), services[0] if services else None)
+    node = asked_for(request, "node") or next(
+        (n["name"] for n in nodes if not n["name"].startswith("cp-")), nodes[0]["name"] if nodes else ""
+    )
+    picked = asked_for(request, "service")
+    service = next(
+        (s for s in services if f"{s['namespace']}/{s['name']}" == picked), services[0] if services else None
+    )
     text = await _try(cluster, "rules", "", node=node) if node else ""
     text = text.get("text", "") if isinstance(text, dict) else text
     rows = rules_view.lines(text)
     concerned = rules_view.about(rows, service)
     for row in rows:
         row["concerned"] = row["number"] in concerned
-    pods = [p for p in model.get("pods", []) if p.get("ip") and p["namespace"] != "kube-system"] or [p for p in model.get("pods", []) if p.get("ip")]
+    pods = [p for p in model.get("pods", []) if p.get("ip") and p["namespace"] != "kube-system"] or [
+        p for p in model.get("pods", []) if p.get("ip")
+    ]
     port = ""
     if service and service.get("ports"):
         first = service["ports"][0]
         port = str(first["port"]) if isinstance(first, dict) else str(first).partition("/")[0]
     data = {
-        "frame": frame, "services": services, "service": service, "nodes": nodes, "node": node, "rows": rows, "pods": pods, "port": port,
-        "concerned": len(concerned), "ports": _ports(service),
+        "frame": frame,
+        "services": services,
+        "service": service,
+        "nodes": nodes,
+        "node": node,
+        "rows": rows,
+        "pods": pods,
+        "port": port,
+        "concerned": len(concerned),
+        "ports": _ports(service),
     }
     return render(request, "network/page.html", data)
 
@@ -251,19 +316,37 @@ async def style(request: HttpRequest) -> HttpResponse:
     data = {
         "frame": frame,
         "colours": [
-            ("live", _("now, links, the plane line")), ("allow", _("allowed, committed, ready")), ("deny", _("denied, failed, dropped")),
-            ("change", _("mutated, translated, warning")), ("wait", _("pending, queued")), ("raft", _("consensus: votes, quorum, leader")),
-            ("ink", _("text")), ("ink2", _("second text")), ("ink3", _("smallest text")), ("edge", _("borders of things, lines")),
-            ("rule", _("table lines, decoration only")), ("paper", _("page")), ("panel", _("cards, picture")), ("sunk", _("code, console, tape")),
-            ("past", _("ground of everything that is not now")), ("focus", _("the focus ring, nothing else")),
+            ("live", _("now, links, the plane line")),
+            ("allow", _("allowed, committed, ready")),
+            ("deny", _("denied, failed, dropped")),
+            ("change", _("mutated, translated, warning")),
+            ("wait", _("pending, queued")),
+            ("raft", _("consensus: votes, quorum, leader")),
+            ("ink", _("text")),
+            ("ink2", _("second text")),
+            ("ink3", _("smallest text")),
+            ("edge", _("borders of things, lines")),
+            ("rule", _("table lines, decoration only")),
+            ("paper", _("page")),
+            ("panel", _("cards, picture")),
+            ("sunk", _("code, console, tape")),
+            ("past", _("ground of everything that is not now")),
+            ("focus", _("the focus ring, nothing else")),
         ],
         "roles": [(name, words.role(name)) for name in words.ROLES],
         "phases": [(name, words.phase(name)) for name in words.PHASES],
         "outcomes": [(name, words.outcome(name)) for name in words.OUTCOMES] + [("audit", _("audited"))],
         "kinds": [
-            ("kube-apiserver", "kube-apiserver"), ("etcd", "etcd"), ("kube-scheduler", "kube-scheduler"),
-            ("kube-controller-manager", "kube-controller-manager"), ("kubelet", "kubelet"), ("kube-proxy", "kube-proxy"),
-            ("balancer", _("load balancer")), ("client", _("client")), ("service", "Service"), ("request", _("request")),
+            ("kube-apiserver", "kube-apiserver"),
+            ("etcd", "etcd"),
+            ("kube-scheduler", "kube-scheduler"),
+            ("kube-controller-manager", "kube-controller-manager"),
+            ("kubelet", "kubelet"),
+            ("kube-proxy", "kube-proxy"),
+            ("balancer", _("load balancer")),
+            ("client", _("client")),
+            ("service", "Service"),
+            ("request", _("request")),
         ],
     }
     return render(request, "style/page.html", data)

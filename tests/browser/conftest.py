@@ -18,8 +18,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser_setup import executable
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
 ROOT = Path(__file__).resolve().parents[2]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 
 
 def free_port() -> int:
@@ -35,8 +42,8 @@ class Site:
         self.url = f"http://127.0.0.1:{port}"
 
     def hand(self, name: str, body: Any = None) -> Any:
-        request = urllib.request.Request(f"{self.url}/-/{name}", json.dumps(body).encode(), method="POST")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        request = urllib.request.Request(f"{self.url}/-/{name}", json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def frame(self, *events: dict[str, Any], **facts: Any) -> None:
@@ -56,10 +63,20 @@ class Site:
         raise AssertionError("no page opened its feed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def words() -> None:
+    """Sentences can be said: Django's catalogues are ready."""
+    import django
+
+    django.setup()
+
+
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     port = free_port()
-    child = subprocess.Popen([sys.executable, "-m", "tests.browser.site", str(port)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.browser.site", str(port)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     here = Site(port)
     for _ in range(300):
         try:
@@ -87,9 +104,22 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
     """Open an address: ``open_page("/clusters/demo/", width=1440, height=900, theme="light", language="en")``."""
     contexts, problems = [], []
 
-    def opened(path: str, width: int = 1440, height: int = 900, theme: str = "light", language: str = "en", quiet: bool = True, **options: Any) -> Page:
+    def opened(
+        path: str,
+        width: int = 1440,
+        height: int = 900,
+        theme: str = "light",
+        language: str = "en",
+        quiet: bool = True,
+        **options: Any,
+    ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, locale=language, **options)
-        context.add_cookies([{"name": "theme", "value": theme, "url": site.url}, {"name": "django_language", "value": language, "url": site.url}])
+        context.add_cookies(
+            [
+                {"name": "theme", "value": theme, "url": site.url},
+                {"name": "django_language", "value": language, "url": site.url},
+            ]
+        )
         contexts.append(context)
         page = context.new_page()
         if quiet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,22 @@ def cluster_map() -> dict[str, Any]:
     for i in (1, 2, 3):
         hosts.append(
             {
-                "name": f"cp-{i}", "role": "control-plane", "up": True, "paused": False,
+                "name": f"cp-{i}",
+                "role": "control-plane",
+                "up": True,
+                "paused": False,
                 "processes": [
                     process(f"kube-apiserver-cp-{i}", "kube-apiserver"),
-                    process(f"m{i}", "etcd", role="leader" if i == 2 else "follower", term=3, lead="m2", commit=812, applied=812, revision=798),
+                    process(
+                        f"m{i}",
+                        "etcd",
+                        role="leader" if i == 2 else "follower",
+                        term=3,
+                        lead="m2",
+                        commit=812,
+                        applied=812,
+                        revision=798,
+                    ),
                     process(f"kube-controller-manager-cp-{i}", "kube-controller-manager", leader=i == 1),
                     process(f"kube-scheduler-cp-{i}", "kube-scheduler", leader=i == 3),
                     process(f"kubelet-cp-{i}", "kubelet"),
@@ -31,12 +42,39 @@ def cluster_map() -> dict[str, Any]:
             }
         )
     for i in (1, 2, 3):
-        hosts.append({"name": f"node-{i}", "role": "worker", "up": True, "paused": False, "processes": [process(f"kubelet-node-{i}", "kubelet"), process(f"kube-proxy-node-{i}", "kube-proxy")]})
+        hosts.append(
+            {
+                "name": f"node-{i}",
+                "role": "worker",
+                "up": True,
+                "paused": False,
+                "processes": [process(f"kubelet-node-{i}", "kubelet"), process(f"kube-proxy-node-{i}", "kube-proxy")],
+            }
+        )
     hosts.append({"name": "lb", "role": "lb", "up": True, "paused": False, "processes": [process("lb", "balancer")]})
     pods = []
 
-    def pod(name: str, node: str, phase: str, namespace: str = "default", n: int = 0, owner: str = "ReplicaSet/web-7d4b9c6f5d") -> None:
-        pods.append({"namespace": namespace, "name": name, "uid": f"uid-{name}", "node": node, "phase": phase, "ip": f"10.244.{node[-1] or 0}.{n}" if node else "", "owner": owner, "restarts": 3 if phase == "CrashLoop" else 0, "app": "web"})
+    def pod(
+        name: str,
+        node: str,
+        phase: str,
+        namespace: str = "default",
+        n: int = 0,
+        owner: str = "ReplicaSet/web-7d4b9c6f5d",
+    ) -> None:
+        pods.append(
+            {
+                "namespace": namespace,
+                "name": name,
+                "uid": f"uid-{name}",
+                "node": node,
+                "phase": phase,
+                "ip": f"10.244.{node[-1] or 0}.{n}" if node else "",
+                "owner": owner,
+                "restarts": 3 if phase == "CrashLoop" else 0,
+                "app": "web",
+            }
+        )
 
     pod("coredns-668d6bf9bc-4xk2p", "node-1", "Ready", "kube-system", 2, "ReplicaSet/coredns-668d6bf9bc")
     pod("coredns-668d6bf9bc-9vq7m", "node-2", "Ready", "kube-system", 2, "ReplicaSet/coredns-668d6bf9bc")
@@ -47,55 +85,275 @@ def cluster_map() -> dict[str, Any]:
     pod("migrate-db-5bhkd", "node-2", "Succeeded", n=4, owner="Job/migrate-db")
     pod("broken-6c9f7b8d44-m4t2s", "node-1", "CrashLoop", n=4, owner="ReplicaSet/broken-6c9f7b8d44")
     pod("greedy-0", "", "Pending", owner="StatefulSet/greedy")
-    nodes = [{"name": f"{kind}-{i}", "ready": True, "unschedulable": False, "podCIDR": f"10.244.{k + i}.0/24", "taints": []} for k, kind in ((2, "cp"), (-1, "node")) for i in (1, 2, 3)]
+    nodes = [
+        {"name": f"{kind}-{i}", "ready": True, "unschedulable": False, "podCIDR": f"10.244.{k + i}.0/24", "taints": []}
+        for k, kind in ((2, "cp"), (-1, "node"))
+        for i in (1, 2, 3)
+    ]
     return {
-        "cluster": "demo", "kubernetesVersion": "1.32.0", "nowMicros": NOW, "rate": 1, "paused": False, "revision": 798, "watching": 2, "hosts": hosts, "nodes": nodes, "pods": pods,
+        "cluster": "demo",
+        "kubernetesVersion": "1.32.0",
+        "nowMicros": NOW,
+        "rate": 1,
+        "paused": False,
+        "revision": 798,
+        "watching": 2,
+        "hosts": hosts,
+        "nodes": nodes,
+        "pods": pods,
         "services": [
-            {"namespace": "default", "name": "kubernetes", "type": "ClusterIP", "clusterIP": "10.96.0.1", "ports": ["443/TCP"], "endpoints": 3},
-            {"namespace": "default", "name": "web", "type": "ClusterIP", "clusterIP": "10.96.118.42", "ports": ["80/TCP"], "endpoints": 2},
-            {"namespace": "kube-system", "name": "kube-dns", "type": "ClusterIP", "clusterIP": "10.96.0.10", "ports": ["53/UDP", "53/TCP"], "endpoints": 2},
+            {
+                "namespace": "default",
+                "name": "kubernetes",
+                "type": "ClusterIP",
+                "clusterIP": "10.96.0.1",
+                "ports": ["443/TCP"],
+                "endpoints": 3,
+            },
+            {
+                "namespace": "default",
+                "name": "web",
+                "type": "ClusterIP",
+                "clusterIP": "10.96.118.42",
+                "ports": ["80/TCP"],
+                "endpoints": 2,
+            },
+            {
+                "namespace": "kube-system",
+                "name": "kube-dns",
+                "type": "ClusterIP",
+                "clusterIP": "10.96.0.10",
+                "ports": ["53/UDP", "53/TCP"],
+                "endpoints": 2,
+            },
         ],
-        "deployments": [{"namespace": "default", "name": "web", "ready": 1, "replicas": 3}, {"namespace": "kube-system", "name": "coredns", "ready": 2, "replicas": 2}],
+        "deployments": [
+            {"namespace": "default", "name": "web", "ready": 1, "replicas": 3},
+            {"namespace": "kube-system", "name": "coredns", "ready": 2, "replicas": 2},
+        ],
     }
 
 
 def members() -> list[dict[str, Any]]:
     rows = []
     for i, (role, last, commit) in enumerate((("follower", 811, 811), ("leader", 813, 812), ("follower", 813, 812)), 1):
-        log = [[k, 2 if k < 797 else 3, f"put /registry/{'leases/kube-node-lease/node-%d' % (k % 3 + 1) if k % 4 else 'pods/default/web-7d4b9c6f5d-x2k9f'}"] for k in range(790, last + 1)]
+        log = [
+            [
+                k,
+                2 if k < 797 else 3,
+                f"put /registry/{f'leases/kube-node-lease/node-{k % 3 + 1}' if k % 4 else 'pods/default/web-7d4b9c6f5d-x2k9f'}",
+            ]
+            for k in range(790, last + 1)
+        ]
         rows.append(
             {
-                "id": f"m{i}", "name": f"cp-{i}", "host": f"cp-{i}", "up": True, "paused": False, "boot": 1, "role": role, "term": 3, "votedFor": "m2", "lead": "m2", "commit": commit,
-                "applied": commit, "lastIndex": last, "snapIndex": 0, "snapTerm": 0, "log": log, "kvDigest": "9f2c", "revision": 798, "timerStartMicros": NOW - 300_000, "timerEndMicros": NOW + 1_100_000 - 200_000 * i,
+                "id": f"m{i}",
+                "name": f"cp-{i}",
+                "host": f"cp-{i}",
+                "up": True,
+                "paused": False,
+                "boot": 1,
+                "role": role,
+                "term": 3,
+                "votedFor": "m2",
+                "lead": "m2",
+                "commit": commit,
+                "applied": commit,
+                "lastIndex": last,
+                "snapIndex": 0,
+                "snapTerm": 0,
+                "log": log,
+                "kvDigest": "9f2c",
+                "revision": 798,
+                "timerStartMicros": NOW - 300_000,
+                "timerEndMicros": NOW + 1_100_000 - 200_000 * i,
             }
         )
-    rows[1]["progress"] = [{"id": "m1", "match": 811, "next": 814, "state": "replicate"}, {"id": "m2", "match": 813, "next": 814, "state": "replicate"}, {"id": "m3", "match": 812, "next": 814, "state": "replicate"}]
+    rows[1]["progress"] = [
+        {"id": "m1", "match": 811, "next": 814, "state": "replicate"},
+        {"id": "m2", "match": 813, "next": 814, "state": "replicate"},
+        {"id": "m3", "match": 812, "next": 814, "state": "replicate"},
+    ]
     return rows
 
 
-def row(id: int, method: str, path: str, verb: str, resource: str, namespace: str, name: str, user: str, code: int, start: int, took: int | None, initiator: int | None = None, client: str = "outside:127.0.0.1", outside: bool = True) -> dict[str, Any]:
-    outcome = "wait" if took is None and not code else "deny" if code in (401, 403) else "throttle" if code == 429 else "allow" if code < 400 else "error"
+def row(
+    id: int,
+    method: str,
+    path: str,
+    verb: str,
+    resource: str,
+    namespace: str,
+    name: str,
+    user: str,
+    code: int,
+    start: int,
+    took: int | None,
+    initiator: int | None = None,
+    client: str = "outside:127.0.0.1",
+    outside: bool = True,
+) -> dict[str, Any]:
+    outcome = (
+        "wait"
+        if took is None and not code
+        else "deny"
+        if code in (401, 403)
+        else "throttle"
+        if code == 429
+        else "allow"
+        if code < 400
+        else "error"
+    )
     return {
-        "t": "request", "id": id, "method": method, "path": path, "verb": verb, "group": "", "resource": resource, "namespace": namespace, "name": name, "user": user, "groups": ["system:authenticated"],
-        "userAgent": "kubectl/v1.32.0 (linux/amd64)", "client": client, "server": "kube-apiserver-cp-1", "code": code, "outcome": outcome, "stream": took is None and bool(code),
-        "startMicros": start, "endMicros": None if took is None else start + took, "initiator": initiator, "outside": outside,
+        "t": "request",
+        "id": id,
+        "method": method,
+        "path": path,
+        "verb": verb,
+        "group": "",
+        "resource": resource,
+        "namespace": namespace,
+        "name": name,
+        "user": user,
+        "groups": ["system:authenticated"],
+        "userAgent": "kubectl/v1.32.0 (linux/amd64)",
+        "client": client,
+        "server": "kube-apiserver-cp-1",
+        "code": code,
+        "outcome": outcome,
+        "stream": took is None and bool(code),
+        "startMicros": start,
+        "endMicros": None if took is None else start + took,
+        "initiator": initiator,
+        "outside": outside,
     }
 
 
-def requests(limit: int = 100, verb: str = "", code: int = 0, user: str = "", system: bool = False, since: int = 0) -> list[dict[str, Any]]:
+def requests(
+    limit: int = 100, verb: str = "", code: int = 0, user: str = "", system: bool = False, since: int = 0
+) -> list[dict[str, Any]]:
     deploy = "/apis/apps/v1/namespaces/default/deployments"
     rows = [
-        row(4108, "DELETE", "/api/v1/namespaces/default/pods/mynginx", "delete", "pods", "default", "mynginx", "system:serviceaccount:default:default", 200, NOW - 1_200_000, 6_400),
-        row(4102, "GET", "/api/v1/nodes?limit=500", "list", "nodes", "", "", "system:anonymous", 403, NOW - 3_000_000, 410),
-        row(4096, "GET", "/api/v1/namespaces/default/pods?watch=true&resourceVersion=781", "watch", "pods", "default", "", "kubernetes-admin", 200, NOW - 4_000_000, None),
-        row(4071, "POST", "/api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/binding", "create", "pods/binding", "default", "web-7d4b9c6f5d-x2k9f", "system:kube-scheduler", 201, NOW - 5_980_000, 4_800, 4060, "kube-scheduler-cp-3"),
-        row(4066, "POST", "/api/v1/namespaces/default/pods", "create", "pods", "default", "web-7d4b9c6f5d-x2k9f", "system:serviceaccount:kube-system:replicaset-controller", 201, NOW - 5_990_000, 5_200, 4060, "kube-controller-manager-cp-1"),
-        row(4060, "POST", deploy + "?fieldManager=kubectl-create&fieldValidation=Strict", "create", "deployments", "default", "web", "kubernetes-admin", 201, NOW - 6_000_000, 5_930),
-        row(4011, "GET", "/api/v1/namespaces/default/pods/nothere", "get", "pods", "default", "nothere", "kubernetes-admin", 404, NOW - 9_000_000, 520),
+        row(
+            4108,
+            "DELETE",
+            "/api/v1/namespaces/default/pods/mynginx",
+            "delete",
+            "pods",
+            "default",
+            "mynginx",
+            "system:serviceaccount:default:default",
+            200,
+            NOW - 1_200_000,
+            6_400,
+        ),
+        row(
+            4102,
+            "GET",
+            "/api/v1/nodes?limit=500",
+            "list",
+            "nodes",
+            "",
+            "",
+            "system:anonymous",
+            403,
+            NOW - 3_000_000,
+            410,
+        ),
+        row(
+            4096,
+            "GET",
+            "/api/v1/namespaces/default/pods?watch=true&resourceVersion=781",
+            "watch",
+            "pods",
+            "default",
+            "",
+            "kubernetes-admin",
+            200,
+            NOW - 4_000_000,
+            None,
+        ),
+        row(
+            4071,
+            "POST",
+            "/api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/binding",
+            "create",
+            "pods/binding",
+            "default",
+            "web-7d4b9c6f5d-x2k9f",
+            "system:kube-scheduler",
+            201,
+            NOW - 5_980_000,
+            4_800,
+            4060,
+            "kube-scheduler-cp-3",
+        ),
+        row(
+            4066,
+            "POST",
+            "/api/v1/namespaces/default/pods",
+            "create",
+            "pods",
+            "default",
+            "web-7d4b9c6f5d-x2k9f",
+            "system:serviceaccount:kube-system:replicaset-controller",
+            201,
+            NOW - 5_990_000,
+            5_200,
+            4060,
+            "kube-controller-manager-cp-1",
+        ),
+        row(
+            4060,
+            "POST",
+            deploy + "?fieldManager=kubectl-create&fieldValidation=Strict",
+            "create",
+            "deployments",
+            "default",
+            "web",
+            "kubernetes-admin",
+            201,
+            NOW - 6_000_000,
+            5_930,
+        ),
+        row(
+            4011,
+            "GET",
+            "/api/v1/namespaces/default/pods/nothere",
+            "get",
+            "pods",
+            "default",
+            "nothere",
+            "kubernetes-admin",
+            404,
+            NOW - 9_000_000,
+            520,
+        ),
     ]
     if system:
-        rows.append(row(3990, "PUT", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1", "update", "leases", "kube-node-lease", "node-1", "system:node:node-1", 200, NOW - 9_500_000, 5_100, None, "kubelet-node-1", False))
-    return [r for r in rows if (not verb or r["verb"] == verb) and (not code or r["code"] == code) and (not user or r["user"] == user)][:limit]
+        rows.append(
+            row(
+                3990,
+                "PUT",
+                "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1",
+                "update",
+                "leases",
+                "kube-node-lease",
+                "node-1",
+                "system:node:node-1",
+                200,
+                NOW - 9_500_000,
+                5_100,
+                None,
+                "kubelet-node-1",
+                False,
+            )
+        )
+    return [
+        r
+        for r in rows
+        if (not verb or r["verb"] == verb) and (not code or r["code"] == code) and (not user or r["user"] == user)
+    ][:limit]
 
 
 def request(id: int) -> dict[str, Any]:
@@ -104,68 +362,315 @@ def request(id: int) -> dict[str, Any]:
         raise KeyError(id)
     start = found["startMicros"]
 
-    def stage(name: str, component: str, at: float, took: float, outcome: str, reason: str, detail: Any = None, patch: Any = (), before: Any = None, after: Any = None, source: str = "") -> dict[str, Any]:
-        return {"name": name, "component": component, "startMicros": start + at, "endMicros": start + at + took, "outcome": outcome, "reason": reason, "detail": detail, "before": before, "after": after, "patch": list(patch), "source": source}
+    def stage(
+        name: str,
+        component: str,
+        at: float,
+        took: float,
+        outcome: str,
+        reason: str,
+        detail: Any = None,
+        patch: Any = (),
+        before: Any = None,
+        after: Any = None,
+        source: str = "",
+    ) -> dict[str, Any]:
+        return {
+            "name": name,
+            "component": component,
+            "startMicros": start + at,
+            "endMicros": start + at + took,
+            "outcome": outcome,
+            "reason": reason,
+            "detail": detail,
+            "before": before,
+            "after": after,
+            "patch": list(patch),
+            "source": source,
+        }
 
     server = "kube-apiserver-cp-1"
-    stages = [stage("tls", server, 0, 120, "ok", "The client showed a certificate that this cluster's CA signed.", {"subject": "CN=kubernetes-admin, O=system:masters", "issuer": "CN=kubernetes"}, source="apiserver.authentication.x509:41")]
-    raw_code = "HTTP/1.1 %d" % found["code"]
+    stages = [
+        stage(
+            "tls",
+            server,
+            0,
+            120,
+            "ok",
+            "The client showed a certificate that this cluster's CA signed.",
+            {"subject": "CN=kubernetes-admin, O=system:masters", "issuer": "CN=kubernetes"},
+            source="apiserver.authentication.x509:41",
+        )
+    ]
+    raw_code = f"HTTP/1.1 {found['code']}"
     if found["code"] == 403:
         stages += [
-            stage("authentication", server, 120, 20, "ok", "No credentials were sent, so the caller is system:anonymous.", {"tried": [{"plug-in": "x509", "answer": "no certificate"}, {"plug-in": "bearer-token", "answer": "no token"}, {"plug-in": "anonymous", "answer": "system:anonymous"}]}, source="apiserver.authentication.anonymous:22"),
+            stage(
+                "authentication",
+                server,
+                120,
+                20,
+                "ok",
+                "No credentials were sent, so the caller is system:anonymous.",
+                {
+                    "tried": [
+                        {"plug-in": "x509", "answer": "no certificate"},
+                        {"plug-in": "bearer-token", "answer": "no token"},
+                        {"plug-in": "anonymous", "answer": "system:anonymous"},
+                    ]
+                },
+                source="apiserver.authentication.anonymous:22",
+            ),
             stage("audit", server, 140, 5, "skip", "No audit policy is set."),
-            stage("authorization", server, 145, 160, "deny", 'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group "" at the cluster scope.',
-                  {"authorizers": [{"authorizer": "Node", "answer": "no opinion"}, {"authorizer": "RBAC", "answer": "no rule allows it"}], "nearMisses": [{"binding": "system:public-info-viewer", "role": "system:public-info-viewer", "why not": "its rules name paths (/version, /healthz), not nodes"}]}, source="apiserver.authorization.rbac:118"),
+            stage(
+                "authorization",
+                server,
+                145,
+                160,
+                "deny",
+                'nodes is forbidden: User "system:anonymous" cannot list resource "nodes" in API group "" at the cluster scope.',
+                {
+                    "authorizers": [
+                        {"authorizer": "Node", "answer": "no opinion"},
+                        {"authorizer": "RBAC", "answer": "no rule allows it"},
+                    ],
+                    "nearMisses": [
+                        {
+                            "binding": "system:public-info-viewer",
+                            "role": "system:public-info-viewer",
+                            "why not": "its rules name paths (/version, /healthz), not nodes",
+                        }
+                    ],
+                },
+                source="apiserver.authorization.rbac:118",
+            ),
             stage("response", server, 305, 90, "ok", "403 Forbidden as a Status object."),
         ]
         body = '{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403}'
     else:
-        pod_patch = [{"op": "add", "path": "/spec/serviceAccountName", "value": "default"}, {"op": "add", "path": "/spec/volumes/0", "value": {"name": "kube-api-access-x2k9f", "projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}}]}}}]
-        before, after = {"kind": "Pod", "spec": {"containers": [{"name": "nginx", "image": "nginx"}]}}, {"kind": "Pod", "spec": {"containers": [{"name": "nginx", "image": "nginx"}], "serviceAccountName": "default"}}
+        pod_patch = [
+            {"op": "add", "path": "/spec/serviceAccountName", "value": "default"},
+            {
+                "op": "add",
+                "path": "/spec/volumes/0",
+                "value": {
+                    "name": "kube-api-access-x2k9f",
+                    "projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}}]},
+                },
+            },
+        ]
+        before, after = (
+            {"kind": "Pod", "spec": {"containers": [{"name": "nginx", "image": "nginx"}]}},
+            {
+                "kind": "Pod",
+                "spec": {"containers": [{"name": "nginx", "image": "nginx"}], "serviceAccountName": "default"},
+            },
+        )
         stages += [
-            stage("authentication", server, 120, 22, "ok", "The certificate's common name is the user, its organisations are the groups.", {"user": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]}, source="apiserver.authentication.x509:63"),
+            stage(
+                "authentication",
+                server,
+                120,
+                22,
+                "ok",
+                "The certificate's common name is the user, its organisations are the groups.",
+                {"user": "kubernetes-admin", "groups": ["system:masters", "system:authenticated"]},
+                source="apiserver.authentication.x509:63",
+            ),
             stage("audit", server, 142, 4, "skip", "No audit policy is set."),
             stage("impersonation", server, 146, 3, "skip", "No Impersonate-User header."),
-            stage("priority-and-fairness", server, 149, 12, "ok", "Flow schema exempt: it never queues.", {"flowSchema": "exempt", "priorityLevel": "exempt"}),
-            stage("authorization", server, 161, 40, "allow", 'ClusterRoleBinding "cluster-admin" gives ClusterRole "cluster-admin" to group system:masters.', {"binding": "cluster-admin", "rule": "verbs * on resources *.*"}, source="apiserver.authorization.rbac:97"),
+            stage(
+                "priority-and-fairness",
+                server,
+                149,
+                12,
+                "ok",
+                "Flow schema exempt: it never queues.",
+                {"flowSchema": "exempt", "priorityLevel": "exempt"},
+            ),
+            stage(
+                "authorization",
+                server,
+                161,
+                40,
+                "allow",
+                'ClusterRoleBinding "cluster-admin" gives ClusterRole "cluster-admin" to group system:masters.',
+                {"binding": "cluster-admin", "rule": "verbs * on resources *.*"},
+                source="apiserver.authorization.rbac:97",
+            ),
             stage("decoding", server, 201, 60, "ok", "JSON, 1,204 bytes."),
-            stage("defaulting", server, 261, 45, "change", "14 fields got their defaults.", None, [{"op": "add", "path": "/spec/strategy/type", "value": "RollingUpdate"}, {"op": "add", "path": "/spec/progressDeadlineSeconds", "value": 600}]),
-            stage("mutating-admission/NamespaceLifecycle", server, 306, 12, "allow", "Namespace default exists and is Active."),
-            stage("mutating-admission/ServiceAccount", server, 318, 60, "change", "The object names no service account, so it gets default and a token volume.", {"serviceAccount": "default/default"}, pod_patch, before, after, "apiserver.admission.service_account:74"),
+            stage(
+                "defaulting",
+                server,
+                261,
+                45,
+                "change",
+                "14 fields got their defaults.",
+                None,
+                [
+                    {"op": "add", "path": "/spec/strategy/type", "value": "RollingUpdate"},
+                    {"op": "add", "path": "/spec/progressDeadlineSeconds", "value": 600},
+                ],
+            ),
+            stage(
+                "mutating-admission/NamespaceLifecycle",
+                server,
+                306,
+                12,
+                "allow",
+                "Namespace default exists and is Active.",
+            ),
+            stage(
+                "mutating-admission/ServiceAccount",
+                server,
+                318,
+                60,
+                "change",
+                "The object names no service account, so it gets default and a token volume.",
+                {"serviceAccount": "default/default"},
+                pod_patch,
+                before,
+                after,
+                "apiserver.admission.service_account:74",
+            ),
             stage("mutating-admission/DefaultTolerationSeconds", server, 378, 15, "skip", "Only for pods."),
-            stage("strategy", server, 393, 20, "change", "uid, creationTimestamp and generation are set by the server.", None, [{"op": "add", "path": "/metadata/uid", "value": "5b0c7f1e-52b1-4be1-92d1-9b7ad2c8e2f0"}, {"op": "replace", "path": "/metadata/generation", "was": 0, "value": 1}]),
+            stage(
+                "strategy",
+                server,
+                393,
+                20,
+                "change",
+                "uid, creationTimestamp and generation are set by the server.",
+                None,
+                [
+                    {"op": "add", "path": "/metadata/uid", "value": "5b0c7f1e-52b1-4be1-92d1-9b7ad2c8e2f0"},
+                    {"op": "replace", "path": "/metadata/generation", "was": 0, "value": 1},
+                ],
+            ),
             stage("validation", server, 413, 90, "allow", "All 41 rules for Deployment hold."),
-            stage("validating-admission/ResourceQuota", server, 503, 30, "allow", "No ResourceQuota in namespace default."),
-            stage("etcd", server, 533, 4_900, "ok", "Stored as revision 798 by 2 of 3 members.", {"key": "/registry/deployments/default/web", "revision": 798}),
-            stage("propose", "m2", 1_120, 30, "ok", "m1 forwards the proposal to the leader m2, which appends it as entry 812 of term 3.", {"index": 812, "term": 3}),
-            stage("append/m2", "m2", 1_150, 1_500, "ok", "fsync took 1.5 ms."), stage("append/m1", "m1", 1_900, 1_700, "ok", "fsync took 1.7 ms."), stage("append/m3", "m3", 2_000, 2_100, "ok", "fsync took 2.1 ms."),
-            stage("commit", "m2", 4_300, 20, "ok", "2 of 3 members hold entry 812: that is a quorum.", {"have": ["m2", "m1"], "need": 2}),
+            stage(
+                "validating-admission/ResourceQuota", server, 503, 30, "allow", "No ResourceQuota in namespace default."
+            ),
+            stage(
+                "etcd",
+                server,
+                533,
+                4_900,
+                "ok",
+                "Stored as revision 798 by 2 of 3 members.",
+                {"key": "/registry/deployments/default/web", "revision": 798},
+            ),
+            stage(
+                "propose",
+                "m2",
+                1_120,
+                30,
+                "ok",
+                "m1 forwards the proposal to the leader m2, which appends it as entry 812 of term 3.",
+                {"index": 812, "term": 3},
+            ),
+            stage("append/m2", "m2", 1_150, 1_500, "ok", "fsync took 1.5 ms."),
+            stage("append/m1", "m1", 1_900, 1_700, "ok", "fsync took 1.7 ms."),
+            stage("append/m3", "m3", 2_000, 2_100, "ok", "fsync took 2.1 ms."),
+            stage(
+                "commit",
+                "m2",
+                4_300,
+                20,
+                "ok",
+                "2 of 3 members hold entry 812: that is a quorum.",
+                {"have": ["m2", "m1"], "need": 2},
+            ),
             stage("apply", "m2", 4_320, 40, "ok", "Revision 798."),
             stage("response", server, 5_433, 80, "ok", "201 Created, 2,011 bytes."),
-            stage("watch/kube-controller-manager-cp-1", server, 5_520, 410, "ok", "ADDED deployments/web goes to the controller manager's informer."),
+            stage(
+                "watch/kube-controller-manager-cp-1",
+                server,
+                5_520,
+                410,
+                "ok",
+                "ADDED deployments/web goes to the controller manager's informer.",
+            ),
         ]
         body = '{"kind":"Deployment","apiVersion":"apps/v1","metadata":{"name":"web","namespace":"default","resourceVersion":"798"}}'
-    def node(id: int, component: str, text: str, at: int, code: int = 201, children: Any = (), took: int = 5_000) -> dict[str, Any]:
-        return {"kind": "request", "id": id, "component": component, "text": text, "code": code, "outcome": "allow", "startMicros": start + at, "endMicros": start + at + took, "children": list(children)}
+
+    def node(
+        id: int, component: str, text: str, at: int, code: int = 201, children: Any = (), took: int = 5_000
+    ) -> dict[str, Any]:
+        return {
+            "kind": "request",
+            "id": id,
+            "component": component,
+            "text": text,
+            "code": code,
+            "outcome": "allow",
+            "startMicros": start + at,
+            "endMicros": start + at + took,
+            "children": list(children),
+        }
 
     def effect(component: str, text: str, at: int) -> dict[str, Any]:
         return {"kind": "effect", "component": component, "text": text, "startMicros": start + at, "children": []}
 
-    tree = [] if found["code"] in (403, 404) else [
-        node(4063, "kube-controller-manager", "POST /apis/apps/v1/namespaces/default/replicasets", 6_500, children=[
-            node(4066, "kube-controller-manager", "POST /api/v1/namespaces/default/pods", 14_000, children=[
-                effect("kube-scheduler-cp-3", "node-2 wins with 187 points of 3 feasible nodes.", 21_000),
-                node(4071, "kube-scheduler", "POST /api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/binding", 22_000, children=[
-                    effect("kubelet-node-2", "Pulls image nginx.", 31_000), effect("kubelet-node-2", "Starts container nginx.", 931_000),
-                    node(4085, "kubelet", "PATCH /api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/status", 940_000, 200),
-                ]),
-            ]),
-        ]),
-        node(4064, "kube-controller-manager", "PUT /apis/apps/v1/namespaces/default/deployments/web/status", 12_000, 200),
-    ]
+    tree = (
+        []
+        if found["code"] in (403, 404)
+        else [
+            node(
+                4063,
+                "kube-controller-manager",
+                "POST /apis/apps/v1/namespaces/default/replicasets",
+                6_500,
+                children=[
+                    node(
+                        4066,
+                        "kube-controller-manager",
+                        "POST /api/v1/namespaces/default/pods",
+                        14_000,
+                        children=[
+                            effect("kube-scheduler-cp-3", "node-2 wins with 187 points of 3 feasible nodes.", 21_000),
+                            node(
+                                4071,
+                                "kube-scheduler",
+                                "POST /api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/binding",
+                                22_000,
+                                children=[
+                                    effect("kubelet-node-2", "Pulls image nginx.", 31_000),
+                                    effect("kubelet-node-2", "Starts container nginx.", 931_000),
+                                    node(
+                                        4085,
+                                        "kubelet",
+                                        "PATCH /api/v1/namespaces/default/pods/web-7d4b9c6f5d-x2k9f/status",
+                                        940_000,
+                                        200,
+                                    ),
+                                ],
+                            ),
+                        ],
+                    ),
+                ],
+            ),
+            node(
+                4064,
+                "kube-controller-manager",
+                "PUT /apis/apps/v1/namespaces/default/deployments/web/status",
+                12_000,
+                200,
+            ),
+        ]
+    )
     return {
-        **found, "stages": stages, "effects": [4063, 4064], "tree": tree, "ancestors": [],
-        "raw": {"requestHead": f"{found['method']} {found['path']} HTTP/1.1\nHost: 127.0.0.1:6443\nUser-Agent: kubectl/v1.32.0\nAccept: application/json\n", "requestBody": "", "responseHead": raw_code + "\nContent-Type: application/json\n", "responseBody": body},
+        **found,
+        "stages": stages,
+        "effects": [4063, 4064],
+        "tree": tree,
+        "ancestors": [],
+        "raw": {
+            "requestHead": f"{found['method']} {found['path']} HTTP/1.1\nHost: 127.0.0.1:6443\nUser-Agent: kubectl/v1.32.0\nAccept: application/json\n",
+            "requestBody": "",
+            "responseHead": raw_code + "\nContent-Type: application/json\n",
+            "responseBody": body,
+        },
     }
 
 
@@ -173,7 +678,18 @@ def rules(node: str, mode: str = "iptables") -> str:
     return (DATA / "rules.txt").read_text()
 
 
-VIEWS = {"map": cluster_map, "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0}, "members": lambda log="none", since=0: members(), "requests": requests, "request": request, "rules": rules, "terms": lambda: [{"fromMicros": 1_900_000, "term": 2, "leader": "m1"}, {"fromMicros": 62_000_000, "term": 3, "leader": "m2"}]}
+VIEWS = {
+    "map": cluster_map,
+    "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0},
+    "members": lambda log="none", since=0: members(),
+    "requests": requests,
+    "request": request,
+    "rules": rules,
+    "terms": lambda: [
+        {"fromMicros": 1_900_000, "term": 2, "leader": "m1"},
+        {"fromMicros": 62_000_000, "term": 3, "leader": "m2"},
+    ],
+}
 
 
 async def query(cluster: str, view: str, **args: Any) -> Any:
@@ -182,4 +698,4 @@ async def query(cluster: str, view: str, **args: Any) -> Any:
         raise ConnectionError("nobody runs this cluster")
     if cluster != "demo":
         raise KeyError(cluster)
-    return copy.deepcopy(VIEWS[view](**args))
+    return VIEWS[view](**args)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+
 from tests.browser import fixture_world
 
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,7 +64,9 @@ class Site:
         self.hellos: list[Any] = []
         self.refuse_sockets = False
 
-    async def __call__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         if scope["type"] == "websocket":
             await self._feed(receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(("/api/", "/-/")):
@@ -93,7 +96,9 @@ class Site:
             await send({"type": "websocket.close", "code": 1012})
         listener.cancel()
 
-    async def _api(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def _api(
+        self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         body = b""
         while True:
             message = await receive()
@@ -110,7 +115,12 @@ class Site:
             self.clock |= {k: v for k, v in (said or {}).items() if k in ("rate", "paused")}
             answer = self.clock
         elif scope["path"].endswith("/console"):
-            answer = {"stdout": "NAME   STATUS   ROLES\nnode-1 Ready    <none>\n", "stderr": "", "exitCode": 0, "requests": [4102]}
+            answer = {
+                "stdout": "NAME   STATUS   ROLES\nnode-1 Ready    <none>\n",
+                "stderr": "",
+                "exitCode": 0,
+                "requests": [4102],
+            }
             if "nonsense" in said["line"]:
                 answer = {"stdout": "", "stderr": "nonsense: command not found\n", "exitCode": 127, "requests": []}
         elif scope["path"].endswith("/requests"):
@@ -129,7 +139,13 @@ class Site:
         """What a test may do from outside: send a frame, cut the feeds, refuse new ones, read what pages asked for."""
         if path == "/-/frame":
             self.cursor += 1
-            facts = {"cursor": str(self.cursor), "nowMicros": fixture_world.NOW, "rate": 1, "paused": False, "revision": 798}
+            facts = {
+                "cursor": str(self.cursor),
+                "nowMicros": fixture_world.NOW,
+                "rate": 1,
+                "paused": False,
+                "revision": 798,
+            }
             self._broadcast(json.dumps({**facts, **said}))
         elif path == "/-/cut":
             self._broadcast("close")
@@ -142,4 +158,6 @@ if __name__ == "__main__":
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
 
-    Server(Site(), endpoints=build_endpoint_description_strings(host="127.0.0.1", port=int(sys.argv[1])), verbosity=0).run()
+    Server(
+        Site(), endpoints=build_endpoint_description_strings(host="127.0.0.1", port=int(sys.argv[1])), verbosity=0
+    ).run()

@@ -11,7 +11,17 @@ from tests.browser import fixture_world
 from tests.browser.conftest import Site
 
 Open = Callable[..., Page]
-POD = {"t": "object", "type": "MODIFIED", "resource": "pods", "namespace": "default", "uid": "uid-web-7d4b9c6f5d-q8zvn", "name": "web-7d4b9c6f5d-q8zvn", "node": "node-3", "phase": "Ready", "ready": True}
+POD = {
+    "t": "object",
+    "type": "MODIFIED",
+    "resource": "pods",
+    "namespace": "default",
+    "uid": "uid-web-7d4b9c6f5d-q8zvn",
+    "name": "web-7d4b9c6f5d-q8zvn",
+    "node": "node-3",
+    "phase": "Ready",
+    "ready": True,
+}
 
 
 @pytest.fixture
@@ -34,7 +44,9 @@ def test_a_pod_changes_in_place(live_map: Page, site: Site) -> None:
 def test_a_new_pod_takes_a_free_slot_and_nothing_else_moves(live_map: Page, site: Site) -> None:
     places = "els => els.map(el => [el.dataset.uid, el.getAttribute('transform')])"
     before = dict(live_map.locator("[data-slots=node-2] a.pod").evaluate_all(places))
-    site.frame({**POD, "type": "ADDED", "uid": "uid-new", "name": "aaa-first-by-name", "node": "node-2", "phase": "Creating"})
+    site.frame(
+        {**POD, "type": "ADDED", "uid": "uid-new", "name": "aaa-first-by-name", "node": "node-2", "phase": "Creating"}
+    )
     expect(live_map.locator('[data-uid="uid-new"]')).to_have_count(1)
     after = dict(live_map.locator("[data-slots=node-2] a.pod").evaluate_all(places))
     assert after.pop("uid-new") not in before.values()
@@ -67,7 +79,14 @@ def test_a_commit_moves_the_notch(live_map: Page, site: Site) -> None:
 
 def test_messages_of_one_request_travel_one_after_the_other(live_map: Page, site: Site) -> None:
     request = {**fixture_world.requests()[5], "id": 9001}
-    hop = {"t": "flight", "srcHost": "", "dstHost": "", "kind": "HttpRequest", "label": "POST /apis/apps/v1/namespaces/default/deployments", "cause": 9001}
+    hop = {
+        "t": "flight",
+        "srcHost": "",
+        "dstHost": "",
+        "kind": "HttpRequest",
+        "label": "POST /apis/apps/v1/namespaces/default/deployments",
+        "cause": 9001,
+    }
     site.frame(
         request,
         {**hop, "src": "outside:1", "dst": "lb", "sentMicros": 100, "arriveMicros": 900},
@@ -76,7 +95,9 @@ def test_messages_of_one_request_travel_one_after_the_other(live_map: Page, site
     flights = live_map.locator(".flight")
     expect(flights).to_have_count(2)
     assert flights.first.locator("text").first.text_content() == "POST deployments"
-    delays = live_map.evaluate("document.getAnimations().filter(a => a.effect.target.classList.contains('flight')).map(a => a.effect.getTiming().delay)")
+    delays = live_map.evaluate(
+        "document.getAnimations().filter(a => a.effect.target.classList.contains('flight')).map(a => a.effect.getTiming().delay)"
+    )
     assert delays[1] - delays[0] > 500
     expect(flights).to_have_count(0, timeout=5000)
 
@@ -84,13 +105,36 @@ def test_messages_of_one_request_travel_one_after_the_other(live_map: Page, site
 def test_reduced_motion_draws_numbered_arrows(open_page: Open, site: Site) -> None:
     page = open_page("/clusters/demo/", reduced_motion="reduce")
     site.wait_for_sockets()
-    site.frame({"t": "flight", "src": "lb", "dst": "kube-apiserver-cp-1", "kind": "HttpRequest", "label": "GET /api/v1/nodes", "cause": 7, "sentMicros": 1, "arriveMicros": 2})
+    site.frame(
+        {
+            "t": "flight",
+            "src": "lb",
+            "dst": "kube-apiserver-cp-1",
+            "kind": "HttpRequest",
+            "label": "GET /api/v1/nodes",
+            "cause": 7,
+            "sentMicros": 1,
+            "arriveMicros": 2,
+        }
+    )
     expect(page.locator(".flight.still")).to_contain_text("1 GET")
     assert page.evaluate("document.getAnimations().length") == 0
 
 
 def test_a_lost_message_ends_at_a_wall_with_its_reason(live_map: Page, site: Site) -> None:
-    site.frame({"t": "flight", "src": "lb", "dst": "kube-apiserver-cp-2", "kind": "HttpRequest", "label": "GET /api/v1/pods", "cause": 8, "sentMicros": 1, "arriveMicros": 1, "dropped": "cut"})
+    site.frame(
+        {
+            "t": "flight",
+            "src": "lb",
+            "dst": "kube-apiserver-cp-2",
+            "kind": "HttpRequest",
+            "label": "GET /api/v1/pods",
+            "cause": 8,
+            "sentMicros": 1,
+            "arriveMicros": 1,
+            "dropped": "cut",
+        }
+    )
     expect(live_map.locator(".flight.lost .wall")).to_have_count(1)
     expect(live_map.locator("[data-feed]")).to_contain_text("is lost: cut.")
 
@@ -158,7 +202,17 @@ def test_filters_ask_the_server(open_page: Open) -> None:
     assert "verb=delete" in page.url
 
 
-@pytest.mark.parametrize(("key", "step"), [("ArrowRight", "5 of 5"), ("PageDown", "5 of 5"), ("ArrowLeft", "3 of 5"), ("PageUp", "3 of 5"), ("Home", "1 of 5"), ("End", "5 of 5")])
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [
+        ("ArrowRight", "5 of 5"),
+        ("PageDown", "5 of 5"),
+        ("ArrowLeft", "3 of 5"),
+        ("PageUp", "3 of 5"),
+        ("Home", "1 of 5"),
+        ("End", "5 of 5"),
+    ],
+)
 def test_stepping_by_keys_starts_at_the_stage_that_decided(open_page: Open, key: str, step: str) -> None:
     page = open_page("/clusters/demo/requests/4102/")
     expect(page.locator("[data-where]")).to_have_text("4 of 5")
@@ -196,7 +250,9 @@ def test_the_console_runs_a_line_and_links_its_requests(open_page: Open, site: S
 def test_a_packet_walks_line_by_line(open_page: Open) -> None:
     page = open_page("/clusters/demo/network/?service=default/web&node=node-1")
     page.get_by_role("button", name="Send").click()
-    expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT. The packet goes on to 10.244.1.2:8080, 10.244.1.3:8080.")
+    expect(page.locator("[data-walk-verdict]")).to_contain_text(
+        "DNAT. The packet goes on to 10.244.1.2:8080, 10.244.1.3:8080."
+    )
     expect(page.locator(".rules .here")).to_contain_text("-A PREROUTING")
     page.locator("[data-walk-go=last]").click()
     expect(page.locator(".rules .here")).to_contain_text("--to-destination 10.244.1.2:8080")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from axe_core_python.sync_playwright import Axe
-from explainer.fragments import catalogs
 from playwright.sync_api import Page, expect
+
+from explainer.fragments import catalogs
 
 Open = Callable[..., Page]
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,12 @@ PAGES = {
     "network": "/clusters/demo/network/?service=default/web",
     "style": "/style/",
 }
-SHEETS = [("light", "en", 1440, 900), ("dark", "ko", 1280, 720), ("light", "ko", 1024, 768), ("screen", "en", 1024, 768)]
+SHEETS = [
+    ("light", "en", 1440, 900),
+    ("dark", "ko", 1280, 720),
+    ("light", "ko", 1024, 768),
+    ("screen", "en", 1024, 768),
+]
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 SMALLEST = """() => {
   let least = [99, ''];
@@ -57,7 +63,14 @@ def test_page(open_page: Open, name: str, sheet: tuple[str, str, int, int]) -> N
 def test_meaning_without_scripts(open_page: Open, name: str) -> None:
     page = open_page(PAGES[name], java_script_enabled=False)
     said = page.locator("main").inner_text()
-    need = {"map": "node-1", "requests": "/api/v1/nodes", "trace": "ServiceAccount", "denied": "forbidden", "etcd": "leader", "network": "KUBE-SVC-"}[name]
+    need = {
+        "map": "node-1",
+        "requests": "/api/v1/nodes",
+        "trace": "ServiceAccount",
+        "denied": "forbidden",
+        "etcd": "leader",
+        "network": "KUBE-SVC-",
+    }[name]
     assert need in said or page.locator(f"main :text('{need}')").count() > 0
 
 
@@ -65,7 +78,10 @@ def test_meaning_without_scripts(open_page: Open, name: str) -> None:
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_panels_never_cover_the_picture(open_page: Open, width: int, height: int, language: str) -> None:
     page = open_page("/clusters/demo/", width=width, height=height, language=language)
-    boxes = {name: page.locator(name).first.bounding_box() for name in ("[data-map]", ".inspector", ".caption-row", ".bottom", ".top")}
+    boxes = {
+        name: page.locator(name).first.bounding_box()
+        for name in ("[data-map]", ".inspector", ".caption-row", ".bottom", ".top")
+    }
     picture = boxes.pop("[data-map]")
     assert picture is not None
     shown = min(picture["y"] + picture["height"], page.locator(".bottom").bounding_box()["y"])  # type: ignore[index]
@@ -116,9 +132,15 @@ def test_no_glow_no_endless_motion() -> None:
     """The lint of identity.md: nothing that blurs, glows or loops may ship."""
     for path in [*ROOT.glob("static/css/*.css"), *ROOT.glob("static/js/*.js"), *ROOT.glob("templates/**/*.html")]:
         text = path.read_text()
-        bad = re.search(r"blur\(|backdrop-filter|box-shadow:(?!\s*none)|gradient\(|infinite|webgl|text-shadow|letter-spacing|text-transform", text, re.I)
+        bad = re.search(
+            r"blur\(|backdrop-filter|box-shadow:(?!\s*none)|gradient\(|infinite|webgl|text-shadow|letter-spacing|text-transform",
+            text,
+            re.I,
+        )
         assert bad is None, f"{path.name}: {bad.group()}"
-        assert not re.search(r"\sstyle=|\son\w+=", text) or path.suffix != ".html", f"{path.name}: inline style or handler"
+        assert not re.search(r"\sstyle=|\son\w+=", text) or path.suffix != ".html", (
+            f"{path.name}: inline style or handler"
+        )
 
 
 def test_every_sentence_is_translated() -> None:

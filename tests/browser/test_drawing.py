@@ -1,0 +1,113 @@
+"""What the drawings promise, without a browser: names keep their suffix, places hold, the quorum adds up, the walk finds its lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from explainer.fragments import map_drawing, names, ring_drawing, rules_view, trace_view
+from tests.browser import fixture_world
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "short"),
+    [
+        ("web", 10, "web"),
+        ("web-7d4b9c6f5d-x2k9f", 14, "web-7d4…-x2k9f"),
+        ("averyverylongnamewithoutdashes", 9, "aver…shes"),
+        ("a-b-averyverylongsuffix", 8, "a-b-…fix"),
+    ],
+)
+def test_cut_keeps_the_suffix(name: str, room: int, short: str) -> None:
+    assert names.cut(name, room) == short
+    assert len(short) <= room
+
+
+def test_times() -> None:
+    assert names.instant(3_723_004_000) == "1:02:03.004"
+    assert [names.span(v) for v in (850, 1_250, 45_600, 2_400_000, None)] == ["850 µs", "1.25 ms", "45.6 ms", "2.40 s", "–"]
+    assert [names.speed(v) for v in (1.0, 0.001, 10, "max")] == ["×1", "×1/1000", "×10", "max"]
+
+
+def test_only_apiservers_have_a_line_to_etcd() -> None:
+    drawing = map_drawing.draw(fixture_world.cluster_map())
+    kinds = {box.id: box.kind for box in drawing.boxes}
+    to_etcd = {kinds[link.a] for link in drawing.links if kinds.get(link.b) == "etcd"}
+    assert to_etcd == {"kube-apiserver", "etcd"}
+
+
+@pytest.mark.parametrize("screen", [False, True])
+def test_boxes_of_a_host_do_not_touch(screen: bool) -> None:
+    boxes = map_drawing.draw(fixture_world.cluster_map(), screen).boxes
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            apart = a.right <= b.x or b.right <= a.x or a.bottom <= b.y or b.bottom <= a.y
+            assert apart, (a.id, b.id)
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 30, 110])
+def test_every_pod_has_a_slot_of_its_own_inside_its_node(count: int) -> None:
+    model = fixture_world.cluster_map()
+    pod = next(p for p in model["pods"] if p["node"] == "node-1")
+    model["pods"] = [{**pod, "name": f"web-7d4b9c6f5d-{i:05}", "uid": str(i)} for i in range(count)]
+    node = next(n for n in map_drawing.draw(model).nodes if n.id == "node-1")
+    places = {(p.x, p.y) for p in node.pods}
+    assert len(places) == count
+    assert all(node.x <= x and x + p.size <= node.right and y + p.size <= node.bottom + 1 for p in node.pods for x, y in [(p.x, p.y)])
+
+
+@pytest.mark.parametrize("planes", [1, 2, 5])
+def test_other_topologies_are_drawn(planes: int) -> None:
+    model = fixture_world.cluster_map()
+    keep = [h for h in model["hosts"] if h["role"] != "control-plane"]
+    template = next(h for h in model["hosts"] if h["role"] == "control-plane")
+    hosts = []
+    for i in range(planes):
+        processes = [{**p, "name": p["name"].replace("cp-1", f"cp-{i + 1}").replace("m1", f"m{i + 1}")} for p in template["processes"]]
+        hosts.append({**template, "name": f"cp-{i + 1}", "processes": processes})
+    drawing = map_drawing.draw({**model, "hosts": hosts + keep})
+    assert len([box for box in drawing.boxes if box.kind == "kube-apiserver"]) == planes
+
+
+def test_quorum() -> None:
+    members = ring_drawing.ring(fixture_world.members(), fixture_world.NOW)
+    assert ring_drawing.quorum(members) == {"voters": 3, "have": 3, "need": 2, "may_lose": 1, "short": 0}
+    down = [{**member, "up": member["id"] == "m1"} for member in members]
+    assert ring_drawing.quorum(down) == {"voters": 3, "have": 1, "need": 2, "may_lose": 0, "short": 1}
+
+
+def test_log_cells_tell_committed_stored_and_missing() -> None:
+    grid = ring_drawing.logs(ring_drawing.ring(fixture_world.members(), fixture_world.NOW))
+    by_member = {row["member"]["id"]: {cell["index"]: cell["state"] for cell in row["cells"]} for row in grid["rows"]}
+    assert by_member["m1"][811] == "committed"
+    assert by_member["m1"][813] == "missing"
+    assert by_member["m2"][813] == "stored"
+
+
+def test_steps_put_what_happens_inside_etcd_under_it() -> None:
+    steps = trace_view.steps(fixture_world.request(4060))
+    names_of = [step["name"] for step in steps]
+    at = names_of.index("etcd")
+    assert names_of[at + 1 : at + 7] == ["propose", "append/m2", "append/m1", "append/m3", "commit", "apply"]
+    assert [step["number"] for step in steps] == list(range(1, len(steps) + 1))
+    assert all(float(step["x"][:-1]) + float(step["w"][:-1]) <= 100.7 for step in steps)
+
+
+def test_a_request_that_never_reached_etcd_keeps_its_order() -> None:
+    steps = trace_view.steps(fixture_world.request(4102))
+    assert [step["name"] for step in steps] == ["tls", "authentication", "audit", "authorization", "response"]
+    assert (trace_view.decided(fixture_world.request(4102)) or {})["name"] == "authorization"
+
+
+def test_the_tree_counts_everything_it_caused() -> None:
+    nodes, count = trace_view.tree(fixture_world.request(4060))
+    assert (len(nodes), count) == (2, 8)
+
+
+def test_rules_of_a_service_are_found_by_name_and_by_chain() -> None:
+    rows = rules_view.lines(fixture_world.rules("node-1"))
+    service = next(s for s in fixture_world.cluster_map()["services"] if s["name"] == "web")
+    picked = rules_view.about(rows, service)
+    texts = [row["text"] for row in rows if row["number"] in picked]
+    assert any("--to-destination 10.244.1.2:8080" in text for text in texts)
+    assert not any("kubernetes:https" in text for text in texts)
+    assert {row["table"] for row in rows if row["kind"] == "rule"} == {"filter", "nat"}

@@ -212,7 +212,8 @@ class Client:
                 shown = "-".join(part.capitalize() for part in name.split("-"))
                 self._log("round_trippers.go:587", f"    {shown}: {value}")
             body = answer.body.decode("utf-8", "replace") if answer.doc is None else orjson.dumps(answer.doc).decode()
-            self._log("helper.go:105", f'"Response Body" body=<\n\t{clipped(body, level)}\n >')
+            shown = clipped(body.rstrip("\n"), level).replace("\n", "\n\t")
+            self._log("helper.go:105", f'"Response Body" body=<\n\t{shown}\n >')
 
     # -- discovery -----------------------------------------------------------------------------------------------------
 

@@ -203,7 +203,7 @@ class Kubectl:
         kinds = yield from self.kinds(words[0])
         if len(words) == 1:
             return kinds, []
-        return kinds, [self.target(mapping, name) for mapping in kinds for name in words[1:]]
+        return [], [self.target(mapping, name) for mapping in kinds for name in words[1:]]
 
     def target(self, mapping: Mapping, name: str) -> Target:
         """An object of this command's namespace."""

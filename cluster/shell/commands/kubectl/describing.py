@@ -313,3 +313,29 @@ def events(found: list[Doc], now: float) -> str:
         message = (each.get("message") or "").strip()
         out += line(1, f"{each.get('type', '')}\t{each.get('reason', '')}\t{event_age(each, now)}\t{source}\t{message}")
     return out
+
+
+def rule_rows(rules: list[Doc]) -> list[str]:
+    """RBAC rules as ``Resources, Non-Resource URLs, Resource Names, Verbs``: one row a resource, verbs gathered, in upstream's order.
+
+    Upstream breaks rules into their smallest parts, joins those that differ in the verb only and sorts by the printed struct.
+    """
+    joined: dict[tuple[str, str, str], list[str]] = {}
+    urls: list[tuple[str, str]] = []
+    for rule in rules:
+        for group in rule.get("apiGroups") or ():
+            for resource in rule.get("resources") or ():
+                for name in rule.get("resourceNames") or ("",):
+                    verbs = joined.setdefault((group, resource, name), [])
+                    verbs += [verb for verb in rule["verbs"] if verb not in verbs]
+        urls += [(url, verb) for url in rule.get("nonResourceURLs") or () for verb in rule["verbs"]]
+    keyed: list[tuple[str, str]] = []
+    for (group, resource, name), verbs in joined.items():
+        head, slash, tail = resource.partition("/")
+        shown = head + (f".{group}" if group else "") + slash + tail
+        key = f"Verbs:[{' '.join(verbs)}],APIGroups:[{group}],Resources:[{resource}],ResourceNames:[{name}],NonResourceURLs:[]"
+        keyed.append((key, f"{shown}\t[]\t[{name}]\t[{' '.join(verbs)}]"))
+    for url, verb in urls:
+        key = f"Verbs:[{verb}],APIGroups:[],Resources:[],ResourceNames:[],NonResourceURLs:[{url}]"
+        keyed.append((key, f"\t[{url}]\t[]\t[{verb}]"))
+    return [row for _, row in sorted(keyed, key=lambda each: each[0])]

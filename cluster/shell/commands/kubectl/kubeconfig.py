@@ -71,7 +71,8 @@ def identity(ctx: Context, flags: dict[str, Any]) -> Identity:
             raise Failure(f'context "{current}" does not exist')
         context = {}
     cluster = named(doc, "clusters", flags.get("cluster") or context.get("cluster", "")) or {}
-    user = named(doc, "users", flags.get("user") or context.get("user", "")) or {}
+    chosen = flags.get("user")  # `create rolebinding --user` means something else: a list of subjects
+    user = named(doc, "users", chosen if isinstance(chosen, str) and chosen else context.get("user", "")) or {}
     server = flags.get("server") or cluster.get("server") or "http://localhost:8080"
     namespace = flags.get("namespace") or context.get("namespace") or "default"
     token = flags.get("token") or user.get("token") or ""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cluster.shell.commands.kubectl import describing as d
 from cluster.shell.commands.kubectl import printers
 from cluster.shell.commands.kubectl.command import Kubectl
 from cluster.shell.commands.kubectl.failures import Failure
@@ -60,21 +61,8 @@ def _rules(k: Kubectl) -> Run:
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": k.namespace}}
     answer = yield from k.client.call("POST", f"{_ROOT}/selfsubjectrulesreviews", doc=review)
     rows = [] if k.flags["no-headers"] else ["Resources\tNon-Resource URLs\tResource Names\tVerbs"]
-    broken: dict[tuple[str, str], list[str]] = {}
-    for rule in answer["status"].get("resourceRules") or ():
-        for resource in rule.get("resources") or ():
-            for group in rule.get("apiGroups") or ():
-                shown = f"{resource}.{group}" if group and group != "*" or resource == "*" and group == "*" else resource
-                names = " ".join(rule.get("resourceNames") or ())
-                verbs = broken.setdefault((shown, names), [])
-                verbs += [verb for verb in rule["verbs"] if verb not in verbs]
-    ordered = sorted(broken.items(), key=lambda each: (-len(each[0][0]), each[0]))
-    ordered = list(broken.items()) if not ordered else ordered
-    for (shown, names), verbs in ordered:
-        rows.append(f"{shown}\t[]\t[{names}]\t[{' '.join(verbs)}]")
-    for rule in answer["status"].get("nonResourceRules") or ():
-        for url in rule.get("nonResourceURLs") or ():
-            rows.append(f"\t[{url}]\t[]\t[{' '.join(rule['verbs'])}]")
+    status = answer["status"]
+    rows += d.rule_rows([*(status.get("resourceRules") or ()), *(status.get("nonResourceRules") or ())])
     k.out(align("".join(row + "\n" for row in rows)))
     return 0
 

@@ -412,18 +412,7 @@ def _rules(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
     out = d.line(0, f"Name:\t{target.name}") + _pairs(doc) + d.line(0, "PolicyRule:")
     out += d.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs") + d.line(1, "---------\t-----------------\t--------------\t-----")
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for rule in doc.get("rules") or ():
-        names = " ".join(rule.get("resourceNames") or ())
-        for resource in rule.get("resources") or ():
-            for group in rule.get("apiGroups") or ("",):
-                shown = f"{resource}.{group}" if group else resource
-                rows.setdefault((shown, "", names), []).extend(v for v in rule["verbs"] if v not in rows.get((shown, "", names), []))
-        for url in rule.get("nonResourceURLs") or ():
-            rows.setdefault(("", url, ""), []).extend(rule["verbs"])
-    for (resource, url, names), verbs in sorted(rows.items(), key=lambda each: (-len(each[0][0]), each[0])):
-        out += d.line(1, f"{resource}\t[{url}]\t[{names}]\t[{' '.join(verbs)}]")
-    return out
+    return out + "".join(d.line(1, row) for row in d.rule_rows(doc.get("rules") or []))
 
 
 def _binding(k: Kubectl, target: Target) -> str:

@@ -242,3 +242,17 @@ def test_pods_of_a_deleted_node_are_garbage() -> None:
     assert b.get(PODS + "/p") is not None
     b.run(15)
     assert b.get(PODS + "/p") is None
+
+
+def test_replication_controller_keeps_its_number_and_lets_go_of_relabelled_pods() -> None:
+    b = bench()
+    path = "/api/v1/namespaces/default/replicationcontrollers"
+    spec = {"replicas": 2, "selector": {"app": "rc"}, "template": template(app="rc")}
+    b.do("POST", path, {"kind": "ReplicationController", "metadata": {"name": "rc"}, "spec": spec})
+    assert len(b.all("pods")) == 2
+    name = b.all("pods")[0]["metadata"]["name"]
+    b.do("PATCH", f"{PODS}/{name}", {"metadata": {"labels": {"app": "free"}}})
+    assert "ownerReferences" not in b.get(f"{PODS}/{name}")["metadata"]
+    assert len(b.all("pods")) == 3 and b.get(path + "/rc")["status"]["replicas"] == 2
+    b.do("PATCH", f"{PODS}/{name}", {"metadata": {"labels": {"app": "rc"}}})  # adopted again, so one is too many
+    assert len(b.all("pods")) == 2

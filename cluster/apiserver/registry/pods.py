@@ -3,8 +3,7 @@
 A new Pod is Pending and has its QoS class; its spec is fixed but for images, the deadline and tolerations; deletion is
 graceful when it runs on a node.
 
-Simplified here: the text of a refused change names the fields that differ instead of printing Go's structural diff in
-full; resizing in place is not served (alpha in 1.32).
+Simplified here: resizing in place is not served (alpha in 1.32).
 
 Upstream: pkg/registry/core/pod/strategy.go, pkg/apis/core/helper/qos, pkg/apis/core/validation (ValidatePodUpdate).
 """

@@ -7,6 +7,7 @@ import pytest
 
 from cluster.api import scheme, status
 from cluster.apiserver import registry
+from cluster.apiserver.registry.pod_diff import spec_diff
 from cluster.apiserver.registry.workloads import schedule_error
 from cluster.sim import Dice
 
@@ -99,7 +100,23 @@ def test_a_pods_image_may_change_and_its_command_not():
     assert changed(pod(), with_container(image="busybox:1.37"))[2] == []
     (text,) = changed(pod(), with_container(command=["sleep"]))[2]
     assert text.startswith("spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`")
-    assert '+ \t\t\tcommand: []string{"sleep"},' in text.split("\n")
+    assert '+\u00a0\t\t\tCommand:    []string{"sleep"},' in text.split("\n")
+
+
+def test_the_difference_of_two_specs_is_printed_as_recorded():
+    spec = json.loads((DATA / "e01-pod-unscheduled-create.json").read_text())["spec"]
+    recorded = json.loads((DATA / "e07-pod-spec-change-forbidden.json").read_text())["message"]
+    new = {**spec, "containers": [{**spec["containers"][0], "command": ["sleep"]}]}
+    wanted = recorded.partition("(allow it to be set to 1 if it was previously negative)\n")[2]
+    assert spec_diff(spec, new) == wanted
+    fewer = {**spec, "tolerations": spec["tolerations"][:1], "hostNetwork": True}
+    lines = spec_diff(spec, fewer).replace("\u00a0", " ").split("\n")
+    assert "  \tSecurityContext: &core.PodSecurityContext{" in lines
+    assert [line for line in lines if "HostNetwork" in line] == [
+        "- \t\tHostNetwork: false,",
+        "+ \t\tHostNetwork: true,",
+    ]
+    assert any(line.startswith('- \t\t{Key: "node.kubernetes.io/unreachable"') for line in lines)
 
 
 def test_spec_and_status_are_written_apart():

@@ -256,3 +256,26 @@ def test_replication_controller_keeps_its_number_and_lets_go_of_relabelled_pods(
     assert len(b.all("pods")) == 3 and b.get(path + "/rc")["status"]["replicas"] == 2
     b.do("PATCH", f"{PODS}/{name}", {"metadata": {"labels": {"app": "rc"}}})  # adopted again, so one is too many
     assert len(b.all("pods")) == 2
+
+
+def test_claim_takes_the_smallest_volume_that_will_do() -> None:
+    b = bench()
+    volumes, claims = "/api/v1/persistentvolumes", "/api/v1/namespaces/default/persistentvolumeclaims"
+    for name, size in (("big", "10Gi"), ("small", "2Gi"), ("tiny", "100Mi")):
+        spec = {
+            "capacity": {"storage": size},
+            "accessModes": ["ReadWriteOnce"],
+            "persistentVolumeReclaimPolicy": "Retain",
+        }
+        b.do("POST", volumes, {"kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec})
+    assert b.get(volumes + "/big")["status"]["phase"] == "Available"
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    b.do("POST", claims, {"kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": spec})
+    claim = b.get(claims + "/data")
+    assert claim["spec"]["volumeName"] == "small" and claim["status"]["phase"] == "Bound"
+    assert claim["status"]["capacity"] == {"storage": "2Gi"} and b.get(volumes + "/small")["status"]["phase"] == "Bound"
+    spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+    b.do("POST", claims, {"kind": "PersistentVolumeClaim", "metadata": {"name": "none"}, "spec": spec})
+    assert b.events("FailedBinding") == ["no persistent volumes available for this claim and no storage class is set"]
+    b.do("DELETE", claims + "/data")
+    assert b.get(volumes + "/small")["status"]["phase"] == "Released"

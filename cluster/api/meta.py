@@ -9,6 +9,7 @@ Upstream: apimachinery/pkg/api/validation/objectmeta.go, apimachinery/pkg/util/v
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from cluster.api import field
@@ -156,9 +157,10 @@ def with_meta(doc: Doc, **changes: Any) -> Doc:
     return out
 
 
-# --- the forms of names: each gives the list of what is wrong --------------------------------------------------------
+# --- the forms of names: each gives the list of what is wrong (remembered: never change one) --------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def dns1123_label(text: str) -> list[str]:
     """What is wrong with it as a DNS label (namespaces, container names)."""
     if len(text) <= 63 and DNS1123_LABEL.match(text):
@@ -172,6 +174,7 @@ def dns1123_label(text: str) -> list[str]:
 _SUBDOMAIN_LIKE = "must not contain dots"
 
 
+@lru_cache(maxsize=4096)
 def dns1123_subdomain(text: str) -> list[str]:
     """What is wrong with it as a DNS subdomain (most names)."""
     if len(text) <= 253 and DNS1123_SUBDOMAIN.match(text):
@@ -182,6 +185,7 @@ def dns1123_subdomain(text: str) -> list[str]:
     return wrong
 
 
+@lru_cache(maxsize=4096)
 def dns1035_label(text: str) -> list[str]:
     """What is wrong with it as an RFC 1035 label (Services)."""
     wrong = [] if len(text) <= 63 else ["must be no more than 63 characters"]
@@ -211,6 +215,7 @@ def _masked(check: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
     return prefix
 
 
+@lru_cache(maxsize=4096)
 def qualified_name(text: str) -> list[str]:
     """What is wrong with it as ``[prefix/]name`` (label keys, finalizers, resource names)."""
     parts = text.split("/")
@@ -237,6 +242,7 @@ def qualified_name(text: str) -> list[str]:
     return wrong
 
 
+@lru_cache(maxsize=4096)
 def label_value(text: str) -> list[str]:
     """What is wrong with it as a label's value."""
     wrong = [] if len(text) <= 63 else ["must be no more than 63 characters"]

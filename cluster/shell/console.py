@@ -140,8 +140,8 @@ class Console(Actor):
                 self._piece(request, Answer(now, request, body=message.data, doc=message.doc, channel=message.channel), now, out)
             case HttpEnd(id=request):
                 self._piece(request, Answer(now, request, end=True, error=message.error), now, out)
-            case HttpReset(id=request):
-                self._reset(request, "reset", now, out)
+            case HttpReset(id=request, error=why):
+                self._reset(request, "refused" if "refused" in why else "reset", now, out)
             case PeerDown(peer=peer):
                 if peer == self.config.server:
                     for request in list(self.state.owners):

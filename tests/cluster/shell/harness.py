@@ -15,6 +15,29 @@ EPOCH = 1_795_406_400
 SECOND = 1_000_000_000
 
 
+ADMIN = TlsPeer(common_name="kubernetes-admin", organizations=("kubeadm:cluster-admins",))
+KUBECONFIG = """apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: Q0E=
+    server: https://127.0.0.1:6443
+  name: kubernetes
+contexts:
+- context:
+    cluster: kubernetes
+    user: kubernetes-admin
+  name: kubernetes-admin@kubernetes
+current-context: kubernetes-admin@kubernetes
+kind: Config
+preferences: {}
+users:
+- name: kubernetes-admin
+  user:
+    client-certificate-data: Q0VSVA==
+    client-key-data: S0VZ
+"""
+
+
 class Out:
     """An Outbox that keeps what was put into it."""
 
@@ -56,7 +79,7 @@ class Shell:
     """``Shell(server).run("echo hi").stdout``. Between any two messages the console may be rebuilt (``amnesia``)."""
 
     def __init__(self, server: Server | None = None, *, config: ConsoleConfig | None = None, amnesia: bool = False) -> None:
-        self.config = config or ConsoleConfig(EPOCH, admin=TlsPeer(common_name="kubernetes-admin"))
+        self.config = config or ConsoleConfig(EPOCH, admin=ADMIN, kubeconfig=KUBECONFIG)
         self.console = Console("console", self.config)
         self.server = server
         self.amnesia = amnesia

@@ -570,7 +570,7 @@ class Lab:
         state, world, memory = PlainUnpickler(BytesIO(data)).load()
         return Lab(state, World.restore(world, FACTORIES), Recorder(memory))
 
-    def _frame(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def _frame(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         return {"t": kind, "atMicros": self.now // 1000, **fields}
 
     def _process_frame(self, process: str) -> None:

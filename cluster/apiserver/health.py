@@ -36,7 +36,7 @@ def checks(kind: str) -> list[str]:
 
 
 def failure(server: Any, name: str) -> str:
-    """"" when the check passes, else why not."""
+    """ "" when the check passes, else why not."""
     state = server.state
     if name == "etcd":
         late = any(server.now - call.sent > 2_000_000_000 for call in state.calls.values())

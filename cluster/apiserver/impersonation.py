@@ -46,7 +46,9 @@ def impersonate(server: Any, job: Job, out: Outbox) -> None:
         asks.append(Attributes(job.user, "impersonate", group=authn, version="v1", resource="uids", name=uid))
     for key, value in extra:
         asks.append(
-            Attributes(job.user, "impersonate", group=authn, version="v1", resource="userextras", subresource=key, name=value)
+            Attributes(
+                job.user, "impersonate", group=authn, version="v1", resource="userextras", subresource=key, name=value
+            )
         )
     for attributes in asks:
         decision = authorization.authorize(attributes, server.view)

@@ -119,6 +119,6 @@ def continuation(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-def name_of(function: Callable[..., None]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
     """``storage.created``: the module's last part and the function's name."""
     return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"

@@ -44,7 +44,9 @@ def found(server: Any, job: Job, out: Outbox, item: Item, what: str) -> None:
     node = pod["spec"].get("nodeName")
     if not node:
         if what == "log":  # a pod without a node has no logs yet
-            respond.raw(server, job, out, 200, "text/plain", b"", "The pod has no node yet, so there is nothing to show")
+            respond.raw(
+                server, job, out, 200, "text/plain", b"", "The pod has no node yet, so there is nothing to show"
+            )
             return
         raise status.bad_request(f"pod {info.name} does not have a host assigned")
     if what == "log":

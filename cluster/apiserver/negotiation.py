@@ -30,7 +30,7 @@ def negotiate(accept: str, agent: str, pretty: str | None, include: str) -> Acce
             media = "application/json"
         if media not in ("application/json", "application/yaml"):
             continue
-        asked = dict(p.partition("=")[::2] for p in parameters)
+        asked = {key: value for key, _, value in (p.partition("=") for p in parameters)}
         form = asked.get("as", "")
         if not form:
             return Accept(media, pretty=nice)

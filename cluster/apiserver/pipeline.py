@@ -13,8 +13,7 @@ from typing import Any
 
 from cluster.api import status
 from cluster.api.status import ApiError
-from cluster.apiserver import admission, authentication, authorization, impersonation, priority_and_fairness
-from cluster.apiserver import registry
+from cluster.apiserver import admission, authentication, authorization, impersonation, priority_and_fairness, registry
 from cluster.apiserver.authorization import Attributes
 from cluster.apiserver.handlers import dispatch
 from cluster.apiserver.job import ADMISSION_COST, Job
@@ -75,7 +74,9 @@ def fair_share(server: Any, job: Job, out: Outbox) -> None:
     job.seat = True
     used = server.state.seats[flow.level] = server.state.seats.get(flow.level, 0) + 1
     reason = f'FlowSchema "{flow.schema}" puts it into priority level "{flow.level}"'
-    job.stage(out, "priority-and-fairness", "allow", reason, here(), {"seatsInUse": used, "seats": seats or "unlimited"})
+    job.stage(
+        out, "priority-and-fairness", "allow", reason, here(), {"seatsInUse": used, "seats": seats or "unlimited"}
+    )
 
 
 def authorize(server: Any, job: Job, out: Outbox) -> None:
@@ -88,6 +89,7 @@ def authorize(server: Any, job: Job, out: Outbox) -> None:
         return
     message = authorization.forbidden_message(attributes, decision.reason)
     job.stage(out, "authorization", "deny", message, decision.source, list(decision.tried))
+    job.data["nosniff"] = True  # only what the filter itself writes has this header (responsewriters.Forbidden)
     if not attributes.is_resource:
         raise status.forbidden_path(message)
     group = f".{attributes.group}" if attributes.group else ""
@@ -124,7 +126,9 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     if creating:
         doc = _system_fields(doc, ctx)
     strategy = registry.strategy_for(resource, attributes.subresource)
-    prepared = strategy.prepare_for_create(doc, ctx.rest) if creating else strategy.prepare_for_update(doc, old, ctx.rest)
+    prepared = (
+        strategy.prepare_for_create(doc, ctx.rest) if creating else strategy.prepare_for_update(doc, old, ctx.rest)
+    )
     if prepared is not before:
         job.stage(out, "strategy", "change", f"The {resource.kind} strategy set the fields a client may not", here(),
                   None, before, prepared)  # fmt: skip
@@ -133,7 +137,9 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     doc = attributes.doc = prepared
     errors = strategy.validate(doc, ctx.rest) if creating else strategy.validate_update(doc, old, ctx.rest)
     if errors:
-        error = status.invalid(resource.group, resource.kind, attributes.name or doc["metadata"].get("name", ""), errors)
+        error = status.invalid(
+            resource.group, resource.kind, attributes.name or doc["metadata"].get("name", ""), errors
+        )
         job.stage(out, "validation", "deny", error.message[:400], here(), [e.field for e in errors])
         raise error
     job.stage(out, "validation", "ok", f"The {resource.kind} is valid", here())

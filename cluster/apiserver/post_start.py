@@ -112,7 +112,10 @@ def _present(server: Any, doc: Document) -> bool:
     resource = server.scheme.kind(group, version, doc["kind"])
     meta = doc["metadata"]
     cache = server.cache_of(resource)
-    return cache is not None and (f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else meta["name"]) in cache.items
+    return (
+        cache is not None
+        and (f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else meta["name"]) in cache.items
+    )
 
 
 def _create_next(server: Any, out: Outbox) -> None:
@@ -288,7 +291,11 @@ def crd_changed(server: Any, crd: Document, out: Outbox) -> None:
         if crds.FINALIZER in (meta.get("finalizers") or ()):
             _clean_up(server, crd, out)
         return
-    others = [other for other in server.view.list("customresourcedefinitions.apiextensions.k8s.io") if other["metadata"]["name"] != meta["name"]]
+    others = [
+        other
+        for other in server.view.list("customresourcedefinitions.apiextensions.k8s.io")
+        if other["metadata"]["name"] != meta["name"]
+    ]
     settled = crds.settled(crd, others, server.view.timestamp)
     if settled is not crd:
         server.call_self(out, "PUT", f"{_CRDS}/{meta['name']}/status", settled, crd_written)

@@ -415,7 +415,7 @@ meta.MicroTime: 1 seconds i, 2 nanos i
 meta.ObjectMeta: 1 name s, 2 generateName s, 3 namespace s, 4 selfLink s, 5 uid s, 6 resourceVersion s, 7 generation i, 8 creationTimestamp meta.Time, 9 deletionTimestamp meta.Time, 10 deletionGracePeriodSeconds i, 11 labels %s, 12 annotations %s, 13 ownerReferences *meta.OwnerReference, 14 finalizers *s, 17 managedFields *meta.ManagedFieldsEntry
 meta.OwnerReference: 5 apiVersion s, 1 kind s, 3 name s, 4 uid s, 6 controller B, 7 blockOwnerDeletion B
 meta.PartialObjectMetadata: 1 metadata meta.ObjectMeta
-meta.Patch: 
+meta.Patch:
 meta.PatchOptions: 1 dryRun *s, 2 force B, 3 fieldManager s, 4 fieldValidation s
 meta.Preconditions: 1 uid s, 2 resourceVersion s
 meta.RootPaths: 1 paths *s

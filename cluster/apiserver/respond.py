@@ -30,7 +30,8 @@ def headers(server: Any, job: Job, content_type: str) -> Headers:
     rows.append(("content-type", content_type))
     rows.extend(("warning", f'299 - "{_quoted(text)}"') for text in job.warnings)
     if job.flow is not None:
-        rows.append(("x-content-type-options", "nosniff"))
+        if job.data.get("nosniff"):
+            rows.append(("x-content-type-options", "nosniff"))
         rows.append(("x-kubernetes-pf-flowschema-uid", job.flow.schema_uid))
         rows.append(("x-kubernetes-pf-prioritylevel-uid", job.flow.level_uid))
     if job.outside:
@@ -43,7 +44,14 @@ def _quoted(text: str) -> str:
 
 
 def document(
-    server: Any, job: Job, out: Outbox, code: int, doc: Any, reason: str = "", outcome: Any = "ok", content_type: str = ""
+    server: Any,
+    job: Job,
+    out: Outbox,
+    code: int,
+    doc: Any,
+    reason: str = "",
+    outcome: Any = "ok",
+    content_type: str = "",
 ) -> None:
     """Answer with ``doc`` as JSON or YAML; ``content_type`` when it is more than the media type."""
     media = job.accept.media
@@ -83,6 +91,7 @@ def error(server: Any, job: Job, out: Outbox, failure: ApiError) -> None:
     """Answer with a Status. The job ends."""
     outcome = "deny" if failure.code in (401, 403) else "error"
     if failure.plain is not None:
+        job.data["nosniff"] = True  # net/http's Error sets it
         rows = headers(server, job, "text/plain; charset=utf-8")
         body = failure.plain.encode()
         _bytes(server, job, out, failure.code, rows, body, failure.plain, failure.message, outcome)

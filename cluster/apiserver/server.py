@@ -97,7 +97,9 @@ class ApiServer(Actor):
         super().__init__(name, config, state)
         self.view = View(config, self.state.caches)
         self.now = 0
-        self.config_peer = TlsPeer(common_name="kube-apiserver-kubelet-client", organizations=("kubeadm:cluster-admins",))
+        self.config_peer = TlsPeer(
+            common_name="kube-apiserver-kubelet-client", organizations=("kubeadm:cluster-admins",)
+        )
         self._scheme: Scheme | None = None
         self._scheme_generation: tuple[int, ...] = ()
 
@@ -140,7 +142,11 @@ class ApiServer(Actor):
     def etcd_stage(self, job: Job, out: Outbox, outcome: Any, reason: str, answer: Any, key: str = "") -> None:
         """Note the time a question spent with etcd."""
         header = answer.header
-        detail = {"revision": header.revision, "raftTerm": header.raft_term, "member": self.config.etcd[self.state.member]}
+        detail = {
+            "revision": header.revision,
+            "raftTerm": header.raft_term,
+            "member": self.config.etcd[self.state.member],
+        }
         if key:
             detail["key"] = key
         out.note(Stage(job.id, "etcd", self.name, job.asked_at, self.now, outcome, reason, detail, None, None, _SOURCE))
@@ -162,7 +168,9 @@ class ApiServer(Actor):
         self.state.loopback[number] = (name_of(then), args)
         out.send(self.name, post_start.loopback_request(number, method, path, doc))
 
-    def wait_for(self, out: Outbox, job: Job, cache: Cache, revision: int, then: Any, args: tuple[Any, ...] = ()) -> None:
+    def wait_for(
+        self, out: Outbox, job: Job, cache: Cache, revision: int, then: Any, args: tuple[Any, ...] = ()
+    ) -> None:
         """Go on with ``then(server, job, out, *args)`` once ``cache`` has reached ``revision``."""
         if cache.ready and cache.revision >= revision:
             CONTINUATIONS[name_of(then)](self, job, out, *args)

@@ -179,6 +179,7 @@ def created(
         raise etcd_error(answer)
     if not answer.succeeded:
         found = answer.responses[0]
+        assert isinstance(found, RangeResponse)
         if not found.kvs and "ranges" in job.data:  # only the claim on addresses failed: somebody else was faster
             server.etcd_stage(job, out, "wait", "Another Service took addresses meanwhile: allocating again", answer)
             server.go_on(job.data["reallocate"], job, out)
@@ -223,7 +224,9 @@ def refreshed(
     if isinstance(answer, EtcdError):
         raise etcd_error(answer)
     if not answer.kvs:
-        server.etcd_stage(job, out, "error", f"etcd has no key {doing.resource.key(doing.namespace, doing.name)}", answer)
+        server.etcd_stage(
+            job, out, "error", f"etcd has no key {doing.resource.key(doing.namespace, doing.name)}", answer
+        )
         if "missing" in job.data:
             server.go_on(job.data.pop("missing"), job, out)
             return
@@ -260,7 +263,9 @@ def _attempt(server: Any, job: Job, out: Outbox, doing: Update, item: Item, newe
     if change.kind == "delete":
         success: tuple[Any, ...] = (DeleteRangeRequest(0, key),)
     else:
-        success = (PutRequest(0, key, encode(doing.resource, server, change.doc), ignore_lease=_leased(doing.resource)),)
+        success = (
+            PutRequest(0, key, encode(doing.resource, server, change.doc), ignore_lease=_leased(doing.resource)),
+        )
     request = TxnRequest(
         out.next_id(), (Compare(key, "MOD", "EQUAL", item.revision),), success, (RangeRequest(0, key),)
     )
@@ -280,17 +285,23 @@ def updated(
         raise etcd_error(answer)
     resource = doing.resource
     if not answer.succeeded:
-        kvs = answer.responses[0].kvs
+        found = answer.responses[0]
+        assert isinstance(found, RangeResponse)
+        kvs = found.kvs
         if not kvs:
             server.etcd_stage(job, out, "error", "The key was deleted meanwhile", answer)
             raise status.not_found(resource.group_resource, doing.name)
-        server.etcd_stage(job, out, "wait", f"The key is at revision {kvs[0].mod_revision} by now: trying again", answer)
+        server.etcd_stage(
+            job, out, "wait", f"The key is at revision {kvs[0].mod_revision} by now: trying again", answer
+        )
         job.wrote = False
         _attempt(server, job, out, doing, decode(server, resource, kvs[0]), True)
         return
     revision = answer.header.revision
     what = "Deleted" if kind == "delete" else "Stored"
-    server.etcd_stage(job, out, "ok", f"{what} as revision {revision}", answer, resource.key(doing.namespace, doing.name))
+    server.etcd_stage(
+        job, out, "ok", f"{what} as revision {revision}", answer, resource.key(doing.namespace, doing.name)
+    )
     item = Item(with_revision(doc, revision), revision)
     if kind == "put":
         server.remember(resource, doing.namespace, doing.name, item)

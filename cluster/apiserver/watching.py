@@ -44,9 +44,16 @@ def start(server: Any, job: Job, out: Outbox) -> None:
     match = query.get("resourceVersionMatch", "")
     errors = []
     if initial is None and match:
-        errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+        errors.append(
+            forbidden(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            )
+        )
     if initial is not None and match != "NotOlderThan":
-        errors.append(forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
+        errors.append(
+            forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        )
     if errors:
         raise status.invalid("meta.k8s.io", "ListOptions", "", errors)
     revision = reading.parse_revision(query.get("resourceVersion", ""), "resourceVersion")
@@ -138,7 +145,9 @@ def _tell(server: Any, resource: Resource, cache: Cache, watcher: Watcher, event
         if now:
             kind = "MODIFIED" if before else "ADDED"
         elif before:
-            if kind != "DELETED" and event.previous is not None:  # it left the selection: its last state, at this revision
+            if (
+                kind != "DELETED" and event.previous is not None
+            ):  # it left the selection: its last state, at this revision
                 meta = {**event.previous["metadata"], "resourceVersion": doc["metadata"]["resourceVersion"]}
                 doc = {**event.previous, "metadata": meta}
             kind = "DELETED"
@@ -223,5 +232,3 @@ def stop(server: Any, job: Job) -> None:
         cache = server.cache_of(job.resource)
         if cache is not None:
             cache.remove_watcher(job.id)
-
-

@@ -23,7 +23,9 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     """Fill in ``ingressClassName``."""
     doc = attributes.doc
     spec = doc.get("spec") or {}
-    if spec.get("ingressClassName") is not None or "kubernetes.io/ingress.class" in (doc["metadata"].get("annotations") or {}):
+    if spec.get("ingressClassName") is not None or "kubernetes.io/ingress.class" in (
+        doc["metadata"].get("annotations") or {}
+    ):
         return doc, "It names its class"
     classes = ctx.view.list("ingressclasses.networking.k8s.io")
     marked = [c["metadata"]["name"] for c in classes if (c["metadata"].get("annotations") or {}).get(_MARK) == "true"]

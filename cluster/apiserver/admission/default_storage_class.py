@@ -27,7 +27,11 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     annotations = claim["metadata"].get("annotations") or {}
     if "volume.beta.kubernetes.io/storage-class" in annotations:
         return claim, "It names its class by annotation"
-    marked = [c for c in ctx.view.list(CLASSES) if any((c["metadata"].get("annotations") or {}).get(m) == "true" for m in _MARKS)]
+    marked = [
+        c
+        for c in ctx.view.list(CLASSES)
+        if any((c["metadata"].get("annotations") or {}).get(m) == "true" for m in _MARKS)
+    ]
     if not marked:
         return claim, "No class is the default"
     newest = max(c["metadata"].get("creationTimestamp", "") for c in marked)

@@ -28,7 +28,9 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     missing = [
         taint
         for taint in _TAINTS
-        if not any(t.get("key") in (None, "", taint) and t.get("effect") in (None, "", "NoExecute") for t in tolerations)
+        if not any(
+            t.get("key") in (None, "", taint) and t.get("effect") in (None, "", "NoExecute") for t in tolerations
+        )
     ]
     if not missing:
         return pod, "It tolerates both already"

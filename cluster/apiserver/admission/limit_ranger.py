@@ -69,7 +69,7 @@ def _defaults(limit_range: Doc) -> tuple[Doc, Doc]:
 def _fill(container: Doc, kind: str, requests: Doc, limits: Doc, notes: list[str]) -> Doc:
     resources = container.get("resources") or {}
     asked, bound = dict(resources.get("requests") or {}), dict(resources.get("limits") or {})
-    set_requests = [name for name in requests if name not in asked and not (name in bound)]
+    set_requests = [name for name in requests if name not in asked and name not in bound]
     set_limits = [name for name in limits if name not in bound]
     asked |= {name: requests[name] for name in set_requests}
     bound |= {name: limits[name] for name in set_limits}
@@ -147,7 +147,10 @@ def _bounds(item: Doc, kind: str, requests: Doc, limits: Doc) -> list[str]:
         if not asked or not bound:
             missing = "No limit is specified" if not bound else "No request is specified"
             found.append(f"{name} max limit to request ratio per {kind} is {ratio}, but {missing}")
-        elif quantity.parse(asked).milli() and quantity.parse(bound).milli() > quantity.parse(ratio).milli() * quantity.parse(asked).milli() // 1000:
+        elif (
+            quantity.parse(asked).milli()
+            and quantity.parse(bound).milli() > quantity.parse(ratio).milli() * quantity.parse(asked).milli() // 1000
+        ):
             shown = quantity.parse(bound).milli() / quantity.parse(asked).milli()
             found.append(f"{name} max limit to request ratio per {kind} is {ratio}, but provided ratio is {shown:.6f}")
     return found

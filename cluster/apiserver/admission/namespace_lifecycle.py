@@ -35,7 +35,11 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[object, str]:
         )  # fmt: skip
         details = error.status.setdefault("details", {})
         details["causes"] = [
-            {"reason": "NamespaceTerminating", "message": f"namespace {name} is being terminated", "field": "metadata.namespace"}
+            {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {name} is being terminated",
+                "field": "metadata.namespace",
+            }
         ]
         raise error
     return attributes.doc, f"Namespace {name} exists and is not being deleted"

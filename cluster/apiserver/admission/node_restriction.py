@@ -49,7 +49,9 @@ def _pods(attributes: Attributes, node: str) -> str:
     doc, old = attributes.doc, attributes.old
     if attributes.operation == "CREATE" and not attributes.subresource:
         if _MIRROR not in (doc["metadata"].get("annotations") or {}):
-            raise _no(attributes, f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods')
+            raise _no(
+                attributes, f'pod does not have "{_MIRROR}" annotation, node "{node}" can only create mirror pods'
+            )
         if doc["spec"].get("nodeName") != node:
             raise _no(attributes, f'node "{node}" can only create pods with spec.nodeName set to itself')
         return "A mirror pod of the node itself"
@@ -73,8 +75,12 @@ def _nodes(attributes: Attributes, node: str) -> str:
     touched = [key for key in {**before, **labels} if before.get(key) != labels.get(key)]
     forbidden = sorted(key for key in touched if _forbidden_label(key))
     if forbidden:
-        raise _no(attributes, f'is not allowed to modify labels: {", ".join(forbidden)}')
-    if old is not None and not attributes.subresource and (old.get("spec") or {}).get("taints") != (doc.get("spec") or {}).get("taints"):
+        raise _no(attributes, f"is not allowed to modify labels: {', '.join(forbidden)}")
+    if (
+        old is not None
+        and not attributes.subresource
+        and (old.get("spec") or {}).get("taints") != (doc.get("spec") or {}).get("taints")
+    ):
         raise _no(attributes, f'node "{node}" is not allowed to modify taints')
     return "Its own Node"
 
@@ -83,6 +89,8 @@ def _forbidden_label(key: str) -> bool:
     namespace, slash, _ = key.rpartition("/")
     if not slash or key in _KUBELET_LABELS:
         return False
-    if namespace in ("kubelet.kubernetes.io", "node.kubernetes.io") or namespace.endswith((".kubelet.kubernetes.io", ".node.kubernetes.io")):
+    if namespace in ("kubelet.kubernetes.io", "node.kubernetes.io") or namespace.endswith(
+        (".kubelet.kubernetes.io", ".node.kubernetes.io")
+    ):
         return False
     return namespace in ("kubernetes.io", "k8s.io") or namespace.endswith((".kubernetes.io", ".k8s.io"))

@@ -33,14 +33,25 @@ _SYSCTLS = frozenset((
     "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
     "net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem",
 ))  # fmt: skip
-_RESTRICTED_VOLUMES = ("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret")
+_RESTRICTED_VOLUMES = (
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+)
 
 
 def handles(attributes: Attributes) -> bool:
     """New pods, and pods whose spec changes."""
     if attributes.concerns("pods", "UPDATE"):
         return attributes.doc["spec"] != attributes.old["spec"]
-    return attributes.concerns("pods", "CREATE") or attributes.concerns("pods", "UPDATE", subresource="ephemeralcontainers")
+    return attributes.concerns("pods", "CREATE") or attributes.concerns(
+        "pods", "UPDATE", subresource="ephemeralcontainers"
+    )
 
 
 def validate(attributes: Attributes, ctx: Context) -> str:
@@ -130,7 +141,10 @@ def host_ports(pod: Doc) -> Finding | None:
     if not bad:
         return None
     listed = ", ".join(str(port) for port in sorted(set(ports)))
-    return "hostPort", f"{_named(bad)} {'uses' if len(bad) == 1 else 'use'} hostPort{'s' if len(set(ports)) > 1 else ''} {listed}"
+    return (
+        "hostPort",
+        f"{_named(bad)} {'uses' if len(bad) == 1 else 'use'} hostPort{'s' if len(set(ports)) > 1 else ''} {listed}",
+    )
 
 
 def proc_mount(pod: Doc) -> Finding | None:
@@ -174,7 +188,9 @@ def capabilities_restricted(pod: Doc) -> Finding | None:
     if undropped:
         parts.append(f'{_named(undropped)} must set securityContext.capabilities.drop=["ALL"]')
     if adding:
-        parts.append(f'{_named(adding)} must not include other than "NET_BIND_SERVICE" in securityContext.capabilities.add')
+        parts.append(
+            f'{_named(adding)} must not include other than "NET_BIND_SERVICE" in securityContext.capabilities.add'
+        )
     return ("unrestricted capabilities", "; ".join(parts)) if parts else None
 
 
@@ -186,7 +202,10 @@ def volume_types(pod: Doc) -> Finding | None:
     quoted = ", ".join(f'"{name}"' for name in bad)
     noun, verb = ("volume", "uses") if len(bad) == 1 else ("volumes", "use")
     listed = ", ".join(f'"{kind}"' for kind in kinds)
-    return "restricted volume types", f"{noun} {quoted} {verb} restricted volume type{'s' if len(kinds) > 1 else ''} {listed}"
+    return (
+        "restricted volume types",
+        f"{noun} {quoted} {verb} restricted volume type{'s' if len(kinds) > 1 else ''} {listed}",
+    )
 
 
 def non_root(pod: Doc) -> Finding | None:
@@ -220,7 +239,10 @@ def seccomp_restricted(pod: Doc) -> Finding | None:
     unset = _bad(pod, lambda c: not c.get("seccompProfile"))
     if not unset:
         return None
-    return "seccompProfile", f'pod or {_named(unset)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"'
+    return (
+        "seccompProfile",
+        f'pod or {_named(unset)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"',
+    )
 
 
 _BASELINE = (host_namespaces, privileged, capabilities_baseline, host_path, host_ports, proc_mount, sysctls)

@@ -28,14 +28,20 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     spec = pod["spec"]
     if attributes.operation == "UPDATE":
         held = attributes.old["spec"].get("priority")
-        if spec.get("priority") is None and held is not None and attributes.old["spec"].get("priorityClassName") == spec.get("priorityClassName"):
+        if (
+            spec.get("priority") is None
+            and held is not None
+            and attributes.old["spec"].get("priorityClassName") == spec.get("priorityClassName")
+        ):
             return {**pod, "spec": {**spec, "priority": held}}, f"The priority stays {held}"
         return pod, ""
     name = spec.get("priorityClassName", "")
     if name:
         found = ctx.view.get(CLASSES, "", name)
         if found is None:
-            raise status.forbidden("pods", pod["metadata"].get("name", ""), f"no PriorityClass with name {name} was found")
+            raise status.forbidden(
+                "pods", pod["metadata"].get("name", ""), f"no PriorityClass with name {name} was found"
+            )
         value, policy = found["value"], found.get("preemptionPolicy", "PreemptLowerPriority")
     else:
         defaults = [c for c in ctx.view.list(CLASSES) if c.get("globalDefault")]
@@ -70,7 +76,10 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
         out["priorityClassName"] = name
     out["priority"] = value
     out["preemptionPolicy"] = policy
-    return {**pod, "spec": out}, f"Priority {value}, from the class {name}" if name else f"Priority {value}: no class, no default"
+    return {
+        **pod,
+        "spec": out,
+    }, f"Priority {value}, from the class {name}" if name else f"Priority {value}: no class, no default"
 
 
 def validate(attributes: Attributes, ctx: Context) -> str:

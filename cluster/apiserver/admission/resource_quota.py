@@ -112,7 +112,9 @@ def _delta(quota: Doc, attributes: Attributes) -> dict[str, str]:
     hard = (quota.get("status") or {}).get("hard") or {}
     missing = []
     if attributes.group_resource == "pods":
-        wanted = [k for k in hard if k in ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")]
+        wanted = [
+            k for k in hard if k in ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+        ]
         missing = [key for key in sorted(wanted) if key not in usage]
     if missing:
         raise status.forbidden(

@@ -37,7 +37,9 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Doc, str]:
     pod = attributes.doc
     if _mirror(pod):
         if pod["spec"].get("serviceAccountName"):
-            raise status.forbidden("pods", pod["metadata"].get("name", ""), "a mirror pod may not reference service accounts")
+            raise status.forbidden(
+                "pods", pod["metadata"].get("name", ""), "a mirror pod may not reference service accounts"
+            )
         return pod, "A mirror pod of the kubelet is left as it is"
     spec = dict(pod["spec"])
     name = spec.get("serviceAccountName") or "default"
@@ -99,7 +101,7 @@ def _placed(spec: Doc, name: str) -> Doc:
 
 
 def _mounted(spec: Doc, ctx: Context) -> Doc:
-    volumes = list(spec.get("volumes") or ())
+    volumes: list[Doc] = list(spec.get("volumes") or ())
     held = next((v["name"] for v in volumes if v["name"].startswith("kube-api-access-")), "")
     volume = held or f"kube-api-access-{ctx.dice.suffix(5)}"
     used = False
@@ -122,7 +124,9 @@ def _mounted(spec: Doc, ctx: Context) -> Doc:
         return out
 
     changed = {
-        kind: [with_mount(container) for container in spec[kind]] for kind in ("initContainers", "containers") if spec.get(kind)
+        kind: [with_mount(container) for container in spec[kind]]
+        for kind in ("initContainers", "containers")
+        if spec.get(kind)
     }
     if not used:
         return spec

@@ -10,7 +10,10 @@ from cluster.apiserver.admission import Attributes, Context
 NAME = "StorageObjectInUseProtection"
 MUTATES, VALIDATES = True, False
 SOURCE = f"{__name__}:mutate"
-_FINALIZERS = {"persistentvolumes": "kubernetes.io/pv-protection", "persistentvolumeclaims": "kubernetes.io/pvc-protection"}
+_FINALIZERS = {
+    "persistentvolumes": "kubernetes.io/pv-protection",
+    "persistentvolumeclaims": "kubernetes.io/pvc-protection",
+}
 
 
 def handles(attributes: Attributes) -> bool:
@@ -24,4 +27,7 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     held = doc["metadata"].get("finalizers") or []
     if finalizer in held:
         return doc, "It has the finalizer already"
-    return {**doc, "metadata": {**doc["metadata"], "finalizers": [*held, finalizer]}}, f"The finalizer {finalizer} protects it"
+    return {
+        **doc,
+        "metadata": {**doc["metadata"], "finalizers": [*held, finalizer]},
+    }, f"The finalizer {finalizer} protects it"

@@ -16,7 +16,7 @@ _GROUP = "rbac.authorization.k8s.io"
 
 
 def check(user: User, resource: Resource, old: Any, new: dict[str, Any], view: View) -> str:
-    """"" when ``user`` may write ``new`` over ``old``, else the words of the 403. Other kinds: always ""."""
+    """ "" when ``user`` may write ``new`` over ``old``, else the words of the 403. Other kinds: always ""."""
     if resource.group != _GROUP or MASTERS in user.groups:
         return ""
     if resource.plural in ("roles", "clusterroles"):
@@ -25,13 +25,17 @@ def check(user: User, resource: Resource, old: Any, new: dict[str, Any], view: V
 
 
 def _roles(user: User, resource: Resource, old: Any, new: dict[str, Any], view: View) -> str:
-    if old is not None and old.get("rules") == new.get("rules") and old.get("aggregationRule") == new.get("aggregationRule"):
+    if (
+        old is not None
+        and old.get("rules") == new.get("rules")
+        and old.get("aggregationRule") == new.get("aggregationRule")
+    ):
         return ""
     meta = new["metadata"]
     namespace = meta.get("namespace", "")
     if _may(user, "escalate", resource.plural, namespace, meta.get("name", ""), view):
         return ""
-    wanted = list(new.get("rules") or ())
+    wanted: list[dict[str, Any]] = list(new.get("rules") or ())
     if new.get("aggregationRule"):  # its rules will come from elsewhere: only for those who may do everything
         wanted.append({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]})
         wanted.append({"nonResourceURLs": ["*"], "verbs": ["*"]})

@@ -68,7 +68,12 @@ def authorize(attributes: Attributes, view: View) -> Decision:
                 return Decision(False, why, NAME, here(), ({"authorizer": NAME, "why": why},))
     for rule in RULES:
         if covers(rule, attributes):
-            return Decision(True, f"Node: kubelets may {attributes.verb} {attributes.full_resource or attributes.path}", NAME, here())
+            return Decision(
+                True,
+                f"Node: kubelets may {attributes.verb} {attributes.full_resource or attributes.path}",
+                NAME,
+                here(),
+            )
     return Decision(False, "", NAME, here(), ({"authorizer": NAME, "why": "no rule for kubelets covers this"},))
 
 
@@ -109,7 +114,10 @@ def _token(attributes: Attributes, node: str, view: View) -> str | None:
     if attributes.verb != "create" or not attributes.name:
         return "can only create tokens for individual service accounts"
     for pod in view.indexed("pods", node):
-        if pod["metadata"]["namespace"] == attributes.namespace and pod["spec"].get("serviceAccountName") == attributes.name:
+        if (
+            pod["metadata"]["namespace"] == attributes.namespace
+            and pod["spec"].get("serviceAccountName") == attributes.name
+        ):
             return ""
     return _no_relation(node)
 
@@ -160,7 +168,11 @@ def references(pod: dict[str, Any]) -> dict[str, set[str]]:
                 found["secrets"].add(source["secret"].get("name", ""))
             if "configMap" in source:
                 found["configmaps"].add(source["configMap"].get("name", ""))
-    for container in [*spec["containers"], *(spec.get("initContainers") or ()), *(spec.get("ephemeralContainers") or ())]:
+    for container in [
+        *spec["containers"],
+        *(spec.get("initContainers") or ()),
+        *(spec.get("ephemeralContainers") or ()),
+    ]:
         for source in container.get("envFrom") or ():
             if "secretRef" in source:
                 found["secrets"].add(source["secretRef"].get("name", ""))

@@ -54,7 +54,9 @@ class Index:
     def _add(self, binding: dict[str, Any], namespace: str, view: View) -> None:
         reference = binding["roleRef"]
         kind, role_name = reference["kind"], reference["name"]
-        role = view.get(CLUSTER_ROLES, "", role_name) if kind == "ClusterRole" else view.get(ROLES, namespace, role_name)
+        role = (
+            view.get(CLUSTER_ROLES, "", role_name) if kind == "ClusterRole" else view.get(ROLES, namespace, role_name)
+        )
         rules = None if role is None else role.get("rules") or []
         name = binding["metadata"]["name"]
         shown = f'{binding["kind"]} "{name}/{namespace}"' if namespace else f'ClusterRoleBinding "{name}"'
@@ -162,7 +164,7 @@ def rules_for(user: User, namespace: str, view: View) -> tuple[list[Rule], list[
 
 
 def escalation(user: User, namespace: str, wanted: list[Rule], view: View) -> str:
-    """"" when ``user`` already holds all of ``wanted`` in ``namespace``; else the words of the 403.
+    """ "" when ``user`` already holds all of ``wanted`` in ``namespace``; else the words of the 403.
 
     Upstream: pkg/registry/rbac/validation ``ConfirmNoEscalation``.
     """
@@ -178,5 +180,7 @@ def escalation(user: User, namespace: str, wanted: list[Rule], view: View) -> st
         held = compact.get(key)
         compact[key] = part if held is None else {**held, "verbs": held["verbs"] + part["verbs"]}
     lines = "\n".join(compact_string(rule) for rule in sorted(compact.values(), key=compact_string))
-    text = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
+    text = (
+        f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{lines}'
+    )
     return f"{text}; resolution errors: [{', '.join(errors)}]" if errors else text

@@ -101,7 +101,9 @@ def _decide(server: Any, resource: Any, options: DeleteOptions, old: Doc) -> Cha
     finalizers = _finalizers(meta, options)
     if not seconds and not finalizers and not _held_by_spec(old):
         return Change("delete", old)
-    changed: Doc = {key: meta[key] for key in ("name", "generateName", "namespace", "uid", "resourceVersion") if key in meta}
+    changed: Doc = {
+        key: meta[key] for key in ("name", "generateName", "namespace", "uid", "resourceVersion") if key in meta
+    }
     if meta.get("generation"):
         changed["generation"] = meta["generation"] if dying else meta["generation"] + 1
     changed["creationTimestamp"] = meta.get("creationTimestamp")
@@ -148,10 +150,17 @@ def answered(server: Any, job: Job, out: Outbox, item: Item) -> None:
     if job.data.get("gone") and resource.kind not in _RETURN_WHEN_GONE:
         meta = doc["metadata"]
         respond.document(
-            server, job, out, 200, status.deleted(resource.group_resource, meta["name"], meta["uid"]), "The object is gone"
+            server,
+            job,
+            out,
+            200,
+            status.deleted(resource.group_resource, meta["name"], meta["uid"]),
+            "The object is gone",
         )
         return
-    respond.item(server, job, out, 200, doc, "The object is being deleted" if not job.data.get("gone") else "The object is gone")
+    respond.item(
+        server, job, out, 200, doc, "The object is being deleted" if not job.data.get("gone") else "The object is gone"
+    )
 
 
 # -- collections --------------------------------------------------------------------------------------------------

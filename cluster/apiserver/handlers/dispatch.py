@@ -78,8 +78,7 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
     named = bool(info.name) and info.path.rstrip("/").count("/") > _collection_depth(info)
     if (
         _METHODS.get(verb) != job.request.method
-        or verb not in verbs
-        and not (verb == "watch" and "watch" in resource.verbs)
+        or (verb not in verbs and not (verb == "watch" and "watch" in resource.verbs))
         or (verb == "create" and named and not info.subresource)
         or (verb in ("update", "patch") and not named)
     ):

@@ -6,6 +6,7 @@ Upstream: apiserver/pkg/server/{routes,config}.go, kube-aggregator (v1.32).
 from base64 import urlsafe_b64encode
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from cluster.api import jwt, status
@@ -131,7 +132,11 @@ def metrics(server: Any) -> str:
 def _components(server: Any) -> list[dict[str, Any]]:
     """What is known without asking around: the server speaks to etcd, and the leaders renew their leases."""
     rows = []
-    for name, lease in (("controller-manager", "kube-controller-manager"), ("scheduler", "kube-scheduler"), ("etcd-0", "")):
+    for name, lease in (
+        ("controller-manager", "kube-controller-manager"),
+        ("scheduler", "kube-scheduler"),
+        ("etcd-0", ""),
+    ):
         well = _renewed(server, lease) if lease else not health.failure(server, "etcd")
         condition = {"type": "Healthy", "status": "True" if well else "False", "message": "ok" if well else "no answer"}
         rows.append({"metadata": {"name": name, "creationTimestamp": None}, "conditions": [condition]})
@@ -148,12 +153,21 @@ def _renewed(server: Any, name: str) -> bool:
 
 def _jwk(public_pem: bytes) -> dict[str, str]:
     """The public key that service account tokens are signed with, as a JSON Web Key (RFC 7517)."""
-    numbers = load_pem_public_key(public_pem).public_numbers()  # type: ignore[union-attr]
+    key = load_pem_public_key(public_pem)
+    assert isinstance(key, RSAPublicKey)
+    numbers = key.public_numbers()
 
     def text(value: int) -> str:
         return urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
 
-    return {"use": "sig", "kty": "RSA", "kid": jwt.key_id(public_pem), "alg": "RS256", "n": text(numbers.n), "e": text(numbers.e)}
+    return {
+        "use": "sig",
+        "kty": "RSA",
+        "kid": jwt.key_id(public_pem),
+        "alg": "RS256",
+        "n": text(numbers.n),
+        "e": text(numbers.e),
+    }
 
 
 def component_statuses(server: Any, job: Job, out: Outbox) -> None:

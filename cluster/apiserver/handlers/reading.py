@@ -80,7 +80,11 @@ def list_objects(server: Any, job: Job, out: Outbox) -> None:
     assert resource is not None
     check_selectors(job)
     limit = parse_int(query.get("limit", ""), "limit")
-    wanted, match, token = query.get("resourceVersion", ""), query.get("resourceVersionMatch", ""), query.get("continue", "")
+    wanted, match, token = (
+        query.get("resourceVersion", ""),
+        query.get("resourceVersionMatch", ""),
+        query.get("continue", ""),
+    )
     _validate(wanted, match, token)
     cache = server.cache_of(resource)
     revision = parse_revision(wanted, "resourceVersion")
@@ -245,7 +249,9 @@ def decode_token(token: str, resource: Resource, namespace: str) -> tuple[str, i
         if not isinstance(doc, dict) or doc.get("v") != "meta.k8s.io/v1":
             raise ValueError("continue key is not valid: server does not recognize this encoded version")
         if not doc.get("rv"):
-            raise ValueError("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+            raise ValueError(
+                "continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)"
+            )
     except Base64Error:
         raise status.bad_request("invalid continue token: continue key is not valid: illegal base64 data") from None
     except ValueError as error:
@@ -314,9 +320,15 @@ def _validate(wanted: str, match: str, token: str) -> None:
     errors = []
     if match:
         if not wanted:
-            errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+            errors.append(
+                forbidden(
+                    "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+                )
+            )
         if token:
-            errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+            errors.append(
+                forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided")
+            )
         if match not in ("Exact", "NotOlderThan"):
             errors.append(invalid("resourceVersionMatch", match, 'supported values: "Exact", "NotOlderThan", ""'))
         if match == "Exact" and wanted == "0":

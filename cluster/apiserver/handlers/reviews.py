@@ -30,7 +30,12 @@ def _body(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], managed
     options = write_options(job.query, "CreateOptions")
     doc = writing.decode(server, job, out, gvk, options.field_validation)
     meta: Doc = {"creationTimestamp": None, **(doc.get("metadata") or {})}
-    doc = {"kind": gvk[2], "apiVersion": doc["apiVersion"], "metadata": meta, **{k: v for k, v in doc.items() if k not in _HEAD}}
+    doc = {
+        "kind": gvk[2],
+        "apiVersion": doc["apiVersion"],
+        "metadata": meta,
+        **{k: v for k, v in doc.items() if k not in _HEAD},
+    }
     if not managed:
         return doc
     doc = fieldmanager.updated(
@@ -61,19 +66,23 @@ def access_review(server: Any, job: Job, out: Outbox) -> None:
     errors: list[FieldError] = []
     about, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if about is not None and path is not None:
-        errors.append(invalid("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes"))
+        errors.append(
+            invalid("spec.nonResourceAttributes", path, "cannot be specified in combination with resourceAttributes")
+        )
     elif about is None and path is None:
         errors.append(
-            invalid("spec.resourceAttributes", "null", "exactly one of nonResourceAttributes or resourceAttributes must be specified")
+            invalid(
+                "spec.resourceAttributes",
+                "null",
+                "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            )
         )
     if not own and not spec.get("user") and not spec.get("groups"):
         errors.append(invalid("spec.user", "", "at least one of user or group must be specified"))
     if errors:
         raise status.invalid("authorization.k8s.io", "", "", errors)
     if resource.kind == "LocalSubjectAccessReview" and (about or {}).get("namespace") != job.info.namespace:
-        raise status.bad_request(
-            f"spec.resourceAttributes.namespace must match namespace: {job.info.namespace}"
-        )
+        raise status.bad_request(f"spec.resourceAttributes.namespace must match namespace: {job.info.namespace}")
     if own:
         user = job.user
     else:
@@ -85,6 +94,7 @@ def access_review(server: Any, job: Job, out: Outbox) -> None:
             about.get("resource", ""), about.get("subresource", ""), about.get("name", ""),
         )  # fmt: skip
     else:
+        path = path or {}
         question = Attributes(user, path.get("verb", ""), path=path.get("path", ""), is_resource=False)
     decision = authorize(question, server.view)
     state: Doc = {"allowed": decision.allowed}
@@ -101,15 +111,17 @@ def rules_review(server: Any, job: Job, out: Outbox) -> None:
         raise status.bad_request("no namespace on request")
     rules, errors = rbac.rules_for(job.user, namespace, server.view)
     if "system:masters" in job.user.groups:
-        rules = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, {"verbs": ["*"], "nonResourceURLs": ["*"]}, *rules]
+        rules = [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            *rules,
+        ]
     about = [
         {key: rule[key] for key in ("verbs", "apiGroups", "resources", "resourceNames") if rule.get(key)}
         for rule in rules
         if rule.get("resources")
     ]
-    paths = [
-        {key: rule[key] for key in ("verbs", "nonResourceURLs")} for rule in rules if rule.get("nonResourceURLs")
-    ]
+    paths = [{key: rule[key] for key in ("verbs", "nonResourceURLs")} for rule in rules if rule.get("nonResourceURLs")]
     state: Doc = {"resourceRules": about, "nonResourceRules": paths, "incomplete": bool(errors)}
     if errors:
         state["evaluationError"] = ", ".join(errors)

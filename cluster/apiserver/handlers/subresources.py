@@ -66,12 +66,21 @@ def bound(server: Any, job: Job, out: Outbox, item: Item) -> Change:
         raise status.conflict(resource, name, f"pod {name} has non-empty .spec.schedulingGates")
     uid = job.doc["metadata"].get("uid")
     if uid and uid != pod["metadata"]["uid"]:
-        raise status.conflict(resource, name, f"Precondition failed: UID in precondition: {uid}, UID in object meta: {pod['metadata']['uid']}")
+        raise status.conflict(
+            resource,
+            name,
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: {pod['metadata']['uid']}",
+        )
     meta = pod["metadata"]
     annotations = job.doc["metadata"].get("annotations")
     if annotations:
         meta = {**meta, "annotations": {**(meta.get("annotations") or {}), **annotations}}
-    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": server.view.timestamp}
+    condition = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": server.view.timestamp,
+    }
     state = pod.get("status") or {}
     conditions = [c for c in state.get("conditions") or () if c["type"] != "PodScheduled"] + [condition]
     if job.data["options"].dry_run:
@@ -83,7 +92,15 @@ def bound(server: Any, job: Job, out: Outbox, item: Item) -> Change:
         spec[key] = value
     spec["nodeName"] = node
     order = {"phase": state.get("phase", "Pending"), "conditions": conditions}
-    return Change("put", {**pod, "metadata": meta, "spec": spec, "status": {**order, **{k: v for k, v in state.items() if k not in order}}})
+    return Change(
+        "put",
+        {
+            **pod,
+            "metadata": meta,
+            "spec": spec,
+            "status": {**order, **{k: v for k, v in state.items() if k not in order}},
+        },
+    )
 
 
 @continuation
@@ -128,7 +145,9 @@ def evicting(server: Any, job: Job, out: Outbox, item: Item) -> None:
         _delete(server, job, out)
         return
     if len(budgets) > 1:
-        raise status.internal_error("This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+        raise status.internal_error(
+            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        )
     job.data["pod"] = job.info.name
     resource = server.scheme.resource("policy", "v1", "poddisruptionbudgets")
     storage.update(server, job, out, resource, job.info.namespace, budgets[0]["metadata"]["name"], spend, permitted)
@@ -153,10 +172,16 @@ def spend(server: Any, job: Job, out: Outbox, item: Item) -> Change:
         raise status.too_many_requests(budget, 0, (cause,))
     disrupted = state.get("disruptedPods") or {}
     if len(disrupted) > _MAX_DISRUPTED:
-        raise status.forbidden(PDBS, name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller")
+        raise status.forbidden(
+            PDBS, name, "DisruptedPods map too big - too many evictions not confirmed by PDB controller"
+        )
     if job.data["options"].dry_run:
         return Change("keep")
-    state = {**state, "disruptedPods": {**disrupted, job.data["pod"]: server.view.timestamp}, "disruptionsAllowed": allowed - 1}
+    state = {
+        **state,
+        "disruptedPods": {**disrupted, job.data["pod"]: server.view.timestamp},
+        "disruptionsAllowed": allowed - 1,
+    }
     return Change("put", {**pdb, "status": state})
 
 

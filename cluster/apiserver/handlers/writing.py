@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
-from cluster.api import codec, fieldmanager, patch as patches, scale, status
+from cluster.api import codec, fieldmanager, scale, status
+from cluster.api import patch as patches
 from cluster.api.field import invalid, too_long
 from cluster.api.scheme import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Resource
 from cluster.apiserver import admission, pipeline, protobuf, registry, respond, storage
 from cluster.apiserver.admission import resource_quota
-from cluster.apiserver.authorization import Attributes, authorize, forbidden_message
-from cluster.apiserver.authorization import escalation
+from cluster.apiserver.authorization import Attributes, authorize, escalation, forbidden_message
 from cluster.apiserver.handlers import services
 from cluster.apiserver.job import Job, continuation, name_of
 from cluster.apiserver.options import WriteOptions, write_options
@@ -75,7 +75,9 @@ def default(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], doc: 
     if filled is doc or filled == doc:
         job.stage(out, "defaulting", "ok", "Every field that has a default was set", here())
         return doc
-    job.stage(out, "defaulting", "change", f"Unset fields of the {gvk[2]} got their defaults", here(), None, doc, filled)
+    job.stage(
+        out, "defaulting", "change", f"Unset fields of the {gvk[2]} got their defaults", here(), None, doc, filled
+    )
     return filled
 
 
@@ -207,7 +209,9 @@ def in_namespace(doc: Doc, resource: Resource, info: RequestInfo) -> Doc:
     said = meta.get("namespace", "")
     wanted = info.namespace if resource.namespaced else ""
     if said and said != wanted:
-        raise status.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise status.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
     if resource.namespaced and not wanted:
         raise status.bad_request("namespace is required")
     if said == wanted:
@@ -259,7 +263,9 @@ def absent(server: Any, job: Job, out: Outbox) -> None:
     doc = job.data["input"]
     if doc["metadata"].get("uid") or doc["metadata"].get("resourceVersion") not in (None, "", "0"):
         raise status.not_found(resource.group_resource, job.info.name)
-    ask = Attributes(job.user, "create", job.info.namespace, resource.group, resource.version, resource.plural, "", job.info.name)
+    ask = Attributes(
+        job.user, "create", job.info.namespace, resource.group, resource.version, resource.plural, "", job.info.name
+    )
     decision = authorize(ask, server.view)
     if not decision.allowed:
         raise status.forbidden(resource.group_resource, job.info.name, forbidden_message(ask, decision.reason))
@@ -269,8 +275,10 @@ def absent(server: Any, job: Job, out: Outbox) -> None:
 @transform
 def replaced(server: Any, job: Job, out: Outbox, item: Item) -> Change:
     """PUT: the body instead of what was there."""
-    return rewrite(server, job, out, item, job.data["input"], server.scheme.convert(
-        item.doc, job.resource.group, job.resource.version))  # fmt: skip
+    resource = job.resource
+    assert resource is not None
+    old = server.scheme.convert(item.doc, resource.group, resource.version)
+    return rewrite(server, job, out, item, job.data["input"], old)
 
 
 def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) -> Change:
@@ -306,9 +314,10 @@ def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) 
 def settle(new: Doc, old: Doc) -> Change:
     """What must be done to make ``new`` true: nothing, a write, or a removal (nothing holds a dying object any more)."""
     meta = new["metadata"]
-    if meta.get("deletionTimestamp") and not meta.get("finalizers") and not meta.get("deletionGracePeriodSeconds"):
-        if not (new.get("kind") == "Namespace" and new.get("spec", {}).get("finalizers")):
-            return Change("delete", new)
+    dying = meta.get("deletionTimestamp") and not meta.get("deletionGracePeriodSeconds")
+    contents = new.get("kind") == "Namespace" and new.get("spec", {}).get("finalizers")
+    if dying and not meta.get("finalizers") and not contents:
+        return Change("delete", new)
     if without_revision(new) == without_revision(old):
         return Change("keep")
     return Change("put", new)
@@ -413,7 +422,9 @@ def patch(server: Any, job: Job, out: Outbox) -> None:
     if media == APPLY_PATCH:
         said = job.doc.get("metadata", {}).get("name")
         if said and said != job.info.name:
-            raise status.bad_request(f"the name of the object ({said}) does not match the name on the URL ({job.info.name})")
+            raise status.bad_request(
+                f"the name of the object ({said}) does not match the name on the URL ({job.info.name})"
+            )
         job.data["missing"] = name_of(apply_new)
     job.data["code"] = 200
     job.data["input"] = job.doc
@@ -458,7 +469,7 @@ def patched(server: Any, job: Job, out: Outbox, item: Item) -> Change:
 
 def _applied(server: Any, job: Job, out: Outbox, item: Item, old: Doc) -> Change:
     """Server-side apply onto an existing object."""
-    resource, options = job.resource, job.data["options"]
+    resource, _options = job.resource, job.data["options"]
     assert resource is not None
     new = _apply(server, job, old)
     job.data["applied"] = True
@@ -488,7 +499,9 @@ def apply_new(server: Any, job: Job, out: Outbox) -> None:
     """Server-side apply of an object that doesn't exist: create it."""
     resource = job.resource
     assert resource is not None
-    ask = Attributes(job.user, "create", job.info.namespace, resource.group, resource.version, resource.plural, "", job.info.name)
+    ask = Attributes(
+        job.user, "create", job.info.namespace, resource.group, resource.version, resource.plural, "", job.info.name
+    )
     decision = authorize(ask, server.view)
     if not decision.allowed:
         raise status.forbidden(resource.group_resource, job.info.name, forbidden_message(ask, decision.reason))

@@ -56,7 +56,12 @@ def test_limit_ranges_fill_in_and_bound(cluster: Cluster) -> None:
     cluster.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "limited"}})
     cluster.ask("POST", "/api/v1/namespaces/limited/serviceaccounts", {"metadata": {"name": "default"}})
     limits = [{"type": "Container", "default": {"cpu": "200m"}, "defaultRequest": {"cpu": "100m"}, "max": {"cpu": "1"}}]
-    assert cluster.ask("POST", "/api/v1/namespaces/limited/limitranges", {"metadata": {"name": "l"}, "spec": {"limits": limits}})[0] == 201
+    assert (
+        cluster.ask(
+            "POST", "/api/v1/namespaces/limited/limitranges", {"metadata": {"name": "l"}, "spec": {"limits": limits}}
+        )[0]
+        == 201
+    )
     where = "/api/v1/namespaces/limited/pods"
     _, made = cluster.ask("POST", where, pod("small"))
     assert made["spec"]["containers"][0]["resources"] == {"limits": {"cpu": "200m"}, "requests": {"cpu": "100m"}}

@@ -11,7 +11,7 @@ def test_a_write_through_one_server_is_seen_through_another_at_once() -> None:
     cluster = Cluster(3, 3, 8 * SECOND)
     for turn in range(6):
         assert cluster.ask("POST", CM, {"metadata": {"name": f"x-{turn}"}}, server=1 + turn % 3)[0] == 201
-        code, listed = cluster.ask("GET", CM, server=1 + (turn + 1) % 3)
+        _code, listed = cluster.ask("GET", CM, server=1 + (turn + 1) % 3)
         assert f"x-{turn}" in [item["metadata"]["name"] for item in listed["items"]]
     _, doc = cluster.ask("GET", "/api/v1/namespaces/default/endpoints/kubernetes")
     assert [a["ip"] for a in doc["subsets"][0]["addresses"]] == ["172.18.0.2", "172.18.0.3", "172.18.0.4"]

@@ -71,7 +71,9 @@ def test_finalizers_hold_an_object(cluster: Cluster) -> None:
     code, doc = cluster.ask("DELETE", f"{CM}/held")
     assert code == 200 and doc["metadata"]["deletionTimestamp"] and doc["metadata"]["deletionGracePeriodSeconds"] == 0
     assert cluster.ask("GET", f"{CM}/held")[0] == 200
-    code, doc = cluster.ask("PATCH", f"{CM}/held", {"metadata": {"finalizers": None}}, media="application/merge-patch+json")
+    code, doc = cluster.ask(
+        "PATCH", f"{CM}/held", {"metadata": {"finalizers": None}}, media="application/merge-patch+json"
+    )
     assert code == 200
     assert cluster.ask("GET", f"{CM}/held")[0] == 404
 
@@ -80,11 +82,11 @@ def test_pages_hold_still_while_the_collection_changes(cluster: Cluster) -> None
     where = "/api/v1/namespaces/kube-public/configmaps"
     for n in range(5):
         cluster.ask("POST", where, {"metadata": {"name": f"page-{n}"}})
-    code, first = cluster.ask("GET", f"{where}?limit=2")
+    _, first = cluster.ask("GET", f"{where}?limit=2")
     assert [name_of(i) for i in first["items"]] == ["page-0", "page-1"] and first["metadata"]["remainingItemCount"] == 3
     cluster.ask("DELETE", f"{where}/page-3")
     token = first["metadata"]["continue"]
-    code, rest = cluster.ask("GET", f"{where}?limit=9&continue={token}")
+    _code, rest = cluster.ask("GET", f"{where}?limit=9&continue={token}")
     assert [name_of(i) for i in rest["items"]] == ["page-2", "page-3", "page-4"]
     assert rest["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
     _, now = cluster.ask("GET", where)
@@ -97,7 +99,7 @@ def test_watch_tells_of_changes_in_order_and_of_selections(cluster: Cluster) -> 
     everything = cluster.send("GET", f"{CM}?watch=1&resourceVersion={version}")
     chosen = cluster.send("GET", f"{CM}?watch=1&resourceVersion={version}&labelSelector=x%3Dy")
     cluster.run(SECOND // 10)
-    _, doc = cluster.ask("POST", CM, {"metadata": {"name": "w"}})
+    _, _doc = cluster.ask("POST", CM, {"metadata": {"name": "w"}})
     label = {"metadata": {"labels": {"x": "y"}}}
     cluster.ask("PATCH", f"{CM}/w", label, media="application/merge-patch+json")
     cluster.ask("PATCH", f"{CM}/w", {"metadata": {"labels": None}}, media="application/merge-patch+json")
@@ -165,7 +167,7 @@ def test_who_is_who(cluster: Cluster) -> None:
 
 def test_a_service_account_token_works_until_it_expires(cluster: Cluster) -> None:
     accounts = "/api/v1/namespaces/default/serviceaccounts"
-    _, account = cluster.ask("POST", accounts, {"metadata": {"name": "robot"}})
+    _, _account = cluster.ask("POST", accounts, {"metadata": {"name": "robot"}})
     code, doc = cluster.ask("POST", f"{accounts}/robot/token", {"spec": {"expirationSeconds": 600}})
     assert code == 201
     bearer = (("authorization", f"Bearer {doc['status']['token']}"),)
@@ -190,7 +192,7 @@ def test_rbac_allows_denies_and_says_why(cluster: Cluster) -> None:
     stage = next(s for s in cluster.notes.stages if s.request == cluster.last and s.name == "authorization")
     assert stage.outcome == "allow"
     assert stage.reason == 'RBAC: allowed by RoleBinding "jane-reads/default" of Role "reader" to User "jane"'
-    code, doc = cluster.ask("DELETE", f"{CM}/x", peer=JANE)
+    code, _doc = cluster.ask("DELETE", f"{CM}/x", peer=JANE)
     assert code == 403
     stage = next(s for s in cluster.notes.stages if s.request == cluster.last and s.name == "authorization")
     assert any("verbs ['get', 'list'] do not include delete" in miss.get("why", "") for miss in stage.detail)
@@ -214,7 +216,9 @@ def test_stages_come_in_the_real_order(cluster: Cluster) -> None:
     places = [names.index(name) for name in order]
     assert places == sorted(places)
     assert {"propose", "commit", "apply", "etcd"} <= set(names) and "response" in names
-    assert all(stage.reason and stage.start <= stage.end for stage in cluster.notes.stages if stage.request == cluster.last)
+    assert all(
+        stage.reason and stage.start <= stage.end for stage in cluster.notes.stages if stage.request == cluster.last
+    )
 
 
 def test_namespaces_are_needed_and_guarded(cluster: Cluster) -> None:
@@ -236,7 +240,9 @@ def test_dry_run_stores_nothing(cluster: Cluster) -> None:
 def test_services_get_different_addresses(cluster: Cluster) -> None:
     where = "/api/v1/namespaces/default/services"
     numbers = [
-        cluster.send("POST", where, {"metadata": {"name": f"s{n}"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}})
+        cluster.send(
+            "POST", where, {"metadata": {"name": f"s{n}"}, "spec": {"type": "NodePort", "ports": [{"port": 80}]}}
+        )
         for n in range(4)
     ]
     cluster.run(2 * SECOND)

@@ -22,7 +22,11 @@ JANE = User("jane", ("dev",))
         ("GET", "/api/v1/namespaces/a/pods/b/log", ("get", "", "v1", "pods", "log", "a", "b")),
         ("GET", "/api/v1/namespaces/a", ("get", "", "v1", "namespaces", "", "a", "a")),
         ("PUT", "/api/v1/namespaces/a/finalize", ("update", "", "v1", "namespaces", "finalize", "a", "a")),
-        ("DELETE", "/apis/apps/v1/namespaces/a/deployments", ("deletecollection", "apps", "v1", "deployments", "", "a", "")),
+        (
+            "DELETE",
+            "/apis/apps/v1/namespaces/a/deployments",
+            ("deletecollection", "apps", "v1", "deployments", "", "a", ""),
+        ),
         ("GET", "/api/v1/watch/namespaces/a/pods/b", ("watch", "", "v1", "pods", "", "a", "b")),
         ("GET", "/api/v1/pods?watch=1", ("watch", "", "v1", "pods", "", "", "")),
         ("GET", "/api/v1/pods?fieldSelector=metadata.name%3Dx", ("list", "", "v1", "pods", "", "", "x")),
@@ -55,7 +59,9 @@ def test_rules_cover_what_they_say() -> None:
 def test_what_a_user_lacks_is_found_to_the_verb() -> None:
     owned = [{"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}]
     wanted = [{"verbs": ["get", "delete"], "apiGroups": [""], "resources": ["pods"]}]
-    assert [compact_string(rule) for rule in uncovered(owned, wanted)] == ['{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}']
+    assert [compact_string(rule) for rule in uncovered(owned, wanted)] == [
+        '{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}'
+    ]
     assert uncovered([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}], wanted) == []
 
 
@@ -78,14 +84,25 @@ def message(number: int, data: bytes) -> bytes:
 
 def wrapped(api_version: bytes, kind: bytes, raw: bytes) -> bytes:
     """As client-go sends it: the magic and a runtime.Unknown."""
-    return b"k8s\x00" + message(1, message(1, api_version) + message(2, kind)) + message(2, raw) + message(3, b"") + message(4, b"")
+    return (
+        b"k8s\x00"
+        + message(1, message(1, api_version) + message(2, kind))
+        + message(2, raw)
+        + message(3, b"")
+        + message(4, b"")
+    )
 
 
 def test_protobuf_bodies_are_read() -> None:
     meta = message(1, b"x") + message(2, b"") + message(8, b"") + message(11, message(1, b"k") + message(2, b"v"))
     raw = message(1, meta) + message(2, message(1, b"a") + message(2, b"1"))
     doc = protobuf.decode(wrapped(b"v1", b"ConfigMap", raw))
-    assert doc == {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "x", "labels": {"k": "v"}}, "data": {"a": "1"}}
+    assert doc == {
+        "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "metadata": {"name": "x", "labels": {"k": "v"}},
+        "data": {"a": "1"},
+    }
 
 
 def test_protobuf_knows_embedded_structs_numbers_and_quantities() -> None:
@@ -94,7 +111,9 @@ def test_protobuf_knows_embedded_structs_numbers_and_quantities() -> None:
     assert service["spec"]["ports"] == [{"port": 80, "targetPort": "http"}]
     source = message(2, message(6, message(1, b"creds")))  # Volume.volumeSource.secret.secretName
     container = message(1, b"c") + message(8, message(2, message(1, b"cpu") + message(2, message(1, b"250m"))))
-    pod = protobuf.decode(wrapped(b"v1", b"Pod", message(2, message(1, message(1, b"v") + source) + message(2, container))))
+    pod = protobuf.decode(
+        wrapped(b"v1", b"Pod", message(2, message(1, message(1, b"v") + source) + message(2, container)))
+    )
     assert pod["spec"]["volumes"] == [{"name": "v", "secret": {"secretName": "creds"}}]
     assert pod["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "250m"}}
 
@@ -102,7 +121,7 @@ def test_protobuf_knows_embedded_structs_numbers_and_quantities() -> None:
 def test_bytes_that_are_no_protobuf_are_refused() -> None:
     with pytest.raises(ValueError, match="does not appear to be a protobuf message"):
         protobuf.decode(b"{}")
-    with pytest.raises(ValueError, match="unexpected EOF|proto"):
+    with pytest.raises(ValueError, match=r"unexpected EOF|proto"):
         protobuf.decode(b"k8s\x00\x0a\xff")
 
 
@@ -127,7 +146,11 @@ def test_a_relist_gives_the_events_that_were_missed() -> None:
     cache = Cache("pods", "/registry/pods", True)
     assert cache.replace((kv("a/one", 2), kv("a/two", 3)), 3, 0) == []
     events = cache.replace((kv("a/two", 7), kv("a/three", 6)), 8, 0)
-    assert sorted((e.type, e.key) for e in events) == [("ADDED", "a/three"), ("DELETED", "a/one"), ("MODIFIED", "a/two")]
+    assert sorted((e.type, e.key) for e in events) == [
+        ("ADDED", "a/three"),
+        ("DELETED", "a/one"),
+        ("MODIFIED", "a/two"),
+    ]
     assert cache.items["a/two"].doc["metadata"]["resourceVersion"] == "7"
 
 

@@ -31,6 +31,8 @@ class ApiClient(Recording):
         """Handle one message, then work."""
         self.now = now
         self.task = 0
+        if src == self.config.server:
+            self.state.heard = now
         kind = type(message)
         if kind is HttpChunk:
             self._chunk(src, message, now, out)

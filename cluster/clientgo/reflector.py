@@ -8,8 +8,9 @@ A watch that ends is opened again where it stopped; 410 Gone (as a code or as an
 failures wait 0.8 s · 2ⁿ ≤ 30 s with full jitter. The first list is ``resourceVersion=0``: any state the server has
 in its cache will do; after a 410 it is "" (most recent).
 
-Simplified here: a dead peer is silence, which HTTP/2 pings would notice in 45 s. Here a watch that said nothing for
-100 s (bookmarks come every minute), or nothing since a request on the same connection went unanswered, is reopened.
+Simplified here: a dead peer is silence, which HTTP/2 pings would notice in 45 s. Here watches are opened again when the
+server said nothing at all for 100 s, when a request on the same connection went unanswered (those that said nothing
+since), and when the server should have ended one 30 s ago and didn't.
 
 Upstream: k8s.io/client-go/tools/cache/{reflector,shared_informer,delta_fifo}.go.
 """
@@ -24,6 +25,7 @@ from cluster.wire.http import HttpCancel, HttpChunk, HttpResponse
 
 WATCH_SILENCE = 100 * SECOND
 LIVENESS_PERIOD = 50 * SECOND
+OVERDUE = 30 * SECOND
 BACKOFF_FIRST = 800 * MILLISECOND
 BACKOFF_MAX = 30 * SECOND
 WATCH_MIN = 5 * MINUTE
@@ -144,6 +146,7 @@ class Reflecting(Transport):
         reflector.phase = "watching"
         reflector.heard = self.now
         seconds = (WATCH_MIN + out.dice.below(WATCH_MIN)) // SECOND
+        reflector.until = self.now + seconds * SECOND
         query = (
             reflector.query + "&" if reflector.query else ""
         ) + f"allowWatchBookmarks=true&resourceVersion={reflector.resource_version}&timeoutSeconds={seconds}&watch=true"
@@ -241,13 +244,21 @@ class Reflecting(Transport):
         for request_id, key in list(self.state.watches.items()):
             reflector = self.state.reflectors.get(key)
             if reflector is not None and reflector.request == request_id and reflector.heard <= instant:
-                del self.state.watches[request_id]
-                out.send(self.config.server, HttpCancel(request_id), cause=0)
-                self._back_off(key, out)
+                self._give_up(request_id, key, out)
+
+    def _give_up(self, request_id: int, key: str, out: Outbox) -> None:
+        del self.state.watches[request_id]
+        out.send(self.config.server, HttpCancel(request_id), cause=0)
+        self._back_off(key, out)
 
     def _check_alive(self, now: int, out: Outbox) -> None:
         out.timer("client/alive", LIVENESS_PERIOD, cause=0)
-        self.silent_since(now - WATCH_SILENCE, out)
+        if now - self.state.heard >= WATCH_SILENCE:
+            self.silent_since(now - WATCH_SILENCE, out)
+        for request_id, key in list(self.state.watches.items()):
+            reflector = self.state.reflectors.get(key)
+            if reflector is not None and reflector.request == request_id and now > reflector.until + OVERDUE:
+                self._give_up(request_id, key, out)
 
     def renumbered(self, old: int, new: int) -> None:
         """A list or watch that is tried again has a new id."""

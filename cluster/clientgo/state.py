@@ -55,6 +55,8 @@ class ReflectorState(Struct):
     failures: int = 0
     heard: int = 0
     """When the watch last said anything, virtual ns."""
+    until: int = 0
+    """When the server should have ended the watch."""
     synced: bool = False
     lists: int = 0
     watches: int = 0
@@ -119,6 +121,8 @@ class ClientState(Struct):
     """Request id of an open watch → its reflector."""
     stores: dict[str, Store] = field(default_factory=dict)
     alive_set: bool = False
+    heard: int = 0
+    """When the server last said anything at all, virtual ns."""
     queues: dict[str, Queue] = field(default_factory=dict)
     work: dict[str, None] = field(default_factory=dict)
     """Queues that may have something to do."""

@@ -173,3 +173,22 @@ def test_checkpoint_holds_plain_data_only() -> None:
     w.run_until(5 * SECOND)
     w.remove_process("api")  # its classes are the tests' own
     assert World.restore(w.checkpoint(), w.factories).actors["x"].leading
+
+
+class Chatty(Candidate):
+    kind = "chatty"
+
+    def boot(self, disk: list[Any], now: int, out: Any) -> None:
+        super().boot(disk, now, out)
+        self.watch_resource(out, "configmaps", "/api/v1/configmaps")
+
+
+def test_quiet_watch_is_believed_while_the_server_answers_other_requests_until_its_time_is_up() -> None:
+    w = world()
+    w.factories["chatty"] = Chatty
+    w.add_process("x", "chatty", "cp-1", ClientConfig(EPOCH, "api", TlsPeer(common_name="x")))
+    w.start("x")
+    w.run_until(4 * 60 * SECOND)
+    assert w.actors["x"].state.reflectors["configmaps"].watches == 1
+    w.run_until(12 * 60 * SECOND)  # this server never ends a watch by itself
+    assert w.actors["x"].state.reflectors["configmaps"].watches == 2

@@ -42,7 +42,8 @@ Index (what other rooms call)
 ``quantity`` — ``Quantity`` (exact), ``parse(text) -> Quantity`` (``QuantityError``), ``canonical(text) -> str``, ``+ - <``,
     ``.milli()``, ``.value()``, ``from_milli(n, format)``; ``total(mapping, mapping)`` and friends for resource lists.
 ``intstr`` — ``scaled(value, total, round_up) -> int``.
-``patch`` — ``json_patch(doc, ops)``, ``merge_patch(doc, patch)``, ``strategic_merge_patch(doc, patch, node)``; ``PatchError``.
+``patch`` — ``json_patch(doc, ops)``, ``merge_patch(doc, patch)``, ``strategic_merge_patch(doc, patch, node)``; ``parse(data,
+    kind)``; ``PatchError`` (``.answer() -> ApiError``); ``misfit(shown, why) -> ApiError``.
 ``fieldmanager`` — ``updated(schema, live, new, *, manager, subresource, api_version, now, reset) -> doc`` (managedFields of a
     create, update or patch), ``applied(schema, live, config, *, manager, force, …) -> doc`` (server-side apply; raises ApiError
     409), ``manager_name(field_manager, user_agent) -> str``.

@@ -215,3 +215,17 @@ def test_every_resource_has_strategies():
             found = registry.strategy_for(resource, "status")
             assert found.subresource == "status" and found.namespaced == resource.namespaced, resource.plural
         assert registry.strategy_for(resource).namespaced == resource.namespaced, resource.plural
+
+
+def test_a_certificate_request_is_approved_through_its_subresource_only():
+    request = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0K"
+    doc = {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": "jane"},
+           "spec": {"request": request, "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}}  # fmt: skip
+    assert refused(doc) is None
+    approved = {"conditions": [{"type": "Approved", "status": "True"}]}
+    assert changed(doc, lambda old: {**old, "status": approved})[1]["status"] == {}
+    _, new, errors = changed(doc, lambda old: {**old, "spec": {}, "status": approved}, "approval")
+    assert errors == [] and new["spec"]["request"] == request
+    assert new["status"]["conditions"][0]["lastUpdateTime"] == CTX.now
+    both = {"conditions": [{"type": t, "status": "True"} for t in ("Approved", "Denied")]}
+    assert changed(doc, lambda old: {**old, "status": both}, "approval")[2][0].endswith("mutually exclusive")

@@ -14,6 +14,7 @@ Upstream: Go net/http ``tlsRecordHeaderLooksLikeHTTP``; apiserver ``--client-ca-
 import asyncio
 import itertools
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -25,6 +26,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IOpenSSLContextFactory, IPushProducer
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.web.http import RESPONSES
+from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 log = logging.getLogger("clearplane.web")
@@ -114,10 +116,22 @@ class SniffingTls(TLSMemoryBIOProtocol):
         super().dataReceived(bytes)
 
 
+class LowerCaseHeaders(Headers):
+    """Header names as HTTP/2 has them, which is what clients of a real apiserver see (case means nothing in HTTP/1.1)."""
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:  # noqa: N802
+        for name, values in super().getAllRawHeaders():
+            yield name.lower(), values
+
+
 class LimitedRequest(WebRequest):
     """A request of the API doors: no more of its body is kept than shows that it is too large."""
 
     received = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.responseHeaders = LowerCaseHeaders()
 
     def process(self) -> Any:
         # A websocket leaves this protocol behind, so the connection itself must know its door.

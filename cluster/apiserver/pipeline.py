@@ -129,25 +129,43 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     prepared = (
         strategy.prepare_for_create(doc, ctx.rest) if creating else strategy.prepare_for_update(doc, old, ctx.rest)
     )
+    source = source_of(strategy.on_create if creating else strategy.on_update)
     if prepared is not before:
-        job.stage(out, "strategy", "change", f"The {resource.kind} strategy set the fields a client may not", here(),
-                  None, before, prepared)  # fmt: skip
+        reason = f"The {resource.kind} strategy set the fields a client may not"
+        job.stage(out, "strategy", "change", reason, source, None, before, prepared)
     else:
-        job.stage(out, "strategy", "ok", f"The {resource.kind} strategy changed nothing", here())
+        job.stage(out, "strategy", "ok", f"The {resource.kind} strategy changed nothing", source)
     doc = attributes.doc = prepared
     errors = strategy.validate(doc, ctx.rest) if creating else strategy.validate_update(doc, old, ctx.rest)
+    source = source_of(strategy.check if creating else strategy.check_update)
     if errors:
         error = status.invalid(
             resource.group, resource.kind, attributes.name or doc["metadata"].get("name", ""), errors
         )
-        job.stage(out, "validation", "deny", error.message[:400], here(), [e.field for e in errors])
+        job.stage(out, "validation", "deny", error.message[:400], source, [e.field for e in errors])
         raise error
-    job.stage(out, "validation", "ok", f"The {resource.kind} is valid", here())
+    job.stage(out, "validation", "ok", f"The {resource.kind} is valid", source)
     for text in strategy.warnings(doc, old):
         if text not in job.warnings:
             job.warnings.append(text)
     validate(server, job, out, attributes, ctx)
     return attributes.doc
+
+
+def source_of(function: Any) -> str:
+    """``module:line`` where ``function`` begins."""
+    return f"{function.__module__}:{function.__code__.co_firstlineno}"
+
+
+def raised_at(error: ApiError) -> str:
+    """``module:line`` that refused: the innermost frame outside of ``cluster.api``, whose constructors only word it."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals["__name__"]
+        if not module.startswith("cluster.api."):
+            found = f"{module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 _FIRST = ("name", "generateName", "namespace")
@@ -177,9 +195,10 @@ def validate(server: Any, job: Job, out: Outbox, attributes: admission.Attribute
             try:
                 reason = plugin.validate(attributes, ctx)
             except ApiError as error:
-                job.stage(out, stage, "deny", error.message[:400], plugin.SOURCE, cost=ADMISSION_COST)
+                job.stage(out, stage, "deny", error.message[:400], raised_at(error), cost=ADMISSION_COST)
                 raise
-            job.stage(out, stage, "allow", reason or "It has no objection", plugin.SOURCE, cost=ADMISSION_COST)
+            source = source_of(plugin.validate)
+            job.stage(out, stage, "allow", reason or "It has no objection", source, cost=ADMISSION_COST)
 
 
 def _mutate(
@@ -190,10 +209,11 @@ def _mutate(
     try:
         after, reason = plugin.mutate(attributes, ctx)
     except ApiError as error:
-        job.stage(out, stage, "deny", error.message[:400], plugin.SOURCE, cost=ADMISSION_COST)
+        job.stage(out, stage, "deny", error.message[:400], raised_at(error), cost=ADMISSION_COST)
         raise
+    source = source_of(plugin.mutate)
     if after is before:
-        job.stage(out, stage, "ok", reason or "It had nothing to change", plugin.SOURCE, cost=ADMISSION_COST)
+        job.stage(out, stage, "ok", reason or "It had nothing to change", source, cost=ADMISSION_COST)
     else:
-        job.stage(out, stage, "change", reason, plugin.SOURCE, None, before, after, ADMISSION_COST)
+        job.stage(out, stage, "change", reason, source, None, before, after, ADMISSION_COST)
     return after

@@ -26,7 +26,7 @@ from cluster.apiserver.config import ApiServerConfig, Version
 from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import CONTINUATIONS, Call, Job, name_of
 from cluster.apiserver.request_info import parse_query, request_info
-from cluster.apiserver.view import View
+from cluster.apiserver.view import View, here
 from cluster.apiserver.watch_cache import Cache, Item, materialize
 from cluster.sim import MILLISECOND, SECOND, Actor, Outbox, PeerDown, Timer
 from cluster.trace.notes import RequestBegan, Stage
@@ -149,7 +149,7 @@ class ApiServer(Actor):
         }
         if key:
             detail["key"] = key
-        out.note(Stage(job.id, "etcd", self.name, job.asked_at, self.now, outcome, reason, detail, None, None, _SOURCE))
+        out.note(Stage(job.id, "etcd", self.name, job.asked_at, self.now, outcome, reason, detail, None, None, here(2)))
         job.at = max(job.at, self.now)
 
     def remember(self, resource: Resource, namespace: str, name: str, item: Item) -> None:
@@ -248,7 +248,7 @@ class ApiServer(Actor):
             RequestBegan(
                 job.id, parent, self.name, request.method, request.path, request.query, info.verb, info.group,
                 info.version, info.resource, info.subresource, info.namespace, info.name,
-                request.header("user-agent"), src, _shown_headers(request), request.doc or request.body or None,
+                request.header("user-agent"), request.remote or src, _shown_headers(request), request.doc or request.body or None,
             )
         )  # fmt: skip
         self._guard(job, out, pipeline.start, (self, job, out))
@@ -495,10 +495,19 @@ class ApiServer(Actor):
             post_start.rewatch(self, out)
         elif name == "watch":
             watching.end(self, int(rest), out)
+        elif name == "retry":
+            self._resume(int(rest), timer.data, out)
         elif name == "bookmarks":
             watching.bookmarks(self, out)
         else:
             post_start.timer(self, timer.name, timer.data, out)
+
+    def _resume(self, number: int, then: str, out: Outbox) -> None:
+        job = self.state.jobs.get(number)
+        if job is not None:
+            out.cause = job.id
+            job.at = max(job.at, self.now)
+            self._guard(job, out, CONTINUATIONS[then], (self, job, out))
 
     def _sweep(self, out: Outbox) -> None:
         """Every couple of seconds while something is under way: give up what has waited too long."""
@@ -521,9 +530,6 @@ class ApiServer(Actor):
         }
         if state.calls or state.waiters or any(not job.streaming for job in state.jobs.values()):
             self._arm(out)
-
-
-_SOURCE = "cluster.apiserver.storage:1"
 
 
 def _too_slow() -> status.ApiError:

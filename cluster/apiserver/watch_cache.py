@@ -79,8 +79,8 @@ class Watcher(Struct):
     include: str
     bucket: str
     pretty: bool = False
-    waiting: int = 0
-    """Revision that the cache must reach before the initial events' end is announced; 0: nothing is owed."""
+    columns_told: bool = False
+    """Of a Table watch only the first event carries the column definitions."""
     sent: int = 0
     """Revision of the last thing sent."""
 

@@ -171,9 +171,9 @@ def _send(
             doc = server.scheme.convert(doc, resource.group, resource.version)
         if watcher.form == "Table":
             doc = table.render(
-                resource, [doc], server.view.seconds, include_object=watcher.include, headers=watcher.waiting == 0
+                resource, [doc], server.view.seconds, include_object=watcher.include, headers=not watcher.columns_told
             )
-            watcher.waiting = 1  # only the first event carries the column definitions
+            watcher.columns_told = True
         elif watcher.form:
             doc = table.partial_metadata(doc)
     event = {"type": kind, "object": doc}

@@ -1,7 +1,7 @@
 """Admission: after it is clear who may do what, does the cluster want this object, and in what shape?
 
 Mutating plug-ins fill in and change (a default service account, tolerations, a priority); validating ones refuse. The
-folder is the registry: each module has ``NAME``, ``MUTATES``, ``VALIDATES``, ``SOURCE``, ``handles(attributes) -> bool`` and
+folder is the registry: each module has ``NAME``, ``MUTATES``, ``VALIDATES``, ``handles(attributes) -> bool`` and
 ``mutate(attributes, ctx) -> (doc, reason)`` and/or ``validate(attributes, ctx) -> reason``; a refusal is an ``ApiError``.
 ``ORDER`` is kube-apiserver's own, which no flag can change.
 

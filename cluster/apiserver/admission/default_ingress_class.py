@@ -10,7 +10,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultIngressClass"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 _MARK = "ingressclass.kubernetes.io/is-default-class"
 
 

@@ -9,7 +9,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultStorageClass"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 CLASSES = "storageclasses.storage.k8s.io"
 _MARKS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 

@@ -9,7 +9,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultTolerationSeconds"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 SECONDS = 300
 _TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _AFTER = ("hostAliases", "priorityClassName", "priority", "dnsConfig", "readinessGates", "runtimeClassName",

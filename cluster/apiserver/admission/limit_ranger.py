@@ -10,7 +10,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "LimitRanger"
 MUTATES, VALIDATES = True, True
-SOURCE = f"{__name__}:mutate"
 ANNOTATION = "kubernetes.io/limit-ranger"
 Doc = dict[str, Any]
 

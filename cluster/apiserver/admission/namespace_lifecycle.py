@@ -8,7 +8,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "NamespaceLifecycle"
 MUTATES, VALIDATES = True, True
-SOURCE = f"{__name__}:mutate"
 IMMORTAL = ("default", "kube-system", "kube-public")
 
 

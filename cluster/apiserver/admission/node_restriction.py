@@ -11,7 +11,6 @@ from cluster.apiserver.user import NODE_PREFIX, NODES
 
 NAME = "NodeRestriction"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 _MIRROR = "kubernetes.io/config.mirror"
 _KUBELET_LABELS = frozenset((
     "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region",

@@ -17,7 +17,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "PodSecurity"
 MUTATES, VALIDATES = False, True
-SOURCE = f"{__name__}:validate"
 _PREFIX = "pod-security.kubernetes.io/"
 Doc = dict[str, Any]
 Finding = tuple[str, str]

@@ -10,7 +10,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "Priority"
 MUTATES, VALIDATES = True, True
-SOURCE = f"{__name__}:mutate"
 CLASSES = "priorityclasses.scheduling.k8s.io"
 _LATE = ("runtimeClassName", "enableServiceLinks", "preemptionPolicy", "overhead", "topologySpreadConstraints")
 

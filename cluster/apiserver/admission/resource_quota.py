@@ -18,7 +18,6 @@ from cluster.apiserver.storage import Change, transform
 
 NAME = "ResourceQuota"
 MUTATES, VALIDATES = False, True
-SOURCE = f"{__name__}:validate"
 _COUNTED = {
     "pods": "pods", "services": "services", "secrets": "secrets", "configmaps": "configmaps",
     "persistentvolumeclaims": "persistentvolumeclaims", "replicationcontrollers": "replicationcontrollers",

@@ -10,7 +10,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "RuntimeClass"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 
 
 def handles(attributes: Attributes) -> bool:

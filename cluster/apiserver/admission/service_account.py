@@ -15,7 +15,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "ServiceAccount"
 MUTATES, VALIDATES = True, True
-SOURCE = f"{__name__}:mutate"
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 MIRROR = "kubernetes.io/config.mirror"
 _EXPIRATION = 3607

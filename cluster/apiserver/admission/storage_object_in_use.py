@@ -9,7 +9,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "StorageObjectInUseProtection"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 _FINALIZERS = {
     "persistentvolumes": "kubernetes.io/pv-protection",
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",

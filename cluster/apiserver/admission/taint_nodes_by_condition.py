@@ -9,7 +9,6 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "TaintNodesByCondition"
 MUTATES, VALIDATES = True, False
-SOURCE = f"{__name__}:mutate"
 _TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 

@@ -26,7 +26,7 @@ from cluster.apiserver.request_info import RequestInfo
 from cluster.apiserver.storage import Change, transform
 from cluster.apiserver.view import here
 from cluster.apiserver.watch_cache import Item, without_revision
-from cluster.sim import Outbox
+from cluster.sim import MILLISECOND, Outbox
 
 MAX_BODY = 3 * 1024 * 1024
 """``--max-request-bytes`` of the resource handlers."""
@@ -142,10 +142,7 @@ def admit_new(server: Any, job: Job, out: Outbox) -> None:
     try:
         doc = pipeline.admit(server, job, out, attributes, ctx)
     except status.ApiError as error:
-        if error.code == 404 and not job.data.get("looked") and namespace:
-            # the cache may be a moment behind another apiserver's write: look once through the quorum
-            job.data["looked"] = True
-            server.look(out, job, "namespaces", admit_new)
+        if namespace and _may_be_late(server, job, out, error):
             return
         raise
     if error_text := escalation.check(job.user, resource, None, doc, server.view):
@@ -154,6 +151,27 @@ def admit_new(server: Any, job: Job, out: Outbox) -> None:
     charges = [] if options.dry_run else resource_quota.charges(attributes, ctx)
     job.data["charges"] = charges
     charge(server, job, out, None)
+
+
+_ACCOUNT_ATTEMPTS = 10
+
+
+def _may_be_late(server: Any, job: Job, out: Outbox, error: status.ApiError) -> bool:
+    """Is the refusal perhaps only due to something that was made a moment ago? Then look again before refusing.
+
+    A namespace written through another apiserver: one look through the quorum. A namespace's default service account,
+    which a controller makes: up to ten looks 100 to 200 ms apart (``serviceaccount.getServiceAccount``).
+    """
+    if error.code == 404 and not job.data.get("looked"):
+        job.data["looked"] = True
+        server.look(out, job, "namespaces", admit_new)
+        return True
+    tries = job.data.get("account_tries", 0)
+    if "error looking up service account" in error.message and tries < _ACCOUNT_ATTEMPTS:
+        job.data["account_tries"] = tries + 1
+        out.timer(f"retry/{job.id}", out.dice.between(100, 200) * MILLISECOND, name_of(admit_new))
+        return True
+    return False
 
 
 @continuation

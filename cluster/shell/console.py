@@ -137,7 +137,9 @@ class Console(Actor):
                 )
                 self._answered(request, answer, now, out, keep=message.stream)
             case HttpChunk(id=request):
-                self._piece(request, Answer(now, request, body=message.data, doc=message.doc, channel=message.channel), now, out)
+                self._piece(
+                    request, Answer(now, request, body=message.data, doc=message.doc, channel=message.channel), now, out
+                )
             case HttpEnd(id=request):
                 self._piece(request, Answer(now, request, end=True, error=message.error), now, out)
             case HttpReset(id=request, error=why):

@@ -119,7 +119,9 @@ class Context:
 class Machine:
     """One line being run."""
 
-    def __init__(self, session: Session, config: Any, commands: Mapping[str, Any], now: int, terminal: Terminal) -> None:
+    def __init__(
+        self, session: Session, config: Any, commands: Mapping[str, Any], now: int, terminal: Terminal
+    ) -> None:
         self.session = session
         self.files = Files(session)
         self.config = config
@@ -198,7 +200,9 @@ class Machine:
 
     def _execute(self, words: list[str], values: dict[str, str], stdin: str | None, out: Sink, err: Sink) -> Run:
         name, *args = words
-        command = self.commands.get(name.removeprefix("/usr/bin/").removeprefix("/usr/local/bin/").removeprefix("/bin/"))
+        command = self.commands.get(
+            name.removeprefix("/usr/bin/").removeprefix("/usr/local/bin/").removeprefix("/bin/")
+        )
         if command is None:
             err.write(f"{name}: command not found\n")
             return 127

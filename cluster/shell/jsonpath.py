@@ -106,7 +106,7 @@ def steps(path: str) -> list[Node]:
     while rest:
         if rest.startswith(".."):
             found.append(("deep", None))
-            rest = rest[2:] if rest[2:3] != "[" else rest[2:]
+            rest = rest[2:]
             if rest[:1] not in ("[", "*", ""):
                 rest = "." + rest
         elif rest[0] == "." or (not found and rest[0] not in "["):

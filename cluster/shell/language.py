@@ -13,7 +13,7 @@ is refused by name. Nothing can run for ever.
 Upstream: POSIX.1-2017 Shell Command Language; bash's messages.
 """
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class ShellSyntaxError(Exception):
@@ -148,7 +148,9 @@ class _Lexer:
             target = self._target()
             both = _Token("redirect", ">>" if append else ">", target, 1)
             return [both, _Token("redirect", ">&", (Part("text", "1"),), 2)]
-        operator = next((o for o in ("<<<", "<<-", "<<", ">>", ">&", ">|", "<", ">") if self.text.startswith(o, start)), "")
+        operator = next(
+            (o for o in ("<<<", "<<-", "<<", ">>", ">&", ">|", "<", ">") if self.text.startswith(o, start)), ""
+        )
         if not operator:
             return None
         self.at = start + len(operator)
@@ -261,7 +263,7 @@ class _Lexer:
             if part is not None:
                 parts.append(part)
                 return
-        elif char == "\\" and self.at + 1 < len(self.text) and self.text[self.at + 1] in f'$`\\\n{end}':
+        elif char == "\\" and self.at + 1 < len(self.text) and self.text[self.at + 1] in f"$`\\\n{end}":
             if self.text[self.at + 1] != "\n":
                 parts.append(Part("text", self.text[self.at + 1], True))
             self.at += 2
@@ -313,7 +315,12 @@ class _Lexer:
             return Part("length", inner[1:], quoted)
         name, dash, default = inner.partition(":-")
         if dash and is_name(name):
-            return Part("default", name, quoted, Script((Pipeline((Command(words=(_Lexer(default, self.depth).document(),)),)),)))
+            return Part(
+                "default",
+                name,
+                quoted,
+                Script((Pipeline((Command(words=(_Lexer(default, self.depth).document(),)),)),)),
+            )
         if not (is_name(inner) or inner in ("?", "$", "#")):
             raise ShellSyntaxError(f"bash: ${{{inner}}}: bad substitution")
         return Part("variable", inner, quoted)

@@ -338,7 +338,9 @@ def _stream(ctx: Context, options: _Options, answer: Answer, show: Any) -> Gener
         piece = yield Next(answer.id, left)
         if piece.error == "timeout":
             yield Cancel(answer.id)
-            raise _Failure(28, f"Operation timed out after {int(float(limit) * 1000)} milliseconds with 0 bytes received")
+            raise _Failure(
+                28, f"Operation timed out after {int(float(limit) * 1000)} milliseconds with 0 bytes received"
+            )
         if piece.end:
             if piece.error:
                 raise _Failure(18, "transfer closed with outstanding read data remaining")

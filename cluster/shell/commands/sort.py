@@ -12,7 +12,9 @@ _NUMBER = re.compile(r"\s*-?\d+(?:\.\d+)?")
 
 def run(ctx: Context) -> int:
     try:
-        flags, operands = getopt(ctx.args, "rnufbhk:t:V", {"reverse": "r", "numeric-sort": "n", "unique": "u", "key=": "k"})
+        flags, operands = getopt(
+            ctx.args, "rnufbhk:t:V", {"reverse": "r", "numeric-sort": "n", "unique": "u", "key=": "k"}
+        )
     except OptionError as error:
         return complain(ctx, f"{error}\nTry 'sort --help' for more information.", 2)
     text, status = joined(ctx, operands)

@@ -16,7 +16,14 @@ OPENAPI = OpenAPI(SCHEME)
 
 
 def failure(code: int, reason: str, message: str, **details: Any) -> tuple[int, dict[str, Any]]:
-    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason}
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+    }
     return code, {**status, "details": details, "code": code}
 
 
@@ -89,4 +96,6 @@ class Fake:
     def _under(where: str, path: str, plural: str) -> bool:
         if where.rpartition("/")[0] == path:
             return True
-        return "/namespaces/" not in path and where.split("/")[-2] == plural and where.startswith(path.rpartition("/")[0])
+        return (
+            "/namespaces/" not in path and where.split("/")[-2] == plural and where.startswith(path.rpartition("/")[0])
+        )

@@ -78,7 +78,9 @@ class Result:
 class Shell:
     """``Shell(server).run("echo hi").stdout``. Between any two messages the console may be rebuilt (``amnesia``)."""
 
-    def __init__(self, server: Server | None = None, *, config: ConsoleConfig | None = None, amnesia: bool = False) -> None:
+    def __init__(
+        self, server: Server | None = None, *, config: ConsoleConfig | None = None, amnesia: bool = False
+    ) -> None:
         self.config = config or ConsoleConfig(EPOCH, admin=ADMIN, kubeconfig=KUBECONFIG)
         self.console = Console("console", self.config)
         self.server = server

@@ -18,7 +18,9 @@ DATA = Path(__file__).parent / "data"
 URL = "https://127.0.0.1:6443"
 
 
-def certificate(name: str, group: str = "", issuer: tuple | None = None) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def certificate(
+    name: str, group: str = "", issuer: tuple | None = None
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
     parts += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
@@ -44,7 +46,13 @@ PEM = CA[0].public_bytes(Encoding.PEM).decode()
 def echo(request: HttpRequest) -> tuple[int, dict]:
     headers = dict(request.headers)
     body = request.body.decode()
-    return 200, {"method": request.method, "path": request.path, "query": request.query, "headers": headers, "body": body}
+    return 200, {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": headers,
+        "body": body,
+    }
 
 
 @pytest.fixture
@@ -90,7 +98,9 @@ def test_a_client_certificate_names_its_holder(shell: Shell) -> None:
 
 
 def test_requests_carry_what_was_typed(shell: Shell) -> None:
-    shell.run(f"""curl -sk -X POST -H 'Content-Type: application/json' -H "X-A: b" -d '{{"a": 1}}' "{URL}/api?x=1&y=%20" """)
+    shell.run(
+        f"""curl -sk -X POST -H 'Content-Type: application/json' -H "X-A: b" -d '{{"a": 1}}' "{URL}/api?x=1&y=%20" """
+    )
     sent = shell.requests[0]
     headers = dict(sent.headers)
     assert (sent.method, sent.path, sent.query, sent.body) == ("POST", "/api", "x=1&y=%20", b'{"a": 1}')
@@ -116,7 +126,8 @@ def test_answers_are_shown_as_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "code"), [("curl -k https://example.com", 6), ("curl -k https://8.8.8.8/", 7), ("curl", 2), ("curl --frob x", 2)]
+    ("line", "code"),
+    [("curl -k https://example.com", 6), ("curl -k https://8.8.8.8/", 7), ("curl", 2), ("curl --frob x", 2)],
 )
 def test_nothing_else_can_be_reached(line: str, code: int) -> None:
     shell = Shell(echo)

@@ -77,7 +77,7 @@ def shell(*docs: dict[str, Any]) -> Shell:
         (
             "f26-jsonpath",
             "kubectl get po kubia -o jsonpath='{.metadata.name} {.spec.containers[*].image} {.status.phase} "
-            "{.status.qosClass}{\"\\n\"}'",
+            '{.status.qosClass}{"\\n"}\'',
         ),
         (
             "f27-custom-columns",
@@ -100,7 +100,9 @@ def test_output_is_as_recorded(name: str, line: str) -> None:
 def test_json_is_indented_by_four_and_sorted() -> None:
     text = shell(POD).run("kubectl get po kubia -o json").stdout
     assert orjson.loads(text) == POD
-    assert text.startswith('{\n    "apiVersion": "v1",\n    "kind": "Pod",\n    "metadata": {\n        "creationTimestamp"')
+    assert text.startswith(
+        '{\n    "apiVersion": "v1",\n    "kind": "Pod",\n    "metadata": {\n        "creationTimestamp"'
+    )
 
 
 def test_describe_service_is_as_recorded() -> None:
@@ -113,7 +115,10 @@ def test_describe_service_is_as_recorded() -> None:
 
 def test_describe_deployment_is_as_recorded() -> None:
     uid = DEPLOYMENT["metadata"]["uid"]
-    template = {**DEPLOYMENT["spec"]["template"], "metadata": {"labels": {"app": "web", "pod-template-hash": "7b78b59b6"}}}
+    template = {
+        **DEPLOYMENT["spec"]["template"],
+        "metadata": {"labels": {"app": "web", "pod-template-hash": "7b78b59b6"}},
+    }
     replica_set = {
         "apiVersion": "apps/v1", "kind": "ReplicaSet", "status": {"replicas": 3}, "spec": {"replicas": 3, "template": template},
         "metadata": {"name": "web-7b78b59b6", "namespace": "default", "ownerReferences": [{"uid": uid}]},
@@ -199,7 +204,7 @@ def test_dry_run_documents_are_as_recorded() -> None:
         ("kubectl label po kubia a=b", "pod/kubia labeled\n"),
         ("kubectl label po kubia app-", "pod/kubia unlabeled\n"),
         ("kubectl annotate po kubia a=b", "pod/kubia annotated\n"),
-        ("kubectl patch po kubia -p '{\"metadata\":{\"labels\":{\"x\":\"y\"}}}'", "pod/kubia patched\n"),
+        ('kubectl patch po kubia -p \'{"metadata":{"labels":{"x":"y"}}}\'', "pod/kubia patched\n"),
     ],
 )
 def test_writes_say_what_was_done(line: str, stdout: str) -> None:
@@ -247,7 +252,10 @@ def test_verbosity_prints_the_calls() -> None:
     lines = [line.partition("] ")[2] for line in result.stderr.splitlines()]
     url = "https://127.0.0.1:6443/api/v1/namespaces/default/services/kubernetes"
     assert "Config loaded from file:  /root/.kube/config" in lines
-    assert any(line.startswith("curl -v -XGET  -H \"Accept: application/json;as=Table") and line.endswith(f"'{url}'") for line in lines)
+    assert any(
+        line.startswith('curl -v -XGET  -H "Accept: application/json;as=Table') and line.endswith(f"'{url}'")
+        for line in lines
+    )
     assert any(line.startswith(f"GET {url} 200 OK in ") for line in lines)
     assert "Response Headers:" in lines
     assert '"Response Body" body=<' in lines

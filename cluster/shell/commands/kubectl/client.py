@@ -25,7 +25,9 @@ Asking = Generator[Effect, Answer, Any]
 
 USER_AGENT = "kubectl/v1.32.4 (linux/amd64) kubernetes/59526cd"
 JSON = "application/json"
-TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+TABLE = (
+    "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+)
 DISCOVERY = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json"
@@ -70,7 +72,9 @@ class Mapping(Struct, frozen=True):
     def path(self, namespace: str, name: str = "", subresource: str = "") -> str:
         """The URL path of an object, or of the collection."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        where = f"{root}/namespaces/{namespace}/{self.plural}" if self.namespaced and namespace else f"{root}/{self.plural}"
+        where = (
+            f"{root}/namespaces/{namespace}/{self.plural}" if self.namespaced and namespace else f"{root}/{self.plural}"
+        )
         where += f"/{quote(name)}" if name else ""
         return where + (f"/{subresource}" if subresource else "")
 
@@ -205,7 +209,10 @@ class Client:
         else:
             self._log("round_trippers.go:560", f"{method} {self.url(where, raw)} {said} in {took} milliseconds")
         if level >= 9:
-            self._log("round_trippers.go:577", f"HTTP Statistics: GetConnection 0 ms ServerProcessing {took} ms Duration {took} ms")
+            self._log(
+                "round_trippers.go:577",
+                f"HTTP Statistics: GetConnection 0 ms ServerProcessing {took} ms Duration {took} ms",
+            )
         if level >= 8:
             self._log("round_trippers.go:584", "Response Headers:")
             for name, value in sorted(answer.headers):
@@ -307,7 +314,11 @@ def _match(word: str, every: list[Mapping]) -> Mapping | None:
     for each in every:
         if name not in (each.plural, each.singular, each.kind.lower(), *each.short_names):
             continue
-        if not rest or rest in (each.group, f"{each.version}.{each.group}") or (not each.group and rest == each.version):
+        if (
+            not rest
+            or rest in (each.group, f"{each.version}.{each.group}")
+            or (not each.group and rest == each.version)
+        ):
             return each
         if each.group.startswith(rest) and each.group:
             return each
@@ -332,7 +343,10 @@ def failure(answer: Answer, found: Any, method: str, where: str, prefix: str = "
         status = {"reason": "NotFound", "message": "the server could not find the requested resource"}
     else:
         said = str(found).strip()
-        status = {"reason": "InternalError" if answer.code == 500 else "", "message": said or f"an error on the server ({answer.code})"}
+        status = {
+            "reason": "InternalError" if answer.code == 500 else "",
+            "message": said or f"an error on the server ({answer.code})",
+        }
     return ApiFailure(status, answer.code, prefix)
 
 

@@ -77,7 +77,7 @@ class Kubectl:
 
     @property
     def dry_run(self) -> str:
-        """"none", "client" or "server"."""
+        """ "none", "client" or "server"."""
         value = self.flags.get("dry-run", "none")
         if value not in ("none", "client", "server", "unchanged"):
             raise Failure(f'Invalid dry-run value ({value}). Must be "none", "server", or "client".')
@@ -130,18 +130,26 @@ class Kubectl:
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             problem = getattr(error, "problem", None) or str(error)
-            raise Failure(f"error parsing {source}: error converting YAML to JSON: yaml: line {line}: {problem}") from None
+            raise Failure(
+                f"error parsing {source}: error converting YAML to JSON: yaml: line {line}: {problem}"
+            ) from None
         found: list[tuple[str, Doc]] = []
         for doc in docs:
             if not isinstance(doc, dict):
-                raise Failure(f"error parsing {source}: error unmarshaling JSON: json: cannot unmarshal {_json_type(doc)} into Go value of type map[string]interface {{}}")
+                raise Failure(
+                    f"error parsing {source}: error unmarshaling JSON: json: cannot unmarshal {_json_type(doc)} into Go value of type map[string]interface {{}}"
+                )
             if str(doc.get("kind", "")).endswith("List") and isinstance(doc.get("items"), list):
                 found += [(source, each) for each in doc["items"]]
                 continue
             missing = [key for key in ("apiVersion", "kind") if not doc.get(key)]
             if missing:
                 why = ", ".join(f"{key} not set" for key in missing)
-                raise Failure(f'error validating "{source}": error validating data: [{why}]; if you choose to ignore these errors, turn validation off with --validate=false' if len(missing) > 1 else f'error validating "{source}": error validating data: {why}; if you choose to ignore these errors, turn validation off with --validate=false')
+                raise Failure(
+                    f'error validating "{source}": error validating data: [{why}]; if you choose to ignore these errors, turn validation off with --validate=false'
+                    if len(missing) > 1
+                    else f'error validating "{source}": error validating data: {why}; if you choose to ignore these errors, turn validation off with --validate=false'
+                )
             found.append((source, doc))
         if not found:
             raise Failure("no objects passed to " + self.trail.rsplit(" ", 1)[-1])
@@ -159,7 +167,7 @@ class Kubectl:
                 if self.flags.get("namespace") and namespace != self.flags["namespace"]:
                     raise Failure(
                         f'the namespace from the provided object "{namespace}" does not match the namespace '
-                        f'"{self.flags["namespace"]}". You must pass \'--namespace={namespace}\' to perform this operation.'
+                        f"\"{self.flags['namespace']}\". You must pass '--namespace={namespace}' to perform this operation."
                     )
             found.append(Target(mapping, namespace, metadata.get("name", ""), doc, source))
         return found

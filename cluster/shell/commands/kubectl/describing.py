@@ -23,7 +23,9 @@ def multiline(title: str, items: list[str], indent: str = "") -> str:
     """``Labels:\\ta=1`` and the others below it."""
     if not items:
         return f"{indent}{title}:\t{NONE}\n"
-    return "".join(f"{indent}{title}:\t{each}\n" if place == 0 else f"{indent}\t{each}\n" for place, each in enumerate(items))
+    return "".join(
+        f"{indent}{title}:\t{each}\n" if place == 0 else f"{indent}\t{each}\n" for place, each in enumerate(items)
+    )
 
 
 def labels(pairs: Doc | None, title: str = "Labels", indent: str = "") -> str:
@@ -38,7 +40,11 @@ def annotations(pairs: Doc | None, indent: str = "") -> str:
     for key in sorted(shown):
         value = shown[key]
         long = len(value) + len(key) > 138 or "\n" in value
-        items.append(f"{key}:\n" + "\n".join(f"{indent}\t  {each}" for each in value.rstrip("\n").split("\n")) if long else f"{key}: {value}")
+        items.append(
+            f"{key}:\n" + "\n".join(f"{indent}\t  {each}" for each in value.rstrip("\n").split("\n"))
+            if long
+            else f"{key}: {value}"
+        )
     return multiline("Annotations", items, indent)
 
 
@@ -56,14 +62,20 @@ def selector(value: Doc | None) -> str:
     terms = [f"{key}={text}" for key, text in sorted((value.get("matchLabels") or {}).items())]
     for each in value.get("matchExpressions") or ():
         members = ",".join(sorted(each.get("values") or ()))
-        forms = {"In": f"{each['key']} in ({members})", "NotIn": f"{each['key']} notin ({members})", "Exists": each["key"]}
+        forms = {
+            "In": f"{each['key']} in ({members})",
+            "NotIn": f"{each['key']} notin ({members})",
+            "Exists": each["key"],
+        }
         terms.append(forms.get(each["operator"], f"!{each['key']}"))
     return ",".join(terms) or NONE
 
 
 def _state(title: str, state: Doc, level: int) -> str:
     if "running" in state:
-        return line(level, f"{title}:\tRunning") + line(level + 1, f"Started:\t{date(state['running'].get('startedAt'))}")
+        return line(level, f"{title}:\tRunning") + line(
+            level + 1, f"Started:\t{date(state['running'].get('startedAt'))}"
+        )
     if "waiting" in state:
         out = line(level, f"{title}:\tWaiting")
         reason, message = state["waiting"].get("reason"), state["waiting"].get("message")
@@ -156,7 +168,9 @@ def container(spec: Doc, status: Doc | None, *, name_indent: str = "") -> str:
     for title, key in (("Limits", "limits"), ("Requests", "requests")):
         if resources.get(key):
             out += line(2, f"{title}:")
-            out += "".join(line(3, f"{name}:\t{canonical(str(resources[key][name]))}") for name in sorted(resources[key]))
+            out += "".join(
+                line(3, f"{name}:\t{canonical(str(resources[key][name]))}") for name in sorted(resources[key])
+            )
     for title, key in (("Liveness", "livenessProbe"), ("Readiness", "readinessProbe"), ("Startup", "startupProbe")):
         if spec.get(key):
             out += line(2, f"{title}:\t{_probe(spec[key])}")
@@ -166,7 +180,9 @@ def container(spec: Doc, status: Doc | None, *, name_indent: str = "") -> str:
         return out + line(2, f"Mounts:\t{NONE}")
     out += line(2, "Mounts:")
     for each in sorted(mounts, key=lambda mount: mount["mountPath"]):
-        flags = ["ro" if each.get("readOnly") else "rw"] + ([f"path=\"{each['subPath']}\""] if each.get("subPath") else [])
+        flags = ["ro" if each.get("readOnly") else "rw"] + (
+            [f'path="{each["subPath"]}"'] if each.get("subPath") else []
+        )
         out += line(3, f"{each['mountPath']} from {each['name']} ({','.join(flags)})")
     return out
 
@@ -184,29 +200,43 @@ def volumes(found: list[Doc] | None, level: int = 0) -> str:
             out += line(2, "Type:\tProjected (a volume that contains injected data from multiple sources)")
             for part in source.get("sources") or ():
                 if "secret" in part:
-                    out += line(2, f"SecretName:\t{part['secret'].get('name', '')}") + line(2, f"SecretOptionalName:\t{_optional(part['secret'])}")
+                    out += line(2, f"SecretName:\t{part['secret'].get('name', '')}") + line(
+                        2, f"SecretOptionalName:\t{_optional(part['secret'])}"
+                    )
                 elif "downwardAPI" in part:
                     out += line(2, "DownwardAPI:\ttrue")
                 elif "configMap" in part:
                     out += line(2, f"ConfigMapName:\t{part['configMap'].get('name', '')}")
                     out += line(2, f"ConfigMapOptional:\t{_optional(part['configMap'])}")
                 elif "serviceAccountToken" in part:
-                    out += line(2, f"TokenExpirationSeconds:\t{part['serviceAccountToken'].get('expirationSeconds', 3600)}")
+                    out += line(
+                        2, f"TokenExpirationSeconds:\t{part['serviceAccountToken'].get('expirationSeconds', 3600)}"
+                    )
         elif kind == "configMap":
-            out += line(2, "Type:\tConfigMap (a volume populated by a ConfigMap)") + line(2, f"Name:\t{source.get('name', '')}")
+            out += line(2, "Type:\tConfigMap (a volume populated by a ConfigMap)") + line(
+                2, f"Name:\t{source.get('name', '')}"
+            )
             out += line(2, f"Optional:\t{'true' if source.get('optional') else 'false'}")
         elif kind == "secret":
-            out += line(2, "Type:\tSecret (a volume populated by a Secret)") + line(2, f"SecretName:\t{source.get('secretName', '')}")
+            out += line(2, "Type:\tSecret (a volume populated by a Secret)") + line(
+                2, f"SecretName:\t{source.get('secretName', '')}"
+            )
             out += line(2, f"Optional:\t{'true' if source.get('optional') else 'false'}")
         elif kind == "emptyDir":
             out += line(2, "Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)")
-            out += line(2, f"Medium:\t{source.get('medium', '')}") + line(2, f"SizeLimit:\t{source.get('sizeLimit') or '<unset>'}")
+            out += line(2, f"Medium:\t{source.get('medium', '')}") + line(
+                2, f"SizeLimit:\t{source.get('sizeLimit') or '<unset>'}"
+            )
         elif kind == "hostPath":
             out += line(2, "Type:\tHostPath (bare host directory volume)") + line(2, f"Path:\t{source.get('path', '')}")
             out += line(2, f"HostPathType:\t{source.get('type', '')}")
         elif kind == "persistentVolumeClaim":
-            out += line(2, "Type:\tPersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)")
-            out += line(2, f"ClaimName:\t{source.get('claimName', '')}") + line(2, f"ReadOnly:\t{'true' if source.get('readOnly') else 'false'}")
+            out += line(
+                2, "Type:\tPersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)"
+            )
+            out += line(2, f"ClaimName:\t{source.get('claimName', '')}") + line(
+                2, f"ReadOnly:\t{'true' if source.get('readOnly') else 'false'}"
+            )
         else:
             out += line(2, f"Type:\t{kind[:1].upper()}{kind[1:]}")
     return out
@@ -247,15 +277,22 @@ def pod_template(template: Doc | None, *, tabs: bool = False) -> str:
         return line(0, "  <unset>")
     metadata, spec = template.get("metadata") or {}, template.get("spec") or {}
     pairs = [f"{key}={metadata['labels'][key]}" for key in sorted(metadata.get("labels") or {})]
-    first = "".join(f"  Labels:\t{each}\n" if place == 0 else f"{'' if tabs else '  '}\t{each}\n" for place, each in enumerate(pairs))
+    first = "".join(
+        f"  Labels:\t{each}\n" if place == 0 else f"{'' if tabs else '  '}\t{each}\n"
+        for place, each in enumerate(pairs)
+    )
     out += first or f"  Labels:\t{NONE}\n"
     if metadata.get("annotations"):
         out += annotations(metadata["annotations"], "  ")
     if spec.get("serviceAccountName"):
         out += line(1, f"Service Account:\t{spec['serviceAccountName']}")
     if spec.get("initContainers"):
-        out += line(1, "Init Containers:") + "".join(container(each, None, name_indent=" ") for each in spec["initContainers"])
-    out += line(1, "Containers:") + "".join(container(each, None, name_indent=" ") for each in spec.get("containers") or ())
+        out += line(1, "Init Containers:") + "".join(
+            container(each, None, name_indent=" ") for each in spec["initContainers"]
+        )
+    out += line(1, "Containers:") + "".join(
+        container(each, None, name_indent=" ") for each in spec.get("containers") or ()
+    )
     out += volumes(spec.get("volumes"), 1)
     return out + scheduling(spec, "  ")
 
@@ -303,7 +340,9 @@ def events(found: list[Doc], now: float) -> str:
     """The ``Events:`` part."""
     if not found:
         return line(0, f"Events:\t{NONE}")
-    out = line(0, "Events:") + line(1, "Type\tReason\tAge\tFrom\tMessage") + line(1, "----\t------\t----\t----\t-------")
+    out = (
+        line(0, "Events:") + line(1, "Type\tReason\tAge\tFrom\tMessage") + line(1, "----\t------\t----\t----\t-------")
+    )
 
     def when(event: Doc) -> str:
         return event.get("lastTimestamp") or event.get("eventTime") or ""

@@ -44,8 +44,17 @@ GLOBAL: dict[str, Flag] = {
     "warnings-as-errors": BOOL, "tls-server-name": STRING, "help": Flag("bool", "h", False),
 }  # fmt: skip
 
-OUTPUT = {"output": Flag(short="o"), "template": STRING, "show-managed-fields": BOOL, "allow-missing-template-keys": TRUE}
-FILES = {"filename": Flag("array", "f", (), split=True), "recursive": Flag("bool", "R", False), "kustomize": Flag(short="k")}
+OUTPUT = {
+    "output": Flag(short="o"),
+    "template": STRING,
+    "show-managed-fields": BOOL,
+    "allow-missing-template-keys": TRUE,
+}
+FILES = {
+    "filename": Flag("array", "f", (), split=True),
+    "recursive": Flag("bool", "R", False),
+    "kustomize": Flag(short="k"),
+}
 SELECTOR = {"selector": Flag(short="l")}
 DRY_RUN = {"dry-run": Flag(default="none", bare="unchanged"), "field-manager": STRING}
 VALIDATE = {"validate": Flag(default="strict", bare="strict")}
@@ -59,7 +68,9 @@ def duration(text: str) -> int | None:
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
-    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", match[2]))
+    total = sum(
+        float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)", match[2])
+    )
     return int(-total if match[1] else total)
 
 
@@ -75,7 +86,9 @@ class Parsed(Struct):
 def parse(words: list[str], known: dict[str, Flag]) -> Parsed:
     """Flags and arguments in any order."""
     shorts = {flag.short: name for name, flag in known.items() if flag.short}
-    out = Parsed({name: list(flag.default) if flag.kind == "array" else flag.default for name, flag in known.items()}, {}, [])
+    out = Parsed(
+        {name: list(flag.default) if flag.kind == "array" else flag.default for name, flag in known.items()}, {}, []
+    )
     rest = list(words)
     while rest:
         word = rest.pop(0)

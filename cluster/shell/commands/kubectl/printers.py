@@ -38,7 +38,7 @@ def as_list(docs: list[Doc]) -> Doc:
 def structured(doc: Doc, output: str, flags: dict[str, Any], mapping: Mapping | None = None) -> str:
     """One document (an object or a List) in the form ``output`` names."""
     doc = shown_object(doc, managed_fields=bool(flags.get("show-managed-fields")))
-    form, equals, detail = output.partition("=")
+    form, _, detail = output.partition("=")
     match form:
         case "yaml":
             return dump(doc)
@@ -62,9 +62,7 @@ def structured(doc: Doc, output: str, flags: dict[str, Any], mapping: Mapping | 
                 raise Failure("custom-columns format specified but no custom columns given")
             docs = doc["items"] if isinstance(doc.get("items"), list) else [doc]
             return custom_columns(detail, docs, headers=not flags.get("no-headers"))
-    raise Failure(
-        f'unable to match a printer suitable for the output format "{form}", allowed formats are: {FORMATS}'
-    )
+    raise Failure(f'unable to match a printer suitable for the output format "{form}", allowed formats are: {FORMATS}')
 
 
 def _shown_kind(doc: Doc) -> str:
@@ -81,7 +79,11 @@ def _jsonpath(template: str, doc: Doc, form: str, flags: dict[str, Any]) -> str:
             return go_json(find(doc, template.strip()[1:-1]), 4) + "\n"
         return evaluate(template, doc, strict=strict)
     except JsonPathError as error:
-        raise Failure(f"error executing jsonpath {go_json(template)}: {error}" if strict else f"error parsing jsonpath {template}, {error}") from None
+        raise Failure(
+            f"error executing jsonpath {go_json(template)}: {error}"
+            if strict
+            else f"error parsing jsonpath {template}, {error}"
+        ) from None
 
 
 def custom_columns(spec: str, docs: list[Doc], *, headers: bool = True) -> str:

@@ -49,9 +49,8 @@ def merge_patch_of(original: Any, modified: Any, live: Any) -> Doc:
             inner = merge_patch_of(original.get(key) or {}, value, have)
             if inner:
                 patch[key] = inner
-        elif key not in live or value != have:
-            if value is not None or key in live:
-                patch[key] = value
+        elif (key not in live or value != have) and (value is not None or key in live):
+            patch[key] = value
     for key in original:
         if key not in modified and key in live:
             patch[key] = None
@@ -89,9 +88,8 @@ def _objects(schema: Doc, original: Any, modified: Doc, live: Doc) -> Doc:
                 patch[key] = inner
         elif isinstance(value, list) and isinstance(have, list):
             patch.update(_lists(key, prop, original.get(key), value, have))
-        elif key not in live or not _equal(value, have):
-            if value is not None or key in live:
-                patch[key] = value
+        elif (key not in live or not _equal(value, have)) and (value is not None or key in live):
+            patch[key] = value
     for key in original:
         if key not in modified and key in live:
             patch[key] = None
@@ -100,7 +98,7 @@ def _objects(schema: Doc, original: Any, modified: Doc, live: Doc) -> Doc:
 
 def _equal(one: Any, other: Any) -> bool:
     """Equal as the server will store them: ``"1"`` and 1 differ, 1 and 1.0 don't."""
-    return type(one) is type(other) and one == other or (
+    return (type(one) is type(other) and one == other) or (
         isinstance(one, int | float) and isinstance(other, int | float) and not isinstance(one, bool) and one == other
     )
 

@@ -71,4 +71,6 @@ def gone(k: Kubectl, target: Target, uid: str, limit: int) -> Generator[Effect, 
         return error.code == 403  # one may delete what one may not read
     if uid and doc["metadata"].get("uid") != uid:
         return True
-    return (yield from until(k, target, lambda now: now is None or bool(uid and now["metadata"].get("uid") != uid), limit))
+    return (
+        yield from until(k, target, lambda now: now is None or bool(uid and now["metadata"].get("uid") != uid), limit)
+    )

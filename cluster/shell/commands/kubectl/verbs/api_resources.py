@@ -20,7 +20,9 @@ def run(k: Kubectl) -> Run:
         k.out("".join(f"{each}\n" for each in sorted({mapping.api_version for mapping in every})))
         return 0
     if k.args:
-        raise Failure(f"unexpected arguments: [{' '.join(k.args)}]\nSee 'kubectl api-resources -h' for help and examples")
+        raise Failure(
+            f"unexpected arguments: [{' '.join(k.args)}]\nSee 'kubectl api-resources -h' for help and examples"
+        )
     preferred: dict[str, str] = {}
     for mapping in every:
         preferred.setdefault(mapping.group, mapping.version)

@@ -14,7 +14,13 @@ from cluster.shell.commands.kubectl.client import JSON
 from cluster.shell.commands.kubectl.command import Kubectl, Target
 from cluster.shell.commands.kubectl.failures import ApiFailure, Failure, text
 from cluster.shell.commands.kubectl.flags import BOOL, DRY_RUN, FILES, OUTPUT, SELECTOR, VALIDATE, Flag
-from cluster.shell.commands.kubectl.threeway import LAST_APPLIED, merge_patch_of, original_of, strategic_patch_of, with_last_applied
+from cluster.shell.commands.kubectl.threeway import (
+    LAST_APPLIED,
+    merge_patch_of,
+    original_of,
+    strategic_patch_of,
+    with_last_applied,
+)
 from cluster.shell.goyaml import dump
 from cluster.shell.interpreter import Run
 
@@ -118,7 +124,9 @@ def _client_side(k: Kubectl, target: Target) -> Any:
             return modified, "created"
         where = target.mapping.path(target.namespace)
         prefix = f'error when creating "{target.source}": '
-        made = yield from k.client.call("POST", where, k.write_query("kubectl-client-side-apply"), modified, prefix=prefix)
+        made = yield from k.client.call(
+            "POST", where, k.write_query("kubectl-client-side-apply"), modified, prefix=prefix
+        )
         return made, "created"
     original = original_of(live)
     annotations = live["metadata"].get("annotations") or {}
@@ -128,7 +136,10 @@ def _client_side(k: Kubectl, target: Target) -> Any:
             "by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create "
             "--save-config or kubectl apply. The missing annotation will be patched automatically.\n"
         )
-    patch, content = strategic_patch_of(target.mapping, original, modified, live), "application/strategic-merge-patch+json"
+    patch, content = (
+        strategic_patch_of(target.mapping, original, modified, live),
+        "application/strategic-merge-patch+json",
+    )
     if patch is None:
         patch, content = merge_patch_of(original, modified, live), "application/merge-patch+json"
     if not patch:

@@ -20,7 +20,9 @@ def _can_i(k: Kubectl) -> Run:
     if k.flags["list"]:
         return (yield from _rules(k))
     if len(k.args) not in (2, 3):
-        raise Failure("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.")
+        raise Failure(
+            "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples."
+        )
     verb, what = k.args[0], k.args[1]
     if what.startswith("/"):
         spec: Doc = {"nonResourceAttributes": {"path": what, "verb": verb}}
@@ -39,7 +41,11 @@ def _can_i(k: Kubectl) -> Run:
                 k.err(f"Warning: the server doesn't have a resource type '{kind}'\n\n")
         attributes: Doc = {"resource": resource, "verb": verb}
         if not namespaced:
-            k.err(f"Warning: resource '{resource}' is not namespace scoped" + (f" in group '{group}'" if group else "") + "\n\n")
+            k.err(
+                f"Warning: resource '{resource}' is not namespace scoped"
+                + (f" in group '{group}'" if group else "")
+                + "\n\n"
+            )
         if not k.flags["all-namespaces"] and namespaced:
             attributes["namespace"] = k.namespace
         for key, value in (("group", group), ("name", name), ("subresource", k.flags["subresource"])):
@@ -58,7 +64,11 @@ def _can_i(k: Kubectl) -> Run:
 
 
 def _rules(k: Kubectl) -> Run:
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": k.namespace}}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": k.namespace},
+    }
     answer = yield from k.client.call("POST", f"{_ROOT}/selfsubjectrulesreviews", doc=review)
     rows = [] if k.flags["no-headers"] else ["Resources\tNon-Resource URLs\tResource Names\tVerbs"]
     status = answer["status"]

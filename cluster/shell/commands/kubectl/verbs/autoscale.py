@@ -15,9 +15,15 @@ FLAGS = {
 def run(k: Kubectl) -> Run:
     """``horizontalpodautoscaler.autoscaling/web autoscaled``."""
     if k.flags["max"] < 1:
-        raise Failure("required flag(s) \"max\" not set" if "max" not in k.given else "--max=MAXPODS is required and must be at least 1")
+        raise Failure(
+            'required flag(s) "max" not set'
+            if "max" not in k.given
+            else "--max=MAXPODS is required and must be at least 1"
+        )
     if k.flags["min"] > k.flags["max"]:
-        raise Failure(f"--max=MAXPODS must be larger or equal to --min=MINPODS, max: {k.flags['max']}, min: {k.flags['min']}")
+        raise Failure(
+            f"--max=MAXPODS must be larger or equal to --min=MINPODS, max: {k.flags['max']}, min: {k.flags['min']}"
+        )
     for target in (yield from k.objects()):
         reference = {"apiVersion": target.mapping.api_version, "kind": target.mapping.kind, "name": target.name}
         spec = {"maxReplicas": k.flags["max"], "scaleTargetRef": reference}

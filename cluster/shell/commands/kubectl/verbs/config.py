@@ -86,7 +86,9 @@ def _contexts(k: Kubectl) -> Run:
     for each in every:
         inner = each.get("context") or {}
         star = "*" if each["name"] == doc.get("current-context") else ""
-        rows.append("\t".join([star, each["name"], inner.get("cluster", ""), inner.get("user", ""), inner.get("namespace", "")]))
+        rows.append(
+            "\t".join([star, each["name"], inner.get("cluster", ""), inner.get("user", ""), inner.get("namespace", "")])
+        )
     k.out(align("".join(row + "\n" for row in rows)))
     return (yield from _nothing())
 

@@ -123,13 +123,18 @@ def _verdict(k: Kubectl, pod: Doc) -> tuple[str, str | None]:
 
 
 def _evict(k: Kubectl, target: Target, pods: Mapping, leaving: list[Doc]) -> Run:
-    deadline = k.ctx.now + duration(k.flags["timeout"]) if duration(k.flags["timeout"]) else 0
+    limit = duration(k.flags["timeout"]) or 0
+    deadline = k.ctx.now + limit if limit else 0
     for pod in leaving:
         k.out(f"evicting pod {pod['metadata']['namespace']}/{pod['metadata']['name']}\n")
     for pod in leaving:
         metadata = pod["metadata"]
         each = Target(pods, metadata["namespace"], metadata["name"])
-        eviction: Doc = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": each.name, "namespace": each.namespace}}
+        eviction: Doc = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": each.name, "namespace": each.namespace},
+        }
         options: Doc = {"gracePeriodSeconds": k.flags["grace-period"]} if k.flags["grace-period"] >= 0 else {}
         if options:
             eviction["deleteOptions"] = options
@@ -138,16 +143,24 @@ def _evict(k: Kubectl, target: Target, pods: Mapping, leaving: list[Doc]) -> Run
                 if k.flags["disable-eviction"]:
                     yield from k.client.call("DELETE", each.path, doc=options)
                 else:
-                    yield from k.client.call("POST", each.mapping.path(each.namespace, each.name, "eviction"), doc=eviction)
+                    yield from k.client.call(
+                        "POST", each.mapping.path(each.namespace, each.name, "eviction"), doc=eviction
+                    )
                 break
             except ApiFailure as error:
                 if error.code == 404:
                     break
                 if error.code != 429:
-                    raise Failure(f'error when evicting pods/"{each.name}" -n "{each.namespace}": {error.message}') from None
-                k.err(f'error when evicting pods/"{each.name}" -n "{each.namespace}" (will retry after 5s): {error.message}\n')
+                    raise Failure(
+                        f'error when evicting pods/"{each.name}" -n "{each.namespace}": {error.message}'
+                    ) from None
+                k.err(
+                    f'error when evicting pods/"{each.name}" -n "{each.namespace}" (will retry after 5s): {error.message}\n'
+                )
                 if deadline and k.ctx.now + 5_000_000_000 > deadline:
-                    raise Failure(f'unable to drain node "{target.name}" due to error: error when evicting pods/"{each.name}" -n "{each.namespace}": global timeout reached: {k.flags["timeout"]}') from None
+                    raise Failure(
+                        f'unable to drain node "{target.name}" due to error: error when evicting pods/"{each.name}" -n "{each.namespace}": global timeout reached: {k.flags["timeout"]}'
+                    ) from None
                 yield Sleep(5_000_000_000)
                 k.out(f"evicting pod {each.namespace}/{each.name}\n")
     for pod in leaving:
@@ -155,7 +168,9 @@ def _evict(k: Kubectl, target: Target, pods: Mapping, leaving: list[Doc]) -> Run
         each = Target(pods, metadata["namespace"], metadata["name"])
         left = max(deadline - k.ctx.now, 1) if deadline else 0
         if not (yield from gone(k, each, metadata.get("uid", ""), left)):
-            raise Failure(f'unable to drain node "{target.name}" due to error: error when waiting for pod "{each.name}" terminating: global timeout reached: {k.flags["timeout"]}')
+            raise Failure(
+                f'unable to drain node "{target.name}" due to error: error when waiting for pod "{each.name}" terminating: global timeout reached: {k.flags["timeout"]}'
+            )
         k.out(f"pod/{each.name} {'deleted' if k.flags['disable-eviction'] else 'evicted'}\n")
     k.out(f"node/{target.name} drained\n")
     return 0

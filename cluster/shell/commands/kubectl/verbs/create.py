@@ -8,7 +8,19 @@ from typing import Any
 from cluster.shell.commands.kubectl import builders, printers
 from cluster.shell.commands.kubectl.command import Kubectl, finish
 from cluster.shell.commands.kubectl.failures import ApiFailure, Failure, text
-from cluster.shell.commands.kubectl.flags import ARRAY, BOOL, DRY_RUN, FILES, LIST, OUTPUT, SELECTOR, STRING, VALIDATE, Flag, duration
+from cluster.shell.commands.kubectl.flags import (
+    ARRAY,
+    BOOL,
+    DRY_RUN,
+    FILES,
+    LIST,
+    OUTPUT,
+    SELECTOR,
+    STRING,
+    VALIDATE,
+    Flag,
+    duration,
+)
 from cluster.shell.interpreter import Run
 from cluster.shell.session import FileError
 
@@ -83,7 +95,13 @@ def _deployment(k: Kubectl) -> Run:
 
 
 def _namespace(k: Kubectl) -> Run:
-    doc = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"creationTimestamp": None, "name": _name(k)}, "spec": {}, "status": {}}
+    doc = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"creationTimestamp": None, "name": _name(k)},
+        "spec": {},
+        "status": {},
+    }
     return (yield from submit(k, doc, ""))
 
 
@@ -103,7 +121,9 @@ def _pairs(k: Kubectl) -> dict[str, str]:
                 "'-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
             )
         if key in data:
-            raise Failure(f'cannot add key "{key}", another key by that name already exists in Data for ConfigMap "{k.args[-1]}"')
+            raise Failure(
+                f'cannot add key "{key}", another key by that name already exists in Data for ConfigMap "{k.args[-1]}"'
+            )
         data[key] = value
 
     for each in k.flags["from-literal"]:
@@ -139,7 +159,9 @@ def _config_map(k: Kubectl) -> Run:
 
 def _secret(k: Kubectl) -> Run:
     if not k.args or k.args[0] not in ("generic", "tls", "docker-registry"):
-        raise Failure("must specify the type of secret: generic, tls or docker-registry\nSee 'kubectl create secret -h' for help and examples")
+        raise Failure(
+            "must specify the type of secret: generic, tls or docker-registry\nSee 'kubectl create secret -h' for help and examples"
+        )
     kind = k.args.pop(0)
     name = _name(k)
     if kind == "docker-registry":
@@ -151,7 +173,12 @@ def _secret(k: Kubectl) -> Run:
     else:
         data, type_ = _pairs(k), k.flags["type"] or "Opaque"
     encoded = {key: b64encode(value.encode("utf-8", "surrogateescape")).decode() for key, value in data.items()}
-    doc: Doc = {"apiVersion": "v1", "kind": "Secret", "metadata": {"creationTimestamp": None, "name": name}, "type": type_}
+    doc: Doc = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"creationTimestamp": None, "name": name},
+        "type": type_,
+    }
     return (yield from submit(k, {**doc, "data": encoded} if encoded else doc, "secret " + name))
 
 
@@ -207,7 +234,11 @@ def _role(kind: str) -> Callable[[Kubectl], Run]:
             grouped.setdefault(group, []).append(resource + (f"/{sub}" if sub else ""))
         urls = k.flags.get("non-resource-url") or []
         if not grouped and not urls:
-            raise Failure("at least one resource must be specified" if kind == "Role" else "one of resource, nonResourceURL or aggregationRule must be specified")
+            raise Failure(
+                "at least one resource must be specified"
+                if kind == "Role"
+                else "one of resource, nonResourceURL or aggregationRule must be specified"
+            )
         for group, resources in grouped.items():
             rule: Doc = {"apiGroups": [group], "resources": resources, "verbs": list(k.flags["verb"])}
             if k.flags["resource-name"]:
@@ -233,8 +264,17 @@ def _job(k: Kubectl) -> Run:
             raise Failure("from must be an existing cronjob")
         source = yield from k.client.call("GET", mapping.path(k.namespace, cron))
         template = source["spec"]["jobTemplate"]
-        annotations = {"cronjob.kubernetes.io/instantiate": "manual", **(template.get("metadata") or {}).get("annotations", {})}
-        owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": cron, "uid": source["metadata"]["uid"], "controller": True}
+        annotations = {
+            "cronjob.kubernetes.io/instantiate": "manual",
+            **(template.get("metadata") or {}).get("annotations", {}),
+        }
+        owner = {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "name": cron,
+            "uid": source["metadata"]["uid"],
+            "controller": True,
+        }
         metadata = {"annotations": annotations, "creationTimestamp": None, "name": name, "ownerReferences": [owner]}
         if (template.get("metadata") or {}).get("labels"):
             metadata["labels"] = template["metadata"]["labels"]
@@ -254,11 +294,20 @@ def _token(k: Kubectl) -> Run:
     if k.flags["duration"]:
         seconds = duration(k.flags["duration"])
         if seconds is None:
-            raise Failure(f'invalid argument "{k.flags["duration"]}" for "--duration" flag: time: invalid duration "{k.flags["duration"]}"')
+            raise Failure(
+                f'invalid argument "{k.flags["duration"]}" for "--duration" flag: time: invalid duration "{k.flags["duration"]}"'
+            )
         spec["expirationSeconds"] = seconds // 1_000_000_000
-    doc = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {"creationTimestamp": None}, "spec": spec}
+    doc = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "metadata": {"creationTimestamp": None},
+        "spec": spec,
+    }
     try:
-        made = yield from k.client.call("POST", f"/api/v1/namespaces/{k.namespace}/serviceaccounts/{name}/token", doc=doc)
+        made = yield from k.client.call(
+            "POST", f"/api/v1/namespaces/{k.namespace}/serviceaccounts/{name}/token", doc=doc
+        )
     except ApiFailure as error:
         raise Failure(f"failed to create token: {error.message}") from None
     if k.flags["output"]:
@@ -269,7 +318,12 @@ def _token(k: Kubectl) -> Run:
 
 
 def _service(k: Kubectl) -> Run:
-    kinds = {"clusterip": "ClusterIP", "nodeport": "NodePort", "loadbalancer": "LoadBalancer", "externalname": "ExternalName"}
+    kinds = {
+        "clusterip": "ClusterIP",
+        "nodeport": "NodePort",
+        "loadbalancer": "LoadBalancer",
+        "externalname": "ExternalName",
+    }
     if not k.args or k.args[0] not in kinds:
         raise Failure("must specify the type of service: clusterip, nodeport, loadbalancer or externalname")
     kind = kinds[k.args.pop(0)]

@@ -48,7 +48,9 @@ def run(k: Kubectl) -> Run:
     else:
         kinds, targets = yield from k.named()
         if not kinds and not targets:
-            raise Failure("You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'")
+            raise Failure(
+                "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'"
+            )
         if not targets:
             if not (k.flags["all"] or k.flags["selector"] or k.flags["field-selector"]):
                 raise Failure("resource(s) were provided, but no name was specified")
@@ -58,7 +60,13 @@ def run(k: Kubectl) -> Run:
             if not targets:
                 k.out("No resources found\n")
                 return 0
-    policy = {"background": "Background", "true": "Background", "foreground": "Foreground", "orphan": "Orphan", "false": "Orphan"}
+    policy = {
+        "background": "Background",
+        "true": "Background",
+        "foreground": "Foreground",
+        "orphan": "Orphan",
+        "false": "Orphan",
+    }
     if k.flags["cascade"] not in policy:
         raise Failure(f'invalid cascade value ({k.flags["cascade"]}). Must be "background", "foreground", or "orphan"')
     options: dict[str, object] = {"propagationPolicy": policy[k.flags["cascade"]]}

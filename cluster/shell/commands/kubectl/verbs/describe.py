@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster.api.quantity import canonical
 from cluster.shell.commands.kubectl import describing as d
+from cluster.shell.commands.kubectl.client import Asking
 from cluster.shell.commands.kubectl.command import Kubectl, Target
 from cluster.shell.commands.kubectl.failures import ApiFailure, Failure
 from cluster.shell.commands.kubectl.flags import FILES, SELECTOR, TRUE, Flag
@@ -27,7 +28,10 @@ Doc = dict[str, Any]
 def run(k: Kubectl) -> Run:
     """Blocks, two empty lines between objects."""
     if not k.args and not k.flags["filename"]:
-        raise Failure("You must specify the type of resource to describe. Use \"kubectl api-resources\" for a complete list of supported resources.", plain=False)
+        raise Failure(
+            'You must specify the type of resource to describe. Use "kubectl api-resources" for a complete list of supported resources.',
+            plain=False,
+        )
     if len(k.args) == 2 and "/" not in k.args[0] and "," not in k.args[0]:
         targets = yield from _by_prefix(k)
     else:
@@ -44,7 +48,7 @@ def run(k: Kubectl) -> Run:
     return 0
 
 
-def _by_prefix(k: Kubectl) -> Run:
+def _by_prefix(k: Kubectl) -> Asking:
     """The object of that name, else all whose names start with it."""
     _, targets = yield from k.named()
     try:
@@ -60,7 +64,7 @@ def _by_prefix(k: Kubectl) -> Run:
         return found
 
 
-def _describe(k: Kubectl, target: Target) -> Run:
+def _describe(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     special = _KINDS.get((target.mapping.group, target.mapping.kind))
     if special is None:
@@ -68,13 +72,22 @@ def _describe(k: Kubectl, target: Target) -> Run:
     else:
         result = special(k, target)
         text = result if isinstance(result, str) else (yield from result)
-    silent = target.mapping.kind in ("Secret", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ResourceQuota", "LimitRange", "Namespace")
+    silent = target.mapping.kind in (
+        "Secret",
+        "Role",
+        "ClusterRole",
+        "RoleBinding",
+        "ClusterRoleBinding",
+        "ResourceQuota",
+        "LimitRange",
+        "Namespace",
+    )
     if not k.flags["show-events"] or silent:
         return text
     return text + d.events((yield from _events(k, target)), k.client.now_unix)
 
 
-def _events(k: Kubectl, target: Target) -> Run:
+def _events(k: Kubectl, target: Target) -> Asking:
     fields = [f"involvedObject.name={target.name}"]
     if target.namespace:
         fields.append(f"involvedObject.namespace={target.namespace}")
@@ -118,7 +131,9 @@ def _pod(k: Kubectl, target: Target) -> str:
     if spec.get("runtimeClassName"):
         out += d.line(0, f"Runtime Class Name:\t{spec['runtimeClassName']}")
     out += d.line(0, f"Service Account:\t{spec.get('serviceAccountName', '')}")
-    out += d.line(0, f"Node:\t{spec['nodeName']}/{status.get('hostIP', '')}" if spec.get("nodeName") else f"Node:\t{d.NONE}")
+    out += d.line(
+        0, f"Node:\t{spec['nodeName']}/{status.get('hostIP', '')}" if spec.get("nodeName") else f"Node:\t{d.NONE}"
+    )
     if status.get("startTime"):
         out += d.line(0, f"Start Time:\t{d.date(status['startTime'])}")
     out += _pairs(doc)
@@ -133,7 +148,11 @@ def _pod(k: Kubectl, target: Target) -> str:
             out += d.line(0, f"{title}:\t{status[key]}")
     ips = status.get("podIPs") or []
     out += d.line(0, f"IP:\t{status.get('podIP', '')}")
-    out += d.line(0, "IPs:") + "".join(d.line(1, f"IP:\t{each['ip']}") for each in ips) if ips else d.line(0, f"IPs:\t{d.NONE}")
+    out += (
+        d.line(0, "IPs:") + "".join(d.line(1, f"IP:\t{each['ip']}") for each in ips)
+        if ips
+        else d.line(0, f"IPs:\t{d.NONE}")
+    )
     out += _controller(doc)
     if status.get("nominatedNodeName"):
         out += d.line(0, f"NominatedNodeName:\t{status['nominatedNodeName']}")
@@ -161,25 +180,47 @@ def _replicas(doc: Doc) -> str:
     )
 
 
-def _deployment(k: Kubectl, target: Target) -> Run:
+def _deployment(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
-    out = _head(doc) + d.line(0, f"CreationTimestamp:\t{d.date(doc['metadata'].get('creationTimestamp'))}") + _pairs(doc)
+    out = (
+        _head(doc) + d.line(0, f"CreationTimestamp:\t{d.date(doc['metadata'].get('creationTimestamp'))}") + _pairs(doc)
+    )
     out += d.line(0, f"Selector:\t{d.selector(spec.get('selector'))}") + d.line(0, _replicas(doc))
     strategy = spec.get("strategy") or {}
-    out += d.line(0, f"StrategyType:\t{strategy.get('type', '')}") + d.line(0, f"MinReadySeconds:\t{spec.get('minReadySeconds', 0)}")
+    out += d.line(0, f"StrategyType:\t{strategy.get('type', '')}") + d.line(
+        0, f"MinReadySeconds:\t{spec.get('minReadySeconds', 0)}"
+    )
     if strategy.get("rollingUpdate"):
         rolling = strategy["rollingUpdate"]
-        out += d.line(0, f"RollingUpdateStrategy:\t{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge")
+        out += d.line(
+            0,
+            f"RollingUpdateStrategy:\t{rolling.get('maxUnavailable')} max unavailable, {rolling.get('maxSurge')} max surge",
+        )
     out += d.pod_template(spec.get("template"))
     if status.get("conditions"):
         out += d.line(0, "Conditions:") + d.line(1, "Type\tStatus\tReason") + d.line(1, "----\t------\t------")
-        out += "".join(d.line(1, f"{each['type']} \t{each['status']}\t{each.get('reason', '')}") for each in status["conditions"])
+        out += "".join(
+            d.line(1, f"{each['type']} \t{each['status']}\t{each.get('reason', '')}") for each in status["conditions"]
+        )
     owned = yield from _owned_sets(k, doc, target.namespace)
     template = spec["template"]["metadata"].get("labels") or {}
-    new = [each for each in owned if _without_hash(each) == template and each["spec"]["template"]["spec"] == spec["template"]["spec"]]
-    old = [each for each in owned if each not in new and ((each["spec"].get("replicas") or 0) > 0 or (each.get("status") or {}).get("replicas"))]
-    out += d.line(0, f"OldReplicaSets:\t{_sets([each for each in owned if each not in new]) if owned else d.NONE}" if old or len(owned) > 1 else f"OldReplicaSets:\t{d.NONE}")
+    new = [
+        each
+        for each in owned
+        if _without_hash(each) == template and each["spec"]["template"]["spec"] == spec["template"]["spec"]
+    ]
+    old = [
+        each
+        for each in owned
+        if each not in new and ((each["spec"].get("replicas") or 0) > 0 or (each.get("status") or {}).get("replicas"))
+    ]
+    out += d.line(
+        0,
+        f"OldReplicaSets:\t{_sets([each for each in owned if each not in new]) if owned else d.NONE}"
+        if old or len(owned) > 1
+        else f"OldReplicaSets:\t{d.NONE}",
+    )
     return out + d.line(0, f"NewReplicaSet:\t{_sets(new[:1])}")
 
 
@@ -196,7 +237,7 @@ def _sets(found: list[Doc]) -> str:
     return ", ".join(shown) or d.NONE
 
 
-def _owned_sets(k: Kubectl, doc: Doc, namespace: str) -> Run:
+def _owned_sets(k: Kubectl, doc: Doc, namespace: str) -> Asking:
     pairs = (doc["spec"].get("selector") or {}).get("matchLabels") or {}
     query = [("labelSelector", ",".join(f"{key}={pairs[key]}" for key in sorted(pairs))), ("limit", "500")]
     listed = yield from k.client.call("GET", f"/apis/apps/v1/namespaces/{namespace}/replicasets", query)
@@ -208,8 +249,10 @@ def _owned_sets(k: Kubectl, doc: Doc, namespace: str) -> Run:
     ]
 
 
-def _pod_counts(k: Kubectl, doc: Doc, namespace: str, selector: str) -> Run:
-    listed = yield from k.client.call("GET", f"/api/v1/namespaces/{namespace}/pods", [("labelSelector", selector), ("limit", "500")])
+def _pod_counts(k: Kubectl, doc: Doc, namespace: str, selector: str) -> Asking:
+    listed = yield from k.client.call(
+        "GET", f"/api/v1/namespaces/{namespace}/pods", [("labelSelector", selector), ("limit", "500")]
+    )
     counts = dict.fromkeys(("Running", "Pending", "Succeeded", "Failed"), 0)
     for each in listed.get("items") or ():
         owners = each["metadata"].get("ownerReferences") or ()
@@ -219,7 +262,7 @@ def _pod_counts(k: Kubectl, doc: Doc, namespace: str, selector: str) -> Run:
     return f"{counts['Running']} Running / {counts['Pending']} Waiting / {counts['Succeeded']} Succeeded / {counts['Failed']} Failed"
 
 
-def _replica_set(k: Kubectl, target: Target) -> Run:
+def _replica_set(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
     selector = d.selector(spec.get("selector"))
@@ -229,7 +272,7 @@ def _replica_set(k: Kubectl, target: Target) -> Run:
     return out + d.pod_template(spec.get("template"))
 
 
-def _stateful_set(k: Kubectl, target: Target) -> Run:
+def _stateful_set(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
     selector = d.selector(spec.get("selector"))
@@ -241,14 +284,22 @@ def _stateful_set(k: Kubectl, target: Target) -> Run:
     if (strategy.get("rollingUpdate") or {}).get("partition") is not None:
         out += d.line(1, f"Partition:\t{strategy['rollingUpdate']['partition']}")
     out += d.line(0, f"Pods Status:\t{(yield from _pod_counts(k, doc, target.namespace, selector))}")
-    return out + d.pod_template(spec.get("template")) + d.line(0, "Volume Claims:\t<none>" if not spec.get("volumeClaimTemplates") else "Volume Claims:")
+    return (
+        out
+        + d.pod_template(spec.get("template"))
+        + d.line(0, "Volume Claims:\t<none>" if not spec.get("volumeClaimTemplates") else "Volume Claims:")
+    )
 
 
-def _daemon_set(k: Kubectl, target: Target) -> Run:
+def _daemon_set(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
     selector = d.selector(spec.get("selector"))
-    out = d.line(0, f"Name:\t{target.name}") + d.line(0, f"Namespace:\t{target.namespace}") + d.line(0, f"Selector:\t{selector}")
+    out = (
+        d.line(0, f"Name:\t{target.name}")
+        + d.line(0, f"Namespace:\t{target.namespace}")
+        + d.line(0, f"Selector:\t{selector}")
+    )
     node = ((spec.get("template") or {}).get("spec") or {}).get("nodeSelector")
     out += d.line(0, f"Node-Selector:\t{d.selector(node)}") + _pairs(doc)
     out += d.line(0, f"Desired Number of Nodes Scheduled: {status.get('desiredNumberScheduled', 0)}")
@@ -260,12 +311,19 @@ def _daemon_set(k: Kubectl, target: Target) -> Run:
     return out + d.pod_template(spec.get("template"))
 
 
-def _service(k: Kubectl, target: Target) -> Run:
+def _service(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec = doc["spec"]
     query = [("labelSelector", f"kubernetes.io/service-name={target.name}")]
-    listed = yield from k.client.call("GET", f"/apis/discovery.k8s.io/v1/namespaces/{target.namespace}/endpointslices", query)
-    out = _head(doc) + _pairs(doc) + d.line(0, f"Selector:\t{d.selector(spec.get('selector'))}") + d.line(0, f"Type:\t{spec.get('type', '')}")
+    listed = yield from k.client.call(
+        "GET", f"/apis/discovery.k8s.io/v1/namespaces/{target.namespace}/endpointslices", query
+    )
+    out = (
+        _head(doc)
+        + _pairs(doc)
+        + d.line(0, f"Selector:\t{d.selector(spec.get('selector'))}")
+        + d.line(0, f"Type:\t{spec.get('type', '')}")
+    )
     if spec.get("ipFamilyPolicy"):
         out += d.line(0, f"IP Family Policy:\t{spec['ipFamilyPolicy']}")
     if spec.get("ipFamilies"):
@@ -279,7 +337,9 @@ def _service(k: Kubectl, target: Target) -> Run:
         out += d.line(0, f"External Name:\t{spec['externalName']}")
     ingress = ((doc.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
     if ingress:
-        out += d.line(0, "LoadBalancer Ingress:\t" + ", ".join(each.get("ip") or each.get("hostname", "") for each in ingress))
+        out += d.line(
+            0, "LoadBalancer Ingress:\t" + ", ".join(each.get("ip") or each.get("hostname", "") for each in ingress)
+        )
     for port in spec.get("ports") or ():
         name, protocol = port.get("name") or "<unset>", port.get("protocol", "TCP")
         out += d.line(0, f"Port:\t{name}  {port['port']}/{protocol}")
@@ -316,14 +376,19 @@ def _endpoints(k: Kubectl, target: Target) -> str:
             out += d.line(1, f"{title}:\t" + (",".join(each["ip"] for each in subset.get(key) or ()) or d.NONE))
         if subset.get("ports"):
             out += d.line(1, "Ports:") + d.line(2, "Name\tPort\tProtocol") + d.line(2, "----\t----\t--------")
-            out += "".join(d.line(2, f"{p.get('name') or '<unset>'}\t{p['port']}\t{p.get('protocol', 'TCP')}") for p in subset["ports"])
+            out += "".join(
+                d.line(2, f"{p.get('name') or '<unset>'}\t{p['port']}\t{p.get('protocol', 'TCP')}")
+                for p in subset["ports"]
+            )
         out += "\n"
     return out
 
 
-def _namespace(k: Kubectl, target: Target) -> Run:
+def _namespace(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
-    out = _head(doc, namespace=False) + _pairs(doc) + d.line(0, f"Status:\t{(doc.get('status') or {}).get('phase', '')}")
+    out = (
+        _head(doc, namespace=False) + _pairs(doc) + d.line(0, f"Status:\t{(doc.get('status') or {}).get('phase', '')}")
+    )
     quotas = yield from k.client.call("GET", f"/api/v1/namespaces/{target.name}/resourcequotas")
     ranges = yield from k.client.call("GET", f"/api/v1/namespaces/{target.name}/limitranges")
     out += "\n"
@@ -341,7 +406,9 @@ def _quota_rows(doc: Doc, level: int) -> str:
     status = doc.get("status") or {}
     hard, used = status.get("hard") or {}, status.get("used") or {}
     out = d.line(level, f"Name:\t{doc['metadata']['name']}") if level else ""
-    out += d.line(level, "Resource\tUsed\tHard") + d.line(level, "--------\t----\t----" if not level else "--------\t---\t---")
+    out += d.line(level, "Resource\tUsed\tHard") + d.line(
+        level, "--------\t----\t----" if not level else "--------\t---\t---"
+    )
     for name in sorted(hard):
         out += d.line(level, f"{name}\t{canonical(str(used.get(name, '0')))}\t{canonical(str(hard[name]))}")
     return out
@@ -359,7 +426,9 @@ def _limit_rows(doc: Doc, indent: str) -> str:
         keys = ("min", "max", "defaultRequest", "default", "maxLimitRequestRatio")
         names = sorted({name: True for key in keys for name in limit.get(key) or {}})
         for name in names:
-            cells = [canonical(str((limit.get(key) or {})[name])) if name in (limit.get(key) or {}) else "-" for key in keys]
+            cells = [
+                canonical(str((limit.get(key) or {})[name])) if name in (limit.get(key) or {}) else "-" for key in keys
+            ]
             rows.append("\t".join([limit["type"], name, *cells]))
     return "".join(f"{indent}{row}\n" for row in rows)
 
@@ -371,7 +440,15 @@ def _limit_range(k: Kubectl, target: Target) -> str:
 
 def _secret(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
-    out = _head(doc) + _pairs(doc) + "\n" + d.line(0, f"Type:\t{doc.get('type', '')}") + "\n" + d.line(0, "Data") + d.line(0, "====")
+    out = (
+        _head(doc)
+        + _pairs(doc)
+        + "\n"
+        + d.line(0, f"Type:\t{doc.get('type', '')}")
+        + "\n"
+        + d.line(0, "Data")
+        + d.line(0, "====")
+    )
     for key in sorted(doc.get("data") or {}):
         value = b64decode(doc["data"][key])
         if key == "token" and doc.get("type") == "kubernetes.io/service-account-token":
@@ -392,7 +469,7 @@ def _config_map(k: Kubectl, target: Target) -> str:
     return out + "\n"
 
 
-def _service_account(k: Kubectl, target: Target) -> Run:
+def _service_account(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     pulls = [each["name"] for each in doc.get("imagePullSecrets") or ()]
     mounts = [each["name"] for each in doc.get("secrets") or ()]
@@ -411,23 +488,33 @@ def _service_account(k: Kubectl, target: Target) -> Run:
 def _rules(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
     out = d.line(0, f"Name:\t{target.name}") + _pairs(doc) + d.line(0, "PolicyRule:")
-    out += d.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs") + d.line(1, "---------\t-----------------\t--------------\t-----")
+    out += d.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs") + d.line(
+        1, "---------\t-----------------\t--------------\t-----"
+    )
     return out + "".join(d.line(1, row) for row in d.rule_rows(doc.get("rules") or []))
 
 
 def _binding(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
     out = d.line(0, f"Name:\t{target.name}") + _pairs(doc) + d.line(0, "Role:")
-    out += d.line(1, f"Kind:\t{doc['roleRef']['kind']}") + d.line(1, f"Name:\t{doc['roleRef']['name']}") + d.line(0, "Subjects:")
+    out += (
+        d.line(1, f"Kind:\t{doc['roleRef']['kind']}")
+        + d.line(1, f"Name:\t{doc['roleRef']['name']}")
+        + d.line(0, "Subjects:")
+    )
     out += d.line(1, "Kind\tName\tNamespace") + d.line(1, "----\t----\t---------")
-    return out + "".join(d.line(1, f"{s['kind']}\t{s['name']}\t{s.get('namespace', '')}") for s in doc.get("subjects") or ())
+    return out + "".join(
+        d.line(1, f"{s['kind']}\t{s['name']}\t{s.get('namespace', '')}") for s in doc.get("subjects") or ()
+    )
 
 
 def _job(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
     out = _head(doc) + d.line(0, f"Selector:\t{d.selector(spec.get('selector'))}") + _pairs(doc) + _controller(doc)
-    out += d.line(0, f"Parallelism:\t{spec.get('parallelism', 1)}") + d.line(0, f"Completions:\t{spec.get('completions', '<unset>')}")
+    out += d.line(0, f"Parallelism:\t{spec.get('parallelism', 1)}") + d.line(
+        0, f"Completions:\t{spec.get('completions', '<unset>')}"
+    )
     if spec.get("completionMode"):
         out += d.line(0, f"Completion Mode:\t{spec['completionMode']}")
     if spec.get("suspend") is not None:
@@ -443,10 +530,12 @@ def _job(k: Kubectl, target: Target) -> str:
 
 
 def _quantity_rows(title: str, found: Doc) -> str:
-    return d.line(0, f"{title}:") + "".join(d.line(1, f"{name}:\t{canonical(str(found[name]))}") for name in sorted(found))
+    return d.line(0, f"{title}:") + "".join(
+        d.line(1, f"{name}:\t{canonical(str(found[name]))}") for name in sorted(found)
+    )
 
 
-def _node(k: Kubectl, target: Target) -> Run:
+def _node(k: Kubectl, target: Target) -> Asking:
     doc = target.doc or {}
     spec, status = doc.get("spec") or {}, doc.get("status") or {}
     prefix = "node-role.kubernetes.io/"
@@ -454,22 +543,34 @@ def _node(k: Kubectl, target: Target) -> Run:
     out = d.line(0, f"Name:\t{target.name}") + d.line(0, f"Roles:\t{','.join(roles) or d.NONE}") + _pairs(doc)
     out += d.line(0, f"CreationTimestamp:\t{d.date(doc['metadata'].get('creationTimestamp'))}")
     taints = [f"{t['key']}{'=' + t['value'] if t.get('value') else ''}:{t['effect']}" for t in spec.get("taints") or ()]
-    out += d.multiline("Taints", sorted(taints)) + d.line(0, f"Unschedulable:\t{'true' if spec.get('unschedulable') else 'false'}")
+    out += d.multiline("Taints", sorted(taints)) + d.line(
+        0, f"Unschedulable:\t{'true' if spec.get('unschedulable') else 'false'}"
+    )
     try:
-        lease = yield from k.client.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{target.name}")
+        lease = yield from k.client.call(
+            "GET", f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{target.name}"
+        )
         held = lease.get("spec") or {}
         out += d.line(0, "Lease:") + d.line(1, f"HolderIdentity:\t{held.get('holderIdentity', '<unset>')}")
         out += d.line(1, "AcquireTime:\t<unset>") + d.line(1, f"RenewTime:\t{d.date(held.get('renewTime'))}")
     except ApiFailure as error:
         out += d.line(0, f"Lease:\tFailed to get lease: {error.message}")
     if status.get("conditions"):
-        out += d.line(0, "Conditions:") + d.line(1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage")
+        out += d.line(0, "Conditions:") + d.line(
+            1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage"
+        )
         out += d.line(1, "----\t------\t-----------------\t------------------\t------\t-------")
         for each in status["conditions"]:
             times = f"{d.date(each.get('lastHeartbeatTime'))} \t{d.date(each.get('lastTransitionTime'))} "
-            out += d.line(1, f"{each['type']} \t{each['status']} \t{times}\t{each.get('reason', '')} \t{each.get('message', '')}")
-    out += d.line(0, "Addresses:") + "".join(d.line(1, f"{each['type']}:\t{each['address']}") for each in status.get("addresses") or ())
-    out += _quantity_rows("Capacity", status.get("capacity") or {}) + _quantity_rows("Allocatable", status.get("allocatable") or {})
+            out += d.line(
+                1, f"{each['type']} \t{each['status']} \t{times}\t{each.get('reason', '')} \t{each.get('message', '')}"
+            )
+    out += d.line(0, "Addresses:") + "".join(
+        d.line(1, f"{each['type']}:\t{each['address']}") for each in status.get("addresses") or ()
+    )
+    out += _quantity_rows("Capacity", status.get("capacity") or {}) + _quantity_rows(
+        "Allocatable", status.get("allocatable") or {}
+    )
     info = status.get("nodeInfo") or {}
     out += d.line(0, "System Info:")
     for title, key in (
@@ -495,14 +596,21 @@ def _node_pods(k: Kubectl, pods: list[Doc]) -> str:
     out += d.line(1, "Namespace\tName\t\tAge") + d.line(1, "---------\t----\t\t---")
     for pod in pods:
         metadata = pod["metadata"]
-        out += d.line(1, f"{metadata['namespace']}\t{metadata['name']}\t\t{d.age(metadata.get('creationTimestamp'), k.client.now_unix)}")
+        out += d.line(
+            1,
+            f"{metadata['namespace']}\t{metadata['name']}\t\t{d.age(metadata.get('creationTimestamp'), k.client.now_unix)}",
+        )
     return out
 
 
 def _ingress(k: Kubectl, target: Target) -> str:
     doc = target.doc or {}
     spec = doc["spec"]
-    out = d.line(0, f"Name:\t{target.name}") + d.labels(doc["metadata"].get("labels")) + d.line(0, f"Namespace:\t{target.namespace}")
+    out = (
+        d.line(0, f"Name:\t{target.name}")
+        + d.labels(doc["metadata"].get("labels"))
+        + d.line(0, f"Namespace:\t{target.namespace}")
+    )
     given = ((doc.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
     out += d.line(0, "Address:\t" + ",".join(each.get("ip") or each.get("hostname", "") for each in given))
     out += d.line(0, f"Ingress Class:\t{spec.get('ingressClassName') or d.NONE}")
@@ -538,7 +646,11 @@ def _title(key: str) -> str:
 
 def _generic(doc: Doc) -> str:
     metadata = doc["metadata"]
-    out = d.line(0, f"Name:\t{metadata['name']}") + d.line(0, f"Namespace:\t{metadata.get('namespace', '')}") + _pairs(doc)
+    out = (
+        d.line(0, f"Name:\t{metadata['name']}")
+        + d.line(0, f"Namespace:\t{metadata.get('namespace', '')}")
+        + _pairs(doc)
+    )
     out += d.line(0, f"API Version:\t{doc.get('apiVersion', '')}") + d.line(0, f"Kind:\t{doc.get('kind', '')}")
     hidden = ("name", "namespace", "labels", "annotations", "managedFields")
     rest = {key: value for key, value in metadata.items() if key not in hidden}
@@ -554,7 +666,9 @@ def _fields(value: Doc, level: int) -> str:
             out += d.line(level, f"{_title(key)}:") + _fields(each, level + 1)
         elif isinstance(each, list):
             out += d.line(level, f"{_title(key)}:")
-            out += "".join(_fields(item, level + 1) if isinstance(item, dict) else d.line(level + 1, str(item)) for item in each)
+            out += "".join(
+                _fields(item, level + 1) if isinstance(item, dict) else d.line(level + 1, str(item)) for item in each
+            )
         else:
             shown = "true" if each is True else "false" if each is False else "<nil>" if each is None else str(each)
             out += d.line(level, f"{_title(key)}:\t{shown}")

@@ -34,6 +34,8 @@ def run(k: Kubectl) -> Run:
         place = f"{each['metadata']['namespace']}\t" if lead else ""
         age = d.event_age(each, k.client.now_unix)
         message = (each.get("message") or "").strip()
-        rows.append(f"{place}{age}\t{each.get('type', '')}\t{each.get('reason', '')}\t{about['kind']}/{about.get('name', '')}\t{message}")
+        rows.append(
+            f"{place}{age}\t{each.get('type', '')}\t{each.get('reason', '')}\t{about['kind']}/{about.get('name', '')}\t{message}"
+        )
     k.out(align("".join(row + "\n" for row in rows)))
     return 0

@@ -22,7 +22,7 @@ def run(k: Kubectl) -> Run:
     """GROUP, KIND, VERSION, FIELD, DESCRIPTION, FIELDS."""
     if len(k.args) != 1:
         raise Failure(
-            "You must specify the type of resource to explain. Use \"kubectl api-resources\" for a complete list of supported resources."
+            'You must specify the type of resource to explain. Use "kubectl api-resources" for a complete list of supported resources.'
             if not k.args
             else "We accept only this format: explain RESOURCE"
         )
@@ -95,7 +95,16 @@ def _type(schemas: Doc, prop: Doc) -> str:
     if ref:
         target = schemas[ref]
         if target.get("type") in ("string", "integer", "boolean", "number"):
-            return "string" if target["type"] == "string" and target.get("format") not in ("int-or-string",) and "properties" not in target and ref.endswith("Time") is False else ref.rpartition(".")[2] if not ref.endswith("Time") else "string"
+            return (
+                "string"
+                if target["type"] == "string"
+                and target.get("format") not in ("int-or-string",)
+                and "properties" not in target
+                and ref.endswith("Time") is False
+                else ref.rpartition(".")[2]
+                if not ref.endswith("Time")
+                else "string"
+            )
         return ref.rpartition(".")[2]
     if prop.get("items"):
         return "[]" + _type(schemas, prop["items"])
@@ -120,7 +129,11 @@ def _fields(schemas: Doc, schema: Doc, level: int, *, recursive: bool, seen: tup
             if inner.get("properties") and key not in seen and level < 12:
                 out += _fields(schemas, inner, level + 1, recursive=True, seen=(*seen, key))
         else:
-            text = prop.get("description") or _object(schemas, prop).get("description", "") if _ref(prop) else prop.get("description", "")
+            text = (
+                prop.get("description") or _object(schemas, prop).get("description", "")
+                if _ref(prop)
+                else prop.get("description", "")
+            )
             out += (_wrapped(text, 4) if text else "    <no description>") + "\n\n"
     return out
 

@@ -5,7 +5,7 @@ from typing import Any
 from cluster.shell.commands.kubectl import printers
 from cluster.shell.commands.kubectl.command import Kubectl, Target
 from cluster.shell.commands.kubectl.failures import Failure
-from cluster.shell.commands.kubectl.flags import DRY_RUN, FILES, OUTPUT, SELECTOR, STRING, Flag
+from cluster.shell.commands.kubectl.flags import DRY_RUN, FILES, OUTPUT, SELECTOR, STRING
 from cluster.shell.interpreter import Run
 
 NAMES = ("expose",)
@@ -59,16 +59,25 @@ def _service(k: Kubectl, target: Target, selector_flag: str) -> Doc:
         selector = spec.get("selector") or {}
     else:
         if (spec.get("selector") or {}).get("matchExpressions"):
-            raise Failure("couldn't convert expressions - \"[{}]\" to map-based selector format".format(""))
+            raise Failure('couldn\'t convert expressions - "[{}]" to map-based selector format'.format(""))
         selector = (spec.get("selector") or {}).get("matchLabels") or {}
     if not selector:
-        raise Failure("couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed")
+        raise Failure(
+            "couldn't retrieve selectors via --selector flag or introspection: the pod has no labels and cannot be exposed"
+        )
     ports = _ports(k, kind, spec)
     if not ports and k.flags["cluster-ip"] != "None":
-        raise Failure("couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples")
+        raise Failure(
+            "couldn't find port via --port flag or introspection\nSee 'kubectl expose -h' for help and examples"
+        )
     made: Doc = {"ports": ports} if ports else {}
     made["selector"] = selector
-    for flag, field in (("type", "type"), ("cluster-ip", "clusterIP"), ("session-affinity", "sessionAffinity"), ("load-balancer-ip", "loadBalancerIP")):
+    for flag, field in (
+        ("type", "type"),
+        ("cluster-ip", "clusterIP"),
+        ("session-affinity", "sessionAffinity"),
+        ("load-balancer-ip", "loadBalancerIP"),
+    ):
         if k.flags[flag]:
             made[field] = k.flags[flag]
     if k.flags["external-ip"]:

@@ -44,9 +44,13 @@ def run(k: Kubectl) -> Run:
     output = k.flags["output"]
     form = output.partition("=")[0]
     if form and form not in printers.FORMATS.split(","):
-        raise Failure(f'unable to match a printer suitable for the output format "{form}", allowed formats are: {printers.FORMATS}')
+        raise Failure(
+            f'unable to match a printer suitable for the output format "{form}", allowed formats are: {printers.FORMATS}'
+        )
     if not k.args and not k.flags["filename"]:
-        k.err('You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n')
+        k.err(
+            'You must specify the type of resource to get. Use "kubectl api-resources" for a complete list of supported resources.\n\n'
+        )
         raise Failure("error: Required resource not specified.\nSee 'kubectl get -h' for help and examples", plain=True)
     if k.flags["filename"]:
         kinds: list[Mapping] = []
@@ -197,7 +201,7 @@ def _sorted(items: list[Doc], path: str, of: Any) -> list[Doc]:
         return (2, 0.0, str(value))
 
     if items and not any(find(of(item), where) for item in items):
-        raise Failure(f"couldn't find any field with path \"{{{where}}}\" in the list of objects")
+        raise Failure(f'couldn\'t find any field with path "{{{where}}}" in the list of objects')
     return sorted(items, key=key)
 
 

@@ -58,7 +58,11 @@ def run(k: Kubectl) -> Run:
         raise Failure("one or more resources must be specified as <resource> <name> or <resource>/<name>")
     if not new and not removed and not k.flags["list"]:
         raise Failure(f"at least one {field[:-1]} update is required")
-    if len(words) == 1 and "/" not in words[0] and not (k.flags["all"] or k.flags["selector"] or k.flags["field-selector"]):
+    if (
+        len(words) == 1
+        and "/" not in words[0]
+        and not (k.flags["all"] or k.flags["selector"] or k.flags["field-selector"])
+    ):
         raise Failure("resource(s) were provided, but no name was specified")
     status = 0
     for target in (yield from k.objects()):
@@ -79,9 +83,14 @@ def _one(k: Kubectl, target: Target, field: str, done: str, new: dict[str, str],
     if not k.flags["overwrite"]:
         taken = [key for key in new if key in have and have[key] != new[key]]
         if taken and field == "labels":
-            raise Failure("; ".join(f"'{key}' already has a value ({have[key]}), and --overwrite is false" for key in taken))
+            raise Failure(
+                "; ".join(f"'{key}' already has a value ({have[key]}), and --overwrite is false" for key in taken)
+            )
         if taken:
-            raise Failure("--overwrite is false but found the following declared annotation(s): " + "; ".join(f"'{key}' already has a value ({have[key]})" for key in taken))
+            raise Failure(
+                "--overwrite is false but found the following declared annotation(s): "
+                + "; ".join(f"'{key}' already has a value ({have[key]})" for key in taken)
+            )
     for key in removed:
         if key not in have and field == "labels":
             k.err(f'label "{key}" not found.\n')

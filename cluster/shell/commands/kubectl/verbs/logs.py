@@ -1,6 +1,6 @@
 """``kubectl logs``: what a container printed; ``-f`` follows."""
 
-from cluster.shell.commands.kubectl.client import document, failure
+from cluster.shell.commands.kubectl.client import Asking, document, failure
 from cluster.shell.commands.kubectl.command import Kubectl
 from cluster.shell.commands.kubectl.failures import Failure
 from cluster.shell.commands.kubectl.flags import BOOL, SELECTOR, STRING, Flag, duration
@@ -28,7 +28,9 @@ FLAGS = {
 def run(k: Kubectl) -> Run:
     """The text as it comes."""
     if not k.args and not k.flags["selector"]:
-        raise Failure("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples")
+        raise Failure(
+            "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples"
+        )
     pods = yield from _pods(k)
     for pod in pods:
         names = [each["name"] for field in ("containers", "initContainers") for each in pod["spec"].get(field) or ()]
@@ -50,7 +52,7 @@ def _listed(pod: dict) -> str:
     return ", ".join(names + [f"{each['name']} (init)" for each in pod["spec"].get("initContainers") or ()])
 
 
-def _pods(k: Kubectl) -> Run:
+def _pods(k: Kubectl) -> Asking:
     if k.flags["selector"]:
         mapping = yield from k.client.mapping("pods")
         return [target.doc for target in (yield from k.listed(mapping))]
@@ -72,7 +74,7 @@ def _pods(k: Kubectl) -> Run:
     return [found[0].doc]
 
 
-def _show(k: Kubectl, pod: dict, container: str) -> Run:
+def _show(k: Kubectl, pod: dict, container: str) -> Asking:
     query = [("container", container)] if container else []
     if k.flags["follow"]:
         query.append(("follow", "true"))
@@ -91,7 +93,11 @@ def _show(k: Kubectl, pod: dict, container: str) -> Run:
     answer = yield from k.client.send("GET", where, query)
     if answer.code >= 400:
         raise failure(answer, document(answer), "GET", where)
-    lead = f"[pod/{pod['metadata']['name']}/{container or pod['spec']['containers'][0]['name']}] " if k.flags["prefix"] else ""
+    lead = (
+        f"[pod/{pod['metadata']['name']}/{container or pod['spec']['containers'][0]['name']}] "
+        if k.flags["prefix"]
+        else ""
+    )
     k.out(_prefixed(answer.body.decode("utf-8", "replace"), lead))
     while answer.stream:
         piece = yield Next(answer.id)

@@ -27,7 +27,7 @@ _TYPES = {
 def run(k: Kubectl) -> Run:
     """``deployment.apps/web patched``, or ``patched (no change)``."""
     if k.flags["type"] not in _TYPES:
-        raise Failure(f"--type must be one of [json merge strategic], not \"{k.flags['type']}\"")
+        raise Failure(f'--type must be one of [json merge strategic], not "{k.flags["type"]}"')
     if bool(k.flags["patch"]) == bool(k.flags["patch-file"]):
         raise Failure("must specify --patch or --patch-file containing the contents of the patch")
     patch = _patch(k)
@@ -36,20 +36,30 @@ def run(k: Kubectl) -> Run:
     else:
         kinds, targets = yield from k.named()
         if not targets:
-            raise Failure("resource(s) were provided, but no name was specified" if kinds else "You must provide one or more resources by argument or filename.")
+            raise Failure(
+                "resource(s) were provided, but no name was specified"
+                if kinds
+                else "You must provide one or more resources by argument or filename."
+            )
     for target in targets:
         live = yield from k.client.call("GET", target.path)
         doc = live
         if k.dry_run != "client":
             where = target.mapping.path(target.namespace, target.name, k.flags["subresource"])
             try:
-                doc = yield from k.client.call("PATCH", where, k.write_query("kubectl-patch"), patch, content=_TYPES[k.flags["type"]])
+                doc = yield from k.client.call(
+                    "PATCH", where, k.write_query("kubectl-patch"), patch, content=_TYPES[k.flags["type"]]
+                )
             except ApiFailure as error:
                 if error.code == 415 and k.flags["type"] == "strategic":
                     kind = f"{target.mapping.api_version}, Kind={target.mapping.kind}"
-                    raise Failure(f"application/strategic-merge-patch+json is not supported by {kind}: {error.message}") from None
+                    raise Failure(
+                        f"application/strategic-merge-patch+json is not supported by {kind}: {error.message}"
+                    ) from None
                 raise
-        changed = doc["metadata"].get("resourceVersion") != live["metadata"].get("resourceVersion") or k.dry_run == "server"
+        changed = (
+            doc["metadata"].get("resourceVersion") != live["metadata"].get("resourceVersion") or k.dry_run == "server"
+        )
         if k.flags["output"]:
             k.out(printers.structured(doc, k.flags["output"], k.flags))
         else:

@@ -5,7 +5,19 @@ from cluster.shell.commands.kubectl.failures import Failure
 from cluster.shell.commands.kubectl.flags import FILES, OUTPUT
 from cluster.shell.interpreter import Run
 
-NAMES = ("edit", "port-forward", "proxy", "attach", "cp", "debug", "diff", "kustomize", "plugin", "completion", "certificate")
+NAMES = (
+    "edit",
+    "port-forward",
+    "proxy",
+    "attach",
+    "cp",
+    "debug",
+    "diff",
+    "kustomize",
+    "plugin",
+    "completion",
+    "certificate",
+)
 FLAGS = {**FILES, **OUTPUT}
 _WHY = {
     "edit": "it needs an editor; use 'kubectl patch' or 'kubectl apply -f'",

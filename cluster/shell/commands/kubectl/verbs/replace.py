@@ -7,7 +7,15 @@ from cluster.shell.commands.kubectl.waiting import gone
 from cluster.shell.interpreter import Run
 
 NAMES = ("replace",)
-FLAGS = {**DRY_RUN, **OUTPUT, **FILES, **VALIDATE, "force": BOOL, "grace-period": Flag("int", default=-1), "save-config": BOOL}
+FLAGS = {
+    **DRY_RUN,
+    **OUTPUT,
+    **FILES,
+    **VALIDATE,
+    "force": BOOL,
+    "grace-period": Flag("int", default=-1),
+    "save-config": BOOL,
+}
 
 
 def run(k: Kubectl) -> Run:

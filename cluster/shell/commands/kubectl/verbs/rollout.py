@@ -34,12 +34,21 @@ def deployment_status(doc: Doc) -> tuple[str, bool]:
             raise Failure(f'deployment "{name}" exceeded its progress deadline')
     wanted, updated = spec.get("replicas", 1), status.get("updatedReplicas", 0)
     if updated < wanted:
-        return f'Waiting for deployment "{name}" rollout to finish: {updated} out of {wanted} new replicas have been updated...\n', False
+        return (
+            f'Waiting for deployment "{name}" rollout to finish: {updated} out of {wanted} new replicas have been updated...\n',
+            False,
+        )
     have, available = status.get("replicas", 0), status.get("availableReplicas", 0)
     if have > updated:
-        return f'Waiting for deployment "{name}" rollout to finish: {have - updated} old replicas are pending termination...\n', False
+        return (
+            f'Waiting for deployment "{name}" rollout to finish: {have - updated} old replicas are pending termination...\n',
+            False,
+        )
     if available < updated:
-        return f'Waiting for deployment "{name}" rollout to finish: {available} of {updated} updated replicas are available...\n', False
+        return (
+            f'Waiting for deployment "{name}" rollout to finish: {available} of {updated} updated replicas are available...\n',
+            False,
+        )
     return f'deployment "{name}" successfully rolled out\n', True
 
 
@@ -52,10 +61,16 @@ def daemon_set_status(doc: Doc) -> tuple[str, bool]:
         return "Waiting for daemon set spec update to be observed...\n", False
     wanted, updated = status.get("desiredNumberScheduled", 0), status.get("updatedNumberScheduled", 0)
     if updated < wanted:
-        return f'Waiting for daemon set "{name}" rollout to finish: {updated} out of {wanted} new pods have been updated...\n', False
+        return (
+            f'Waiting for daemon set "{name}" rollout to finish: {updated} out of {wanted} new pods have been updated...\n',
+            False,
+        )
     available = status.get("numberAvailable", 0)
     if available < wanted:
-        return f'Waiting for daemon set "{name}" rollout to finish: {available} of {wanted} updated pods are available...\n', False
+        return (
+            f'Waiting for daemon set "{name}" rollout to finish: {available} of {wanted} updated pods are available...\n',
+            False,
+        )
     return f'daemon set "{name}" successfully rolled out\n', True
 
 
@@ -73,11 +88,20 @@ def stateful_set_status(doc: Doc) -> tuple[str, bool]:
     partition = (strategy.get("rollingUpdate") or {}).get("partition")
     if strategy.get("type") == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
         if partition is not None and updated < wanted - partition:
-            return f"Waiting for partitioned roll out to finish: {updated} out of {wanted - partition} new pods have been updated...\n", False
+            return (
+                f"Waiting for partitioned roll out to finish: {updated} out of {wanted - partition} new pods have been updated...\n",
+                False,
+            )
         return f"partitioned roll out complete: {updated} new pods have been updated...\n", True
     if status.get("updateRevision") != status.get("currentRevision"):
-        return f"waiting for statefulset rolling update to complete {updated} pods at revision {status.get('updateRevision', '')}...\n", False
-    return f"statefulset rolling update complete {status.get('currentReplicas', 0)} pods at revision {status.get('currentRevision', '')}...\n", True
+        return (
+            f"waiting for statefulset rolling update to complete {updated} pods at revision {status.get('updateRevision', '')}...\n",
+            False,
+        )
+    return (
+        f"statefulset rolling update complete {status.get('currentReplicas', 0)} pods at revision {status.get('currentRevision', '')}...\n",
+        True,
+    )
 
 
 _VIEWERS: dict[str, Callable[[Doc], tuple[str, bool]]] = {
@@ -96,7 +120,9 @@ def _status(k: Kubectl) -> Run:
     for target in targets:
         viewer = _VIEWERS.get(target.mapping.kind)
         if viewer is None:
-            raise Failure(f"no status viewer has been implemented for {{\"{target.mapping.group}\" \"{target.mapping.kind}\"}}")
+            raise Failure(
+                f'no status viewer has been implemented for {{"{target.mapping.group}" "{target.mapping.kind}"}}'
+            )
         shown = [""]
 
         def look(doc: Doc | None, viewer: Callable[[Doc], tuple[str, bool]] = viewer, shown: list[str] = shown) -> bool:
@@ -116,7 +142,9 @@ def _status(k: Kubectl) -> Run:
 def _replica_sets(k: Kubectl, target: Target) -> Any:
     """The Deployment's ReplicaSets by revision."""
     if target.mapping.kind != "Deployment":
-        raise Failure(f"no history viewer has been implemented for \"{target.mapping.kind}.{target.mapping.group}\" in this console")
+        raise Failure(
+            f'no history viewer has been implemented for "{target.mapping.kind}.{target.mapping.group}" in this console'
+        )
     doc = target.doc or {}
     pairs = (doc["spec"].get("selector") or {}).get("matchLabels") or {}
     query = [("labelSelector", ",".join(f"{key}={value}" for key, value in sorted(pairs.items())))]
@@ -141,7 +169,10 @@ def _history(k: Kubectl) -> Run:
             cause = (found[wanted]["metadata"].get("annotations") or {}).get(_CAUSE)
             if cause:
                 metadata = dict(template.get("metadata") or {})
-                template = {**template, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), _CAUSE: cause}}}
+                template = {
+                    **template,
+                    "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), _CAUSE: cause}},
+                }
             k.out(f"{target.shown} with revision #{wanted}\n{pod_template(template, tabs=True)}\n")
             continue
         rows = ["REVISION\tCHANGE-CAUSE"]
@@ -162,12 +193,16 @@ def _undo(k: Kubectl) -> Run:
             )
         if not wanted:
             if len(found) < 2:
-                raise Failure(f"no rollout history found for deployment \"{target.name}\"")
+                raise Failure(f'no rollout history found for deployment "{target.name}"')
             wanted = list(found)[-2]
         if wanted not in found:
             raise Failure(f"unable to find specified revision {wanted} in history")
         template = found[wanted]["spec"]["template"]
-        labels = {key: value for key, value in (template["metadata"].get("labels") or {}).items() if key != "pod-template-hash"}
+        labels = {
+            key: value
+            for key, value in (template["metadata"].get("labels") or {}).items()
+            if key != "pod-template-hash"
+        }
         template = {**template, "metadata": {**template["metadata"], "labels": labels}}
         if template == doc["spec"].get("template"):
             k.out(f"{target.shown} skipped rollback (current template already matches revision {wanted})\n")
@@ -175,11 +210,16 @@ def _undo(k: Kubectl) -> Run:
         annotations = {
             key: value
             for key, value in (found[wanted]["metadata"].get("annotations") or {}).items()
-            if key not in (_REVISION, "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
+            if key
+            not in (_REVISION, "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
             and not key.startswith(("kubectl.kubernetes.io/last-applied", "deployment.kubernetes.io/revision-history"))
         }
         have = doc["metadata"].get("annotations") or {}
-        kept = {key: value for key, value in have.items() if key.startswith(("kubectl.kubernetes.io/last-applied", "deployment.kubernetes.io/"))}
+        kept = {
+            key: value
+            for key, value in have.items()
+            if key.startswith(("kubectl.kubernetes.io/last-applied", "deployment.kubernetes.io/"))
+        }
         patch = [
             {"op": "replace", "path": "/spec/template", "value": template},
             {"op": "replace", "path": "/metadata/annotations", "value": {**kept, **annotations}},
@@ -198,7 +238,9 @@ def _change(verb: str, done: str, patch_of: Callable[[Kubectl, Doc], Doc]) -> Ca
             doc = target.doc or {}
             try:
                 if verb in ("pause", "resume") and target.mapping.kind != "Deployment":
-                    raise Failure(f"{target.mapping.plural}.{target.mapping.group} \"{target.name}\" {'pausing' if verb == 'pause' else 'resuming'} is not supported")
+                    raise Failure(
+                        f'{target.mapping.plural}.{target.mapping.group} "{target.name}" {"pausing" if verb == "pause" else "resuming"} is not supported'
+                    )
                 paused = bool(doc["spec"].get("paused"))
                 if verb == "pause" and paused:
                     raise Failure(f'{target.mapping.resource} "{target.name}" is already paused')
@@ -226,7 +268,16 @@ def _restarted(k: Kubectl, doc: Doc) -> Doc:
 
 _COMMON = {**FILES, **SELECTOR, **OUTPUT, **DRY_RUN}
 SUBCOMMANDS = {
-    "status": ({**FILES, **SELECTOR, "watch": Flag("bool", "w", True), "timeout": Flag(default="0s"), "revision": Flag("int", default=0)}, _status),
+    "status": (
+        {
+            **FILES,
+            **SELECTOR,
+            "watch": Flag("bool", "w", True),
+            "timeout": Flag(default="0s"),
+            "revision": Flag("int", default=0),
+        },
+        _status,
+    ),
     "history": ({**_COMMON, "revision": Flag("int", default=0)}, _history),
     "undo": ({**_COMMON, "to-revision": Flag("int", default=0)}, _undo),
     "restart": (_COMMON, _change("restart", "restarted", _restarted)),

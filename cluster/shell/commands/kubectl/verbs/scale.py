@@ -23,7 +23,7 @@ FLAGS = {
 def run(k: Kubectl) -> Run:
     """``deployment.apps/web scaled``."""
     if "replicas" not in k.given:
-        raise Failure("required flag(s) \"replicas\" not set")
+        raise Failure('required flag(s) "replicas" not set')
     if k.flags["replicas"] < 0:
         raise Failure("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0")
     status = 0

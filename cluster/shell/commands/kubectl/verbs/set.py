@@ -48,7 +48,11 @@ def _image(k: Kubectl) -> Run:
     pairs = _split(k)
     if not pairs:
         raise Failure("at least one image update is required")
-    for target in (yield from k.objects(required="one or more resources must be specified as <resource> <name> or <resource>/<name>")):
+    for target in (
+        yield from k.objects(
+            required="one or more resources must be specified as <resource> <name> or <resource>/<name>"
+        )
+    ):
         spec, _ = _pod_spec(target)
         change: Doc = {}
         for field in ("containers", "initContainers"):
@@ -79,7 +83,11 @@ def _env(k: Kubectl) -> Run:
     removed = [word[:-1] for word in k.args if word.endswith("-") and "/" not in word]
     k.args = [word for word in k.args if not (word.endswith("-") and "/" not in word)]
     pairs = _split(k)
-    for target in (yield from k.objects(required="one or more resources must be specified as <resource> <name> or <resource>/<name>")):
+    for target in (
+        yield from k.objects(
+            required="one or more resources must be specified as <resource> <name> or <resource>/<name>"
+        )
+    ):
         spec, _ = _pod_spec(target)
         containers = [each for each in spec.get("containers") or () if k.flags["containers"] in ("*", each["name"])]
         if k.flags["list"]:

@@ -18,7 +18,11 @@ Doc = dict[str, Any]
 def run(k: Kubectl) -> Run:
     """``node/node-1 tainted|untainted|modified``."""
     if not k.args or k.args[0] not in ("node", "nodes", "no"):
-        raise Failure("at least one taint update is required" if not k.args else f"invalid resource type {k.args[0]}, only node(s) is supported" + _HINT)
+        raise Failure(
+            "at least one taint update is required"
+            if not k.args
+            else f"invalid resource type {k.args[0]}, only node(s) is supported" + _HINT
+        )
     names = [word for word in k.args[1:] if not _is_taint(word)]
     added, removed = _parse([word for word in k.args[1:] if _is_taint(word)])
     if not added and not removed:
@@ -65,9 +69,13 @@ def _parse(words: list[str]) -> tuple[list[Doc], list[tuple[str, str]]]:
 def _one(k: Kubectl, target: Target, added: list[Doc], removed: list[tuple[str, str]]) -> Run:
     doc = target.doc or {}
     have = (doc.get("spec") or {}).get("taints") or []
-    taken = [each["key"] for each in added if any((t["key"], t["effect"]) == (each["key"], each["effect"]) for t in have)]
+    taken = [
+        each["key"] for each in added if any((t["key"], t["effect"]) == (each["key"], each["effect"]) for t in have)
+    ]
     if taken and not k.flags["overwrite"]:
-        raise Failure(f"node {target.name} already has {','.join(taken)} taint(s) with same effect(s) and --overwrite is false")
+        raise Failure(
+            f"node {target.name} already has {','.join(taken)} taint(s) with same effect(s) and --overwrite is false"
+        )
     for key, effect in removed:
         if not any(t["key"] == key and effect in ("", t["effect"]) for t in have):
             shown = f"{key}:{effect}" if effect else key

@@ -15,5 +15,11 @@ def _refuse(k: Kubectl) -> Run:
     raise Failure("metrics are not supported in this console")
 
 
-_FLAGS = {**SELECTOR, "all-namespaces": Flag("bool", "A", False), "containers": BOOL, "sort-by": STRING, "no-headers": BOOL}
-SUBCOMMANDS = {name: (_FLAGS, _refuse) for name in ("node", "nodes", "no", "pod", "pods", "po")}
+_FLAGS = {
+    **SELECTOR,
+    "all-namespaces": Flag("bool", "A", False),
+    "containers": BOOL,
+    "sort-by": STRING,
+    "no-headers": BOOL,
+}
+SUBCOMMANDS = dict.fromkeys(("node", "nodes", "no", "pod", "pods", "po"), (_FLAGS, _refuse))

@@ -27,7 +27,9 @@ def run(k: Kubectl) -> Run:
         raise Failure(f'unrecognized condition: "{wanted}"')
     limit = duration(k.flags["timeout"])
     if limit is None:
-        raise Failure(f'invalid argument "{k.flags["timeout"]}" for "--timeout" flag: time: invalid duration "{k.flags["timeout"]}"')
+        raise Failure(
+            f'invalid argument "{k.flags["timeout"]}" for "--timeout" flag: time: invalid duration "{k.flags["timeout"]}"'
+        )
     kinds, targets = yield from k.named()
     if k.flags["filename"]:
         targets = yield from k.file_targets()

@@ -20,7 +20,7 @@ from typing import Any
 from cluster.clientgo import Doc
 from cluster.controllers.lib import discovery
 from cluster.controllers.lib.meta import deleting, path
-from cluster.controllers.runtime import RESOURCES, Controller
+from cluster.controllers.runtime import CLUSTER_SCOPED, RESOURCES, Controller
 from cluster.sim import SECOND, Outbox
 from cluster.wire.http import HttpResponse
 
@@ -49,6 +49,11 @@ class GarbageCollector(Controller):
         for key in list(self.manager.state.stores):
             self._learn_kind(key)
         self._discover(out)
+
+    @property
+    def _clustered(self) -> dict[str, None]:
+        """Informers of kinds that have no namespace."""
+        return self.memory.setdefault("clustered", {})
 
     def on_timer(self, data: Any, now: int, out: Outbox) -> None:
         self._discover(out)
@@ -80,6 +85,8 @@ class GarbageCollector(Controller):
             if key in self.memory["kinds"] and key in self.manager.state.reflectors:
                 continue
             self.memory["kinds"][key] = [resource["api_version"], resource["plural"], resource["kind"]]
+            if not resource["namespaced"]:
+                self._clustered[key] = None
             if not self.manager.synced(key):
                 self.memory["unseen"][key] = None
             if key in RESOURCES:
@@ -278,10 +285,11 @@ class GarbageCollector(Controller):
                 kind == reference["kind"]
                 and api_version.rpartition("/")[0] == reference["apiVersion"].rpartition("/")[0]
             ):
-                namespaced = "/" in next(
-                    iter(self.store(informer).items), "/" if doc["metadata"].get("namespace") else ""
+                namespace = (
+                    ""
+                    if plural in CLUSTER_SCOPED or informer in self._clustered
+                    else (doc["metadata"].get("namespace", ""))
                 )
-                namespace = doc["metadata"].get("namespace", "") if namespaced else ""
                 where = path(api_version, plural, namespace, reference["name"])
                 self.request(out, "GET", where, then="owner_read", args=(uid, doc, reference["uid"]))
                 return True

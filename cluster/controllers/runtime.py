@@ -53,6 +53,8 @@ RESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "storageclasses": ("storage.k8s.io/v1", "storageclasses", "StorageClass", ()),
 }  # fmt: skip
 """Informer key → (apiVersion, plural, kind, indexes)."""
+CLUSTER_SCOPED = ("nodes", "namespaces", "persistentvolumes", "clusterroles", "storageclasses")
+"""Those of them that have no namespace."""
 
 
 class Controller:

@@ -111,3 +111,24 @@ def test_annotated_secret_is_filled_and_goes_with_its_account() -> None:
     b.do("DELETE", accounts + "/robot")
     b.run(2)
     assert b.get(secrets + "/robot-secret") is None
+
+
+def test_endpoints_written_by_hand_are_mirrored() -> None:
+    b = bench()
+    doc = service("outside")
+    doc["spec"].pop("selector")  # type: ignore[attr-defined]
+    b.do("POST", SERVICES, doc)
+    path = "/api/v1/namespaces/default/endpoints"
+    subset = {"addresses": [{"ip": "192.0.2.7"}], "ports": [{"name": "http", "port": 8080}]}
+    b.do("POST", path, {"kind": "Endpoints", "metadata": {"name": "outside"}, "subsets": [subset]})
+    (s,) = b.all("endpointslices")
+    assert (
+        s["metadata"]["labels"]["endpointslice.kubernetes.io/managed-by"] == "endpointslicemirroring-controller.k8s.io"
+    )
+    assert s["endpoints"] == [{"addresses": ["192.0.2.7"], "conditions": {"ready": True}}]
+    b.do("PATCH", path + "/outside", {"subsets": [{**subset, "addresses": [{"ip": "192.0.2.8"}]}]})
+    (s,) = b.all("endpointslices")
+    assert s["endpoints"][0]["addresses"] == ["192.0.2.8"]
+    b.do("DELETE", path + "/outside")
+    b.run(2)
+    assert b.all("endpointslices") == []

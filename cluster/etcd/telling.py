@@ -6,12 +6,29 @@ A ``Raft`` note whenever role, term, vote or leader changes. For entries that a 
 In: Raft's state and a write's batch. Out: notes; nothing that happens depends on them.
 """
 
+from types import FunctionType
+from typing import Final
+
+from cluster.etcd.apply import apply
 from cluster.etcd.peers import PeerSide
+from cluster.etcd.raft.log import RaftLog
+from cluster.etcd.raft.replication import append_own, maybe_commit
 from cluster.etcd.state import Batch, Proposal
 from cluster.sim.actor import Outbox
 from cluster.sim.clock import MILLISECOND
 from cluster.trace import notes
 from cluster.wire.raft import Entry
+
+
+def _place(function: FunctionType) -> str:
+    return f"{function.__module__}:{function.__code__.co_firstlineno}"
+
+
+PROPOSED: Final = _place(append_own)
+STORED: Final = _place(RaftLog.append)
+COMMITTED: Final = _place(maybe_commit)
+APPLIED: Final = _place(apply)
+"""Where in this program that is decided, for the reader of a trace."""
 
 
 class Telling(PeerSide):
@@ -50,7 +67,7 @@ class Telling(PeerSide):
                     notes.Stage(
                         entry.cause, "propose", self.name, proposal.at, now, "ok",
                         f"leader {self.name} appended the request{how} as entry {entry.index} of term {entry.term}",
-                        {"index": entry.index, "term": entry.term, "origin": origin},
+                        {"index": entry.index, "term": entry.term, "origin": origin}, source=PROPOSED,
                     )
                 )  # fmt: skip
         s.traced = log.last
@@ -63,7 +80,7 @@ class Telling(PeerSide):
                 notes.Stage(
                     cause, f"append/{self.name}", self.name, appended, now, "ok",
                     f"{self.name} stored entry {index} of term {term} after {took:.1f} ms fsync",
-                    {"index": index, "term": term},
+                    {"index": index, "term": term}, source=STORED,
                 )
             )  # fmt: skip
 
@@ -80,13 +97,14 @@ class Telling(PeerSide):
                 notes.Stage(
                     entry.cause, "commit", self.name, appended, now, "ok",
                     f"{len(have)} of {len(r.voters)} members have entry {entry.index}: a quorum ({need})",
-                    {**where, "have": have, "need": need, "voters": len(r.voters)},
+                    {**where, "have": have, "need": need, "voters": len(r.voters)}, source=COMMITTED,
                 )
             )  # fmt: skip
         out.note(
             notes.Stage(
                 entry.cause, "apply", self.name, now, now, "ok",
                 f"{self.name} applied entry {entry.index}", {**where, "revision": s.app.store.revision},
+                source=APPLIED,
             )
         )  # fmt: skip
 

@@ -29,7 +29,7 @@ class RequestBegan(Struct, frozen=True, tag=True):
     name: str
     user_agent: str
     client: str
-    """The process (or outside address) it came from."""
+    """The process it came from, or the client's address ("ip:port")."""
     headers: tuple[tuple[str, str], ...] = ()
     """As received; Authorization values are already shortened."""
     body: Any = None

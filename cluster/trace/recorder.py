@@ -28,7 +28,7 @@ class Trace(Struct):
     began: RequestBegan
     start: int
     outside: bool
-    """It, or the request it descends from, came from a client outside the cluster."""
+    """It, or the request it descends from, came from a client with an address of its own, not from a process of the cluster."""
     stages: list[Stage] = field(default_factory=list)
     ended: RequestEnded | None = None
     end: int = 0
@@ -91,8 +91,7 @@ class Recorder:
     def _began(self, now: int, note: RequestBegan) -> None:
         memory = self.memory
         parent = memory.traces.get(note.parent)
-        outside = note.client.startswith("outside:") or (parent is not None and parent.outside)
-        outside = outside or note.user_agent.startswith(("kubectl/", "curl/")) or note.client == "console"
+        outside = ":" in note.client or (parent is not None and parent.outside)
         memory.traces[note.request] = Trace(note, now, outside)
         ring, keep = (memory.caused, KEEP_CAUSED) if outside else (memory.system, KEEP_SYSTEM)
         ring[note.request] = None

@@ -172,10 +172,11 @@ class ApiServer(Actor):
         self, out: Outbox, job: Job, cache: Cache, revision: int, then: Any, args: tuple[Any, ...] = ()
     ) -> None:
         """Go on with ``then(server, job, out, *args)`` once ``cache`` has reached ``revision``."""
+        name = then if isinstance(then, str) else name_of(then)
         if cache.ready and cache.revision >= revision:
-            CONTINUATIONS[name_of(then)](self, job, out, *args)
+            CONTINUATIONS[name](self, job, out, *args)
             return
-        self.state.waiters.setdefault(cache.resource, []).append((revision, job.id, name_of(then), args))
+        self.state.waiters.setdefault(cache.resource, []).append((revision, job.id, name, args))
         watch = cache.watch
         if watch:
             out.send(self.config.etcd[self.state.member], wire.WatchProgressRequest(watch), cause=0)
@@ -300,7 +301,7 @@ class ApiServer(Actor):
         message = call.message
         member = self.config.etcd[self.state.member]
         self.state.calls[message.id] = Call(call.job, call.then, call.args, self.now, message, member)
-        out.send(member, message, delay=25 * MILLISECOND)
+        out.send(member, message, delay=25 * MILLISECOND if call.job else RETRY)
         self._arm(out)
 
     def _seen(self, member: str, revision: int, out: Outbox) -> None:
@@ -309,7 +310,7 @@ class ApiServer(Actor):
             return
         for name in list(self.state.waiters):
             cache = self.state.caches[name]
-            if cache.ready and cache.watch and revision > cache.revision:
+            if cache.synced and revision > cache.revision:
                 cache.revision = revision
                 self._wake(cache, out)
 
@@ -327,6 +328,9 @@ class ApiServer(Actor):
         state = self.state
         if self.config.etcd[state.member] == peer:
             state.member = (state.member + 1) % len(self.config.etcd)
+            state.watches.clear()
+            for cache in state.caches.values():
+                cache.watch, cache.synced = 0, False
             out.timer("rewatch", 100 * MILLISECOND, cause=0)
         for number, call in [(n, c) for n, c in state.calls.items() if c.member == peer]:
             del state.calls[number]
@@ -358,7 +362,7 @@ class ApiServer(Actor):
 
     def _watch(self, cache: Cache, out: Outbox) -> None:
         prefix = cache.prefix.encode()
-        cache.watch = out.next_id()
+        cache.watch, cache.synced = out.next_id(), False
         self.state.watches[cache.watch] = cache.resource
         member = self.config.etcd[self.state.member]
         out.send(
@@ -396,9 +400,13 @@ class ApiServer(Actor):
         cache = self.state.caches[name]
         if cache.watch != message.watch:
             return
+        if message.created:
+            cache.synced = True
+            if cache.resource in self.state.waiters:
+                out.send(src, wire.WatchProgressRequest(message.watch), cause=0)
         if message.canceled:
             del self.state.watches[message.watch]
-            cache.watch = 0
+            cache.watch, cache.synced = 0, False
             out.cause = 0
             self._list(cache, out)
             return
@@ -488,8 +496,7 @@ class ApiServer(Actor):
                 self._list(cache, out)
         elif name == "rewatch":
             for cache in self.state.caches.values():
-                if cache.watch:
-                    self.state.watches.pop(cache.watch, None)
+                if cache.ready and not cache.watch:
                     self._watch(cache, out)
             self.state.recent.clear()
             post_start.rewatch(self, out)

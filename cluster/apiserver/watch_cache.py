@@ -99,6 +99,8 @@ class Cache(Struct):
     """Grows with every change: for those who derive things from this cache."""
     watch: int = 0
     """The etcd watch that feeds it; 0: none."""
+    synced: bool = False
+    """The watch was created: whatever its member answers from now on comes after all events up to then."""
     oldest: int = 0
     """Watches from revisions below this can't be served any more."""
     items: dict[str, Item] = field(default_factory=dict)

@@ -117,12 +117,9 @@ def revision_known(
     revision = answer.header.revision
     server.etcd_stage(job, out, "ok", f"The quorum is at revision {revision}; the watch cache serves the rest", answer)
     cache = server.cache_of(resource)
-    if cache.ready and cache.watch:  # its events came before this answer on the same connection
+    if cache.synced:  # its events came before this answer on the same connection
         cache.revision = max(cache.revision, revision)
-    if cache.ready and cache.revision >= revision:
-        server.go_on(then, job, out)
-    else:
-        server.state.waiters.setdefault(cache.resource, []).append((revision, job.id, then, ()))
+    server.wait_for(out, job, cache, revision, then)
 
 
 @continuation

@@ -51,7 +51,7 @@ def range_read(server: Any, job: Job, out: Outbox, answer: RangeResponse | EtcdE
         raise storage.etcd_error(answer)
     server.etcd_stage(job, out, "ok", "Read the revision that guards the Service address range", answer)
     services = server.state.caches["services"]
-    if services.ready and services.watch:
+    if services.synced:
         services.revision = max(services.revision, answer.header.revision)
     job.data["ranges"] = (RANGE_KEY, answer.kvs[0].mod_revision if answer.kvs else 0, _lock(server))
     job.doc = job.data["unallocated"]

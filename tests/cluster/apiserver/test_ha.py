@@ -46,3 +46,23 @@ def test_a_dead_apiserver_leaves_the_endpoints() -> None:
     cluster.run(40 * SECOND)
     _, doc = cluster.ask("GET", "/api/v1/namespaces/default/endpoints/kubernetes")
     assert [a["ip"] for a in doc["subsets"][0]["addresses"]] == ["172.18.0.2"]
+
+
+def test_no_event_is_lost_while_the_member_changes() -> None:
+    cluster = Cluster(3, 2, 8 * SECOND)
+    _, listed = cluster.ask("GET", CM)
+    version = listed["metadata"]["resourceVersion"]
+    watch = cluster.send("GET", f"{CM}?watch=1&resourceVersion={version}")
+    cluster.run(SECOND)
+    cluster.world.stop("m1")
+    names = []
+    for turn in range(40):  # written through the other server, while the first one has no watch of its own
+        names.append(f"n-{turn:02}")
+        cluster.send("POST", CM, {"metadata": {"name": names[-1]}}, server=2)
+        cluster.send("GET", CM)
+        cluster.run(SECOND // 20)
+    cluster.run(20 * SECOND)
+    _, listed = cluster.ask("GET", CM)
+    stored = [item["metadata"]["name"] for item in listed["items"] if item["metadata"]["name"].startswith("n-")]
+    told = [doc["metadata"]["name"] for kind, doc in cluster.events(watch) if kind == "ADDED"]
+    assert len(stored) >= 20 and [name for name in told if name.startswith("n-")] == sorted(stored)

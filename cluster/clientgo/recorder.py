@@ -98,7 +98,7 @@ class Recording(Electing):
                 component=component, detach=True, throttle=False,
             )  # fmt: skip
             return
-        name = f"{regarding['name']}.{self.config.epoch * SECOND + self.now:x}"
+        name = self._event_name(regarding["name"])
         self._remember(identity, Recorded(name, namespace, 1, stamp))
         doc = {
             "kind": "Event",
@@ -114,6 +114,10 @@ class Recording(Electing):
             "type": event_type,
         }
         self.request(out, "POST", path, doc=doc, then="event_written", component=component, detach=True, throttle=False)
+
+    def _event_name(self, about: str) -> str:
+        self.state.last_event = max(self.state.last_event + 1, self.config.epoch * SECOND + self.now)
+        return f"{about}.{self.state.last_event:x}"
 
     def _remember(self, identity: str, event: Recorded) -> None:
         self.state.events[identity] = event

@@ -132,5 +132,7 @@ class ClientState(Struct):
     expectations: dict[str, Expectation] = field(default_factory=dict)
     election: Election = field(default_factory=Election)
     events: dict[str, Recorded] = field(default_factory=dict)
+    last_event: int = 0
+    """Nanosecond in the name of the latest Event: names must differ even within one instant."""
     event_instant: int = 0
     """The instant that named the latest Event, virtual ns."""

@@ -1,11 +1,12 @@
 """Controllers and scheduler in a whole cluster: real apiserver, etcd, kubelets."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
 from cluster.sim import SECOND
 from tests.cluster.controllers.harness import DEPLOYMENTS, deployment
-from tests.cluster.lab.desk import Desk
+from tests.cluster.lab.desk import NOBODY, Desk
 
 
 class Town:
@@ -83,6 +84,11 @@ def test_legacy_token_of_the_default_account_is_accepted() -> None:
         "namespace",
         "token",
     ]
+    token = b64decode(secret["data"]["token"]).decode()
+    code, answer = town.desk.ask("GET", "/api/v1/nodes", peer=NOBODY, headers=(("authorization", f"Bearer {token}"),))
+    assert (
+        code == 403 and 'User "system:serviceaccount:default:default" cannot list resource "nodes"' in answer["message"]
+    )
 
 
 def test_pod_that_fits_nowhere_says_why_as_kubectl_shows_it() -> None:
@@ -103,3 +109,48 @@ def test_pod_that_fits_nowhere_says_why_as_kubectl_shows_it() -> None:
     assert event["message"] == text
     conditions = town.get("/api/v1/namespaces/default/pods/big")["status"]["conditions"]
     assert [(c["type"], c["reason"], c["message"]) for c in conditions] == [("PodScheduled", "Unschedulable", text)]
+
+
+def test_job_autoscaler_and_volume() -> None:
+    town = Town()
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1.36", "command": ["true"]}]}
+    job = {
+        "kind": "Job",
+        "apiVersion": "batch/v1",
+        "metadata": {"name": "once"},
+        "spec": {"completions": 2, "template": {"spec": pod}},
+    }
+    town.make("/apis/batch/v1/namespaces/default/jobs", job)
+    town.wait(lambda: town.get("/apis/batch/v1/namespaces/default/jobs/once")["status"].get("completionTime"))
+    assert town.get("/apis/batch/v1/namespaces/default/jobs/once")["status"]["succeeded"] == 2
+    town.make(DEPLOYMENTS, deployment(replicas=1))
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+    }
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    hpa = {
+        "kind": "HorizontalPodAutoscaler", "apiVersion": "autoscaling/v2", "metadata": {"name": "h"},
+        "spec": {"minReplicas": 2, "maxReplicas": 4, "scaleTargetRef": target, "metrics": [metric]},
+    }  # fmt: skip
+    town.make("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers", hpa)
+    town.wait(lambda: town.ready("web") == 2)
+    town.pass_time(40)
+    status = town.get("/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers/h")["status"]
+    assert [c["reason"] for c in status["conditions"]] == ["SucceededGetScale", "FailedGetResourceMetric"]
+    events = town.get("/api/v1/namespaces/default/events?fieldSelector=involvedObject.name=h")["items"]
+    assert sorted(e["reason"] for e in events) == [
+        "FailedComputeMetricsReplicas",
+        "FailedGetResourceMetric",
+        "SuccessfulRescale",
+    ]
+    assert max(e["count"] for e in events) >= 2  # said again, counted, not written again
+    storage = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}
+    town.make(
+        "/api/v1/persistentvolumes",
+        {"kind": "PersistentVolume", "apiVersion": "v1", "metadata": {"name": "v"}, "spec": storage},
+    )
+    wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "500Mi"}}}
+    claims = "/api/v1/namespaces/default/persistentvolumeclaims"
+    town.make(claims, {"kind": "PersistentVolumeClaim", "apiVersion": "v1", "metadata": {"name": "c"}, "spec": wanted})
+    town.wait(lambda: town.get(claims + "/c")["status"]["phase"] == "Bound", 20)

@@ -30,13 +30,17 @@ def steps(trace: dict[str, Any]) -> list[dict[str, Any]]:
     for number, stage in enumerate(order(stages), 1):
         head = stage["name"].partition("/")[0]
         left = 100 * (stage["startMicros"] - first) / width
+        inner = head in INNER
+        label = words.stage(stage["name"])
+        if inner and "/" not in stage["name"]:
+            label = f"{label} · {stage['component']}"
         out.append(
             {
                 **stage,
                 "number": number,
-                "label": words.stage(stage["name"]),
+                "label": label,
                 "question": words.question(stage["name"]),
-                "inner": head in INNER,
+                "inner": inner,
                 "took": stage["endMicros"] - stage["startMicros"],
                 "x": f"{min(left, 99.4):.2f}%",
                 "w": f"{max(100 * (stage['endMicros'] - stage['startMicros']) / width, 0.6):.2f}%",
@@ -56,7 +60,8 @@ def order(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for stage in outer:
         out.append(stage)
         if stage["name"] == "etcd" and not placed:
-            out.extend(inner)
+            # A commit begins with its proposal and is over when a quorum holds the entry: by their ends they read as they happened.
+            out.extend(sorted(inner, key=lambda s: s["endMicros"]))
             placed = True
     return out if placed else sorted(stages, key=lambda s: (s["startMicros"], s["endMicros"]))
 

@@ -178,7 +178,7 @@ async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     )
     for row in rows:
         took = None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"]
-        row |= {"took": took, "what": trace_view.what(row), "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%"}
+        row |= {"took": took, "who": trace_view.who(row), "what": trace_view.what(row), "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%"}
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
     data = {
         "frame": frame,

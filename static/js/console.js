@@ -86,7 +86,7 @@ class Console {
     this.stop.hidden = false;
     try {
       const options = { raw: true, signal: this.running.signal, headers: { Accept: "application/x-ndjson, application/json" } };
-      const response = await call("POST", "/console", { session: this.session, line, stream: true }, options);
+      const response = await call("POST", "/console", { session: this.session, line }, options);
       await this.read(response, block);
     } catch (error) {
       if (error.name === "AbortError") block.end({ exitCode: 130, word: t("stopped.line") });

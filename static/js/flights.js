@@ -11,6 +11,7 @@ const MAX_PER_LINE = 3;
 const MAX_STILLS = 12;
 const BACKLOG_MS = 4500;
 const QUIET_MOVERS = 5;
+const LOSS_MS = 5000;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const screen = document.documentElement.dataset.theme === "screen";
 const HOP_MS = screen ? [1000, 1600] : [600, 1200];
@@ -23,6 +24,7 @@ export class Flights {
     this.perLine = new Map();
     this.causes = new Map();
     this.outside = new Set();
+    this.losses = new Map();
     this.order = 0;
     this.index();
   }
@@ -69,12 +71,20 @@ export class Flights {
     if (!a || !b || a === b || document.hidden) return;
     const slow = typeof clock.rate === "number" && clock.rate <= 0.1;
     const mine = this.outside.has(flight.cause);
-    if (!flight.cause && !slow && !flight.dropped) return;
+    if (!flight.cause && !slow && !(flight.dropped && this.first(`${a}>${b}`))) return;
     if (!mine && !slow && this.movers.size >= QUIET_MOVERS) return;
     const route = this.route(a, b);
     if (!route) return;
     if (reduced.matches) this.still(flight, route);
     else this.fly(flight, route, `${a}>${b}`);
+  }
+
+  // Of the many messages that a wall swallows, one every few seconds is enough to see where.
+  first(line) {
+    const here = performance.now();
+    if (here - (this.losses.get(line) ?? -Infinity) < LOSS_MS) return false;
+    this.losses.set(line, here);
+    return true;
   }
 
   duration(flight) {
@@ -123,16 +133,19 @@ export class Flights {
 
   pill(flight, route) {
     const words = label(flight);
-    const width = Math.max(words.length * (screen ? 12.1 : 8.5) + 14, 28);
     const high = screen ? 14 : 11;
     const back = /^(HttpResponse|HttpChunk|\d)/.test(flight.kind) || /Resp$|Response$/.test(flight.kind);
     const kind = flight.dropped ? "lost" : /^Msg/.test(flight.kind) ? "raft" : back ? "reply" : "";
-    const left = -width / 2;
     // The point shows the way: forward with the first stretch of the line.
     const right = route.points[1][0] >= route.points[0][0];
-    const d = right ? `M${left} ${-high}H${-left}L${-left + 9} 0 ${-left} ${high}H${left}Z` : `M${-left} ${-high}H${left}L${left - 9} 0 ${left} ${high}H${-left}Z`;
+    const outline = (text) => {
+      const left = -Math.max(text.length * (screen ? 12.1 : 8.5) + 14, 28) / 2;
+      return right ? `M${left} ${-high}H${-left}L${-left + 9} 0 ${-left} ${high}H${left}Z` : `M${-left} ${-high}H${left}L${left - 9} 0 ${left} ${high}H${-left}Z`;
+    };
+    const shape = svg("path", { d: outline(words) });
+    const left = -Math.max(words.length * (screen ? 12.1 : 8.5) + 14, 28) / 2;
     const text = svg("text", { "text-anchor": "middle", y: screen ? 7 : 5 }, words);
-    const node = svg("g", { class: `flight ${kind}`, visibility: "hidden" }, svg("path", { d }), text);
+    const node = svg("g", { class: `flight ${kind}`, visibility: "hidden" }, shape, text);
     if (flight.dropped) node.append(svg("path", { class: "wall", d: `M${-left + 14} -16V16` }), svg("text", { "text-anchor": "middle", y: high + 18 }, flight.dropped.slice(0, 24)));
     this.layer.append(node);
     let more = 1;
@@ -141,6 +154,7 @@ export class Flights {
       count() {
         more += 1;
         text.textContent = `${words} ×${more}`;
+        shape.setAttribute("d", outline(text.textContent));
       },
     };
   }

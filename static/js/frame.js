@@ -122,7 +122,7 @@ function narrate() {
   const phases = new Map();
   on("request", (event) => {
     if (!event.outside && event.outcome === "allow") return;
-    const mine = event.client?.startsWith("outside") || event.client === "console";
+    const mine = event.outside && !event.initiator;
     if (!mine && event.outcome === "allow") return;
     const values = { who: who(event), verb: event.verb, what: what(event), code: event.code };
     const key = event.outcome === "wait" ? "said.allow" : `said.${event.outcome}`;

@@ -14,7 +14,7 @@ export function start() {
   on("request", (event) => flights.mine(event));
   on("flight", (flight) => {
     flights.add(flight);
-    if (flight.dropped && flight.cause) say(t("flight.lost", { ...flight, why: flight.dropped }), { outcome: "error" });
+    if (flight.dropped && flight.cause && !/^Msg/.test(flight.kind)) say(t("flight.lost", { ...flight, why: flight.dropped }), { outcome: "error" });
   });
   on("object", object);
   on("raft", member);

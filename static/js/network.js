@@ -41,6 +41,7 @@ function show(walk, rules) {
   const verdict = panel.querySelector("[data-walk-verdict]");
   const tail = walk.masquerade ? ` ${t("masquerade")}` : "";
   verdict.textContent = `${walk.verdict}. ${t(`walk.${walk.verdict}`, { endpoints: (walk.endpoints ?? []).join(", ") })}${tail}`;
+  const back = (i) => i > 0 && steps[i - 1].hook === "POSTROUTING" && steps[i].hook !== "POSTROUTING";
   list.replaceChildren(
     ...steps.map((step, i) => {
       const item = document.createElement("li");
@@ -49,6 +50,13 @@ function show(walk, rules) {
       button.className = "mono";
       button.textContent = `${i + 1}. ${[step.hook, step.table, step.chain].filter(Boolean).join(" › ")}: ${step.outcome}`;
       button.addEventListener("click", () => go(i));
+      // The walk tells every endpoint that can be chosen: after the first way come the others.
+      if (back(i)) {
+        const other = document.createElement("p");
+        other.className = "second";
+        other.textContent = t("walk.other");
+        item.append(other);
+      }
       item.append(button);
       return item;
     }),
@@ -65,7 +73,7 @@ function show(walk, rules) {
     lines[at]?.classList.add("here");
     lines[at]?.scrollIntoView({ block: "center" });
     [...list.children].forEach((item, i) => {
-      const button = item.firstElementChild;
+      const button = item.lastElementChild;
       if (i === at) button.setAttribute("aria-current", "step");
       else button.removeAttribute("aria-current");
     });

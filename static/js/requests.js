@@ -2,7 +2,7 @@
 
 import { cluster, on } from "./feed.js";
 import { icon } from "./captions.js";
-import { instant, span, t } from "./words.js";
+import { instant, span, t, who } from "./words.js";
 
 const KEEP = 200;
 
@@ -54,7 +54,7 @@ function add(event) {
   row.append(
     cell("answer", verdict, " ", element("strong", event.code || "…")),
     cell("path", link),
-    cell("who", event.user || event.client),
+    cell("who", who(event)),
     cell("mono began", instant(event.startMicros)),
     cell("mono num", event.stream ? t("stream") : span(took)),
     cell("bars"),

@@ -25,7 +25,7 @@ export function start() {
   } catch {
     // Without terms there are no bands.
   }
-  on("request", (event) => (event.outside || event.outcome === "deny" || event.outcome === "error") && mark(event));
+  on("request", mark);
   on("raft", (event) => {
     if (event.role !== "leader" || terms.some((one) => one.term === event.term)) return;
     terms.push({ from: event.atMicros ?? now(), term: event.term, leader: event.member });
@@ -38,7 +38,9 @@ export function start() {
   draw();
 }
 
+// What somebody outside asked, and whatever was refused or failed; what these cause in turn is one click away.
 function mark(event) {
+  if (!(event.outside && !event.initiator) && !["deny", "error", "throttle"].includes(event.outcome)) return;
   item({
     at: event.startMicros,
     shape: `verdict-${event.outcome}`,

@@ -6,13 +6,14 @@ as you would share a classroom's cluster, not a real one.
 Errors: not such a file 400, made by another version 422, name taken 409.
 """
 
+import os
 from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from explainer.api.calls import call, json
-from explainer.runs import clusters, keys
+from explainer.runs import clusters, keys, version
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.journal import Mark
 from explainer.runs.moment import HEAD, Moment
@@ -63,6 +64,8 @@ async def load(request: HttpRequest, bus: Bus) -> Any:
         clusters.check(options)
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise Failed(422, f"this file can't be read by this version: {error}") from error
+    if mark.world != version.world_version(os.environ.get("CLEARPLANE_DOOR", "cluster.lab")):
+        raise Failed(422, "this file was made by another version of the world")
     name = options.name
     if name in bus.known or await bus.call_redis("EXISTS", keys.spec(name)):
         raise Failed(409, f"there is a cluster named {name!r} already")

@@ -79,6 +79,8 @@ class Mark(Struct, array_like=True):
     """Gateway → number of its last mail up to the cursor."""
     ready: bool = False
     """The cluster has come up once."""
+    world: str = ""
+    """``version.world_version`` of the program that wrote it."""
 
 
 class Entry(Struct, array_like=True):
@@ -173,6 +175,11 @@ class Journal:
         )
         if answer == -1:
             raise Fenced(cluster)
+
+    def forget(self) -> None:
+        """Drop history: mark, snapshots and journal. The spec stays."""
+        names = [keys.mark(self.cluster), keys.snapshot(self.cluster, 0), keys.snapshot(self.cluster, 1)]
+        self.link.call("DEL", *names, keys.journal(self.cluster))
 
     def overwrite(self, number: int, mark: Mark) -> None:
         """After ``Lost``: let Redis believe that the last commit was ``number``, so that the next one follows it."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from explainer.runs import journal, keys, lease, resp
+from explainer.runs import journal, keys, lease, resp, version
 from explainer.runs.feed import FRAME_SECONDS, IDLE_SECONDS, Feed, encode_json
 from explainer.runs.journal import Entry, Journal, Mark, Snapshot
 from explainer.runs.mail import Ask, Letter, Mail, Pace, Trouble, decode_any, decode_mail, encode, raw
@@ -73,6 +73,7 @@ class Runner:
         self.name = name
         self.lab_module: world_door = import_module(door)  # type: ignore[assignment]
         self.decode_input = msgspec.msgpack.Decoder(self.lab_module.Input).decode
+        self.version = version.world_version(door)
         self.journal = Journal(link, name, token)
         self.letters: dict[str, list[Letter]] = {}
         self.entries: list[Entry] = []
@@ -106,6 +107,11 @@ class Runner:
         if kept.mark is None:
             self._create()
             return
+        if kept.mark.world != self.version:
+            log.warning("cluster %s: made by another version of the world; it begins anew", self.name)
+            self.journal.forget()
+            self._create(kept.mark.cursor, kept.commit, kept.mark.frame)
+            return
         mark = self.mark = kept.mark
         self.commit = kept.commit
         snapshot = None
@@ -137,14 +143,15 @@ class Runner:
             raise Deleted(self.name)
         return msgspec.msgpack.decode(blob, type=self.lab_module.ClusterSpec)
 
-    def _create(self) -> None:
+    def _create(self, cursor: str = "0-0", commit: int = 0, frame: int = 0) -> None:
+        """Begin at instant 0. Numbers of commits and frames stay above those of a former life: streams only grow."""
         spec = self._spec()
-        self.commit = 0
+        self.commit, self.floor = 0, commit
         self.lab = self.lab_module.Lab.start(spec)
         self.delivered = 0
-        self.feed = Feed(int(time.time()))
-        self.cursor, self.seen = "0-0", {}
-        self.mark = Mark(0, 0, "0-0", 1.0, bool(spec.paused), self.feed.number, 0, 0)
+        self.feed = Feed(max(int(time.time()), frame + 1))
+        self.cursor, self.seen = cursor, {}
+        self.mark = Mark(0, 0, cursor, 1.0, bool(spec.paused), self.feed.number, 0, 0, world=self.version)
         self._anchor()
 
     def _replay(self, entries: list[Entry]) -> None:
@@ -473,6 +480,7 @@ class Runner:
         mark = Mark(
             self.lab.now, self.delivered, "0-0", self.mark.rate, True, int(time.time()), self.lab.now, self.delivered,
             ready=self.mark.ready,
+            world=self.version,
         )  # fmt: skip
         snapshot = Snapshot(number, self.delivered, [], journal.compress(self.lab.checkpoint()))
         spec = link.call("GET", keys.spec(self.name))
@@ -534,7 +542,7 @@ class Runner:
         if letters:
             self.busy_until = wall + BUSY
         entries, self.entries = self.entries, []
-        number = max(self.commit + 1, int(time.time() * 1000)) if not self.commit else self.commit + 1
+        number = self.commit + 1 if self.commit else max(self.floor + 1, int(time.time() * 1000))
         outs = {gateway: journal.encode_letters(batch) for gateway, batch in letters.items()}
         self._write(number, mark, entries, frame, outs)
         self.commit = number

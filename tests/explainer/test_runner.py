@@ -196,6 +196,18 @@ def test_the_clients_of_a_dead_gateway_are_closed(bench: Bench) -> None:
     assert bench.runner.lab.watchers == []
 
 
+def test_another_version_of_the_world_begins_anew(bench: Bench) -> None:
+    bench.settle([bench.post("/objects/a")])
+    bench.runner.mark.world = "older"
+    bench.runner.keep()
+    bench.post("/objects/b")  # still unread: it is for whoever comes next
+    bench.runner = bench.boot()
+    assert bench.runner.lab.now == 0 and bench.stored() == []
+    bench.settle(bench.unread())
+    assert bench.stored() == ["/objects/b"]
+    assert bench.runner.mark.world == bench.runner.version
+
+
 def test_delete(bench: Bench) -> None:
     with pytest.raises(Deleted):
         bench.settle([bench.mail("delete", None)])

@@ -1,0 +1,22 @@
+"""Which world wrote a snapshot: a fingerprint of the world's source.
+
+A snapshot is the state of that very program, and a journal replays to the same history only in it. Another version's cluster
+therefore begins anew (same name, same keys) instead of going on half understood.
+"""
+
+import functools
+import importlib.util
+from hashlib import blake2b
+from pathlib import Path
+
+
+@functools.cache
+def world_version(door: str = "cluster.lab") -> str:
+    """The fingerprint of the package that ``door`` is in."""
+    spec = importlib.util.find_spec(door)
+    assert spec is not None and spec.origin is not None
+    folder = Path(spec.origin).parent
+    digest = blake2b(digest_size=12)
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -340,7 +340,9 @@ def failure(answer: Answer, found: Any, method: str, where: str, prefix: str = "
     if isinstance(found, dict) and found.get("kind") == "Status":
         return ApiFailure(found, answer.code, prefix)
     if answer.code == 404:
-        status = {"reason": "NotFound", "message": "the server could not find the requested resource"}
+        about = _resource_of(where)
+        message = "the server could not find the requested resource"
+        status = {"reason": "NotFound", "message": f"{message} ({method.lower()} {about})" if about else message}
     else:
         said = str(found).strip()
         status = {
@@ -348,6 +350,28 @@ def failure(answer: Answer, found: Any, method: str, where: str, prefix: str = "
             "message": said or f"an error on the server ({answer.code})",
         }
     return ApiFailure(status, answer.code, prefix)
+
+
+def _resource_of(where: str) -> str:
+    """``widgets.example.com w1``: what a resource's URL path is about; "" for other paths."""
+    parts = where.strip("/").split("/")
+    if parts[0] == "api" and len(parts) > 2:
+        group, rest = "", parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, rest = parts[1], parts[3:]
+    else:
+        return ""
+    if rest[0] == "namespaces" and len(rest) > 2:
+        rest = rest[2:]
+    return rest[0] + (f".{group}" if group else "") + (f" {rest[1]}" if len(rest) > 1 else "")
+
+
+def unlisted(error: ApiFailure, mapping: Mapping, selected: bool) -> ApiFailure:
+    """A list that failed, as the resource builder words it."""
+    if error.code not in (400, 404) or selected:
+        return error
+    gvr = f"{mapping.api_version}, Resource={mapping.plural}"
+    return ApiFailure({**error.status, "message": f'Unable to list "{gvr}": {error.message}'}, error.code)
 
 
 def warning_text(value: str) -> str:

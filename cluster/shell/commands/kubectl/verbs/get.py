@@ -3,7 +3,7 @@
 from typing import Any
 
 from cluster.shell.commands.kubectl import printers
-from cluster.shell.commands.kubectl.client import JSON, TABLE, Mapping, document, failure
+from cluster.shell.commands.kubectl.client import JSON, TABLE, Mapping, document, failure, unlisted
 from cluster.shell.commands.kubectl.command import Kubectl, Target
 from cluster.shell.commands.kubectl.failures import ApiFailure, Failure, text
 from cluster.shell.commands.kubectl.flags import BOOL, FILES, OUTPUT, SELECTOR, TRUE, Flag
@@ -143,7 +143,7 @@ def _tables(k: Kubectl, kinds: list[Mapping], targets: list[Target]) -> Run:
             query = [*k.list_query(), *_table_query(k), *_chunk(k)]
             table = yield from k.client.call("GET", k.list_path(mapping), query, accept=TABLE)
         except ApiFailure as error:
-            problems.append(error)
+            problems.append(unlisted(error, mapping, bool(k.list_query())))
             continue
         found.append((mapping, table))
     shown = [each for each in found if each[1].get("rows")]

@@ -57,14 +57,19 @@ def run(k: Kubectl) -> Run:
                         f"application/strategic-merge-patch+json is not supported by {kind}: {error.message}"
                     ) from None
                 raise
-        changed = (
-            doc["metadata"].get("resourceVersion") != live["metadata"].get("resourceVersion") or k.dry_run == "server"
-        )
+        changed = _content(doc) != _content(live)
         if k.flags["output"]:
             k.out(printers.structured(doc, k.flags["output"], k.flags))
         else:
             k.out(f"{target.shown} patched{'' if changed else ' (no change)'}{k.dry_suffix}\n")
     return 0
+
+
+def _content(doc: dict[str, Any]) -> dict[str, Any]:
+    """What a patch can have changed: not the status that controllers write meanwhile, nor the bookkeeping."""
+    kept = ("resourceVersion", "managedFields", "generation")
+    metadata = {key: value for key, value in doc["metadata"].items() if key not in kept}
+    return {**{key: value for key, value in doc.items() if key != "status"}, "metadata": metadata}
 
 
 def _patch(k: Kubectl) -> Any:

@@ -42,8 +42,13 @@ def run(k: Kubectl) -> Run:
     status = 0
     for target in targets:
         try:
-            if kind not in ("delete", "create"):
-                yield from k.client.call("GET", target.path)
+            if kind != "create":
+                try:
+                    yield from k.client.call("GET", target.path)
+                except ApiFailure as error:
+                    if kind == "delete" and error.reason == "NotFound":
+                        continue  # gone already: nothing is said
+                    raise
             met = yield from until(k, target, _test(kind, detail), max(limit, 1))
         except ApiFailure as error:
             k.err(text(error))

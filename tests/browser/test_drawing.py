@@ -24,7 +24,13 @@ def test_cut_keeps_the_suffix(name: str, room: int, short: str) -> None:
 
 def test_times() -> None:
     assert names.instant(3_723_004_000) == "1:02:03.004"
-    assert [names.span(v) for v in (850, 1_250, 45_600, 2_400_000, None)] == ["850 µs", "1.25 ms", "45.6 ms", "2.40 s", "–"]
+    assert [names.span(v) for v in (850, 1_250, 45_600, 2_400_000, None)] == [
+        "850 µs",
+        "1.25 ms",
+        "45.6 ms",
+        "2.40 s",
+        "–",
+    ]
     assert [names.speed(v) for v in (1.0, 0.001, 10, "max")] == ["×1", "×1/1000", "×10", "max"]
 
 
@@ -52,7 +58,11 @@ def test_every_pod_has_a_slot_of_its_own_inside_its_node(count: int) -> None:
     node = next(n for n in map_drawing.draw(model).nodes if n.id == "node-1")
     places = {(p.x, p.y) for p in node.pods}
     assert len(places) == count
-    assert all(node.x <= x and x + p.size <= node.right and y + p.size <= node.bottom + 1 for p in node.pods for x, y in [(p.x, p.y)])
+    assert all(
+        node.x <= x and x + p.size <= node.right and y + p.size <= node.bottom + 1
+        for p in node.pods
+        for x, y in [(p.x, p.y)]
+    )
 
 
 @pytest.mark.parametrize("planes", [1, 2, 5])
@@ -62,7 +72,10 @@ def test_other_topologies_are_drawn(planes: int) -> None:
     template = next(h for h in model["hosts"] if h["role"] == "control-plane")
     hosts = []
     for i in range(planes):
-        processes = [{**p, "name": p["name"].replace("cp-1", f"cp-{i + 1}").replace("m1", f"m{i + 1}")} for p in template["processes"]]
+        processes = [
+            {**p, "name": p["name"].replace("cp-1", f"cp-{i + 1}").replace("m1", f"m{i + 1}")}
+            for p in template["processes"]
+        ]
         hosts.append({**template, "name": f"cp-{i + 1}", "processes": processes})
     drawing = map_drawing.draw({**model, "hosts": hosts + keep})
     assert len([box for box in drawing.boxes if box.kind == "kube-apiserver"]) == planes

@@ -51,10 +51,12 @@ POD: dict[tuple[str, str], str] = {
     ("initializing", "fail"): "terminating",
     ("running", "fail"): "terminating",
     ("finished", "delete"): "gone",
-    ("terminating", "stopped"): "gone",
+    ("terminating", "stopped"): "cleanup",
+    ("cleanup", "cleaned"): "gone",
     ("terminating", "failed"): "finished",
 }
-"""(pod state, event) → next state. ``fail`` is a deadline that passed: the pod is stopped but its object stays."""
+"""(pod state, event) → next state. ``fail`` is a deadline that passed: the pod is stopped but its object stays. In ``cleanup`` nothing runs
+any more, but volumes and cgroups are still being removed: only then is the object deleted."""
 
 
 def advance(table: dict[tuple[str, str], str], state: str, event: str) -> str | None:

@@ -23,6 +23,8 @@ from cluster.sim.clock import parse_rfc3339
 from cluster.wire.http import HttpResponse
 
 MIRROR = "kubernetes.io/config.mirror"
+CLEANUP = (500 * MILLISECOND, 1500 * MILLISECOND)
+"""What passes between a pod's last container and the deletion of its object: the relist that notices, volumes, cgroups."""
 
 
 class PodWorkers(Containers):
@@ -232,11 +234,14 @@ class PodWorkers(Containers):
         run.requests = {}
         self._release_address(run)
         self.effect(out, "sandbox", run, f"{self.config.node} stopped {run.key}")
+        if run.state == "cleanup":
+            low, high = CLEANUP
+            out.timer(f"{run.uid}//cleanup", out.dice.between(low, high), (run.uid, ""))
         self.publish(run, out)
 
     def _forget(self, run: PodRun, out: Outbox) -> None:
         """The object is gone (a forced deletion, or we asked for it): so is everything of it here."""
-        for what in ("sandbox", "sandbox-wait", "mount", "deadline", "references"):
+        for what in ("sandbox", "sandbox-wait", "mount", "deadline", "references", "cleanup"):
             out.cancel(f"{run.uid}//{what}")
         for container in run.containers.values():
             self._drop_timers(run, container, out)
@@ -300,6 +305,9 @@ class PodWorkers(Containers):
                     self._mounted(run, now, out)
                 case "mount" | "references":
                     self._prepare(run, now, out)
+                case "cleanup" if run.state == "cleanup":
+                    run.state = machine.POD["cleanup", "cleaned"]
+                    self.publish(run, out)
                 case "deadline" if run.state in ("sandbox", "initializing", "running"):
                     run.failing, run.phase, run.reason = True, "Failed", "DeadlineExceeded"
                     run.message = "Pod was active on the node longer than the specified deadline"

@@ -98,7 +98,7 @@ def phase(run: PodRun) -> str:
         return run.phase
     apps = [c for c in run.containers.values() if c.kind == "app"]
     policy = run.doc["spec"].get("restartPolicy", "Always")
-    if run.state == "finished" or (run.state == "gone" and all(c.finished_at >= 0 for c in apps)):
+    if run.state == "finished" or (run.state in ("cleanup", "gone") and all(c.finished_at >= 0 for c in apps)):
         init_failed = any(c.kind == "init" and c.exit_code for c in run.containers.values())
         return "Failed" if init_failed or any(c.exit_code for c in apps) else "Succeeded"
     if not is_initialized(run):
@@ -125,7 +125,7 @@ def _conditions(run: PodRun, now_phase: str) -> list[tuple[str, str, str, str]]:
     ]
     unready = [c.name for c in run.containers.values() if c.kind in ("app", "sidecar") and not c.ready]
     found = [
-        ("PodReadyToStartContainers", "True" if run.sandbox and not done and run.state != "gone" else "False", "", "")
+        ("PodReadyToStartContainers", "True" if run.sandbox and not done and run.state not in ("cleanup", "gone") else "False", "", "")
     ]
     if completed:
         found.append(("Initialized", "True", "PodCompleted", ""))
@@ -227,7 +227,7 @@ def status_patch(status: dict[str, Any], sent: dict[str, Any], known: dict[str, 
 
 def overruled(run: PodRun) -> bool:
     """Whether somebody else (the node lifecycle controller) changed what the kubelet said of readiness."""
-    if run.sent is None or run.state in ("new", "gone"):
+    if run.sent is None or run.state in ("new", "cleanup", "gone"):
         return False
     said = {c["type"]: c["status"] for c in run.sent.get("conditions") or ()}
     seen = {c["type"]: c["status"] for c in (run.doc.get("status") or {}).get("conditions") or ()}

@@ -164,6 +164,18 @@ def test_deletion_stops_and_removes() -> None:
     assert lab.w.actors["kubelet-node-1"].state.used == {"pods": 0}
 
 
+def test_a_stopped_pod_is_seen_before_its_object_goes() -> None:
+    lab = Lab()
+    lab.create()
+    lab.run(3)
+    lab.mark_deleted("web")
+    lab.run(0.45)
+    assert "terminated" in lab.status()["containerStatuses"][0]["state"], "volumes and cgroups are still being removed"
+    assert lab.status()["conditions"][0] == {**lab.status()["conditions"][0], "status": "False"}
+    lab.run(1.6)
+    assert lab.pod() is None
+
+
 def test_a_shell_ignores_sigterm_until_its_grace_is_over() -> None:
     lab = Lab()
     lab.create(containers=[{"name": "main", "image": "busybox", "command": ["sleep", "3600"]}])

@@ -56,6 +56,8 @@ _NUMBER = re.compile(
 )
 _TIME = re.compile(r"\d{4}-\d{1,2}-\d{1,2}(?:[Tt ]\d{1,2}:\d{1,2}:\d{1,2}.*)?")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+_SPECIAL = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""What YAML can't show as it is (and what would break a line)."""
 _INDICATORS = "#,[]{}&*!|>'\"%@`"
 
 
@@ -74,12 +76,22 @@ def _plain_allowed(text: str) -> bool:
     return ": " not in text and " #" not in text and not text.endswith(":") and "\t" not in text
 
 
+def _quoted(text: str) -> str:
+    """In double quotes, with JSON's escapes and YAML's for what JSON leaves alone."""
+
+    def escape(match: re.Match[str]) -> str:
+        code = ord(match[0])
+        return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+    return _SPECIAL.sub(escape, json.dumps(text, ensure_ascii=False))
+
+
 def scalar(text: str) -> str:
     """A string on one line."""
     if not text:
         return '""'
-    if any(ord(char) < 32 or char in "\x7f\u2028\u2029\ufeff" for char in text) or _resolves(text):
-        return json.dumps(text, ensure_ascii=False)
+    if _SPECIAL.search(text) or _resolves(text):
+        return _quoted(text)
     if _plain_allowed(text):
         return text
     return "'" + text.replace("'", "''") + "'"
@@ -111,7 +123,7 @@ def _scalar(value: Any, indent: str) -> str:
     if isinstance(value, bool):
         return "true\n" if value else "false\n"
     if isinstance(value, str):
-        if "\n" in value and not any(ord(char) < 32 and char not in "\n\t" for char in value):
+        if "\n" in value and not _SPECIAL.search(value.replace("\n", "").replace("\t", "")):
             return _block(value, indent)
         return scalar(value) + "\n"
     if isinstance(value, float) and value.is_integer():

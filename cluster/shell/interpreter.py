@@ -209,10 +209,18 @@ class Machine:
         context = Context(self, name, args, stdin, out, err)
         exported = {key: value for key, value in self.session.env.items() if self.session.exported.get(key)}
         context.env = {**exported, **values}
-        result = command.run(context)
-        if isinstance(result, int):
-            return result
-        return (yield from self._timed(result))
+        try:
+            result = command.run(context)
+            if isinstance(result, int):
+                return result
+            return (yield from self._timed(result))
+        except Limit:
+            raise
+        except RecursionError:
+            err.write(f"{name}: nested too deeply for this console\n")
+        except Exception as error:  # a command must not take the cluster's world with it: say it and go on
+            err.write(f"{name}: internal error: {type(error).__name__}: {error}\n")
+        return 70
 
     def _timed(self, generator: Run) -> Run:
         """Pass effects on, noting the time of every answer."""

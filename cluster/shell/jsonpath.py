@@ -20,6 +20,7 @@ _IDENT = re.compile(r"(?:\\.|[^\s.\[\]{},()'\"@$|=<>!*:+])+")
 _FILTER = re.compile(r"^(?P<left>.+?)\s*(?P<op>==|!=|<=|>=|<|>|=~)\s*(?P<right>.+)$", re.DOTALL)
 
 Node = tuple[str, Any]
+MAX_VALUES = 200_000
 
 
 def _parse(template: str) -> list[Node]:
@@ -101,6 +102,8 @@ def steps(path: str) -> list[Node]:
     """A path as steps: ("field", name), ("index", n), ("slice", (a, b, c)), ("all",), ("deep",), ("filter", …), ("union", …)."""
     found: list[Node] = []
     rest = path
+    if rest.startswith("$"):
+        found.append(("root", None))
     if rest.startswith(("$", "@")):
         rest = rest[1:]
     while rest:
@@ -109,7 +112,7 @@ def steps(path: str) -> list[Node]:
             rest = rest[2:]
             if rest[:1] not in ("[", "*", ""):
                 rest = "." + rest
-        elif rest[0] == "." or (not found and rest[0] not in "["):
+        elif rest[0] == "." or (not found and rest[0] not in "[*"):
             rest = rest.removeprefix(".")
             if rest.startswith("*"):
                 found.append(("all", None))
@@ -199,13 +202,19 @@ def find(doc: Any, path: str, *, strict: bool = False) -> list[Any]:
 
 def _walk(values: list[Any], path: list[Node], strict: bool) -> list[Any]:
     deep = False
+    if path and path[0][0] == "root":
+        path = path[1:]
     for kind, detail in path:
         if kind == "deep":
             values = [each for value in values for each in _descend(value)]
             deep = True
+            if len(values) > MAX_VALUES:
+                raise JsonPathError("more results than this console can hold")
             continue
         values = [each for value in values for each in _step(value, kind, detail, strict and not deep)]
         deep = False
+        if len(values) > MAX_VALUES:
+            raise JsonPathError("more results than this console can hold")
     return values
 
 
@@ -308,17 +317,20 @@ def evaluate(template: str, doc: Any, *, strict: bool = False) -> str:
 def _emit(nodes: list[Node], at: int, scope: list[Any], out: list[str], strict: bool) -> int:
     """Print nodes from ``at`` to the end (of the range); where it stopped."""
     while at < len(nodes):
+        if len(out) > MAX_VALUES:
+            raise JsonPathError("more results than this console can hold")
         kind, detail = nodes[at]
         if kind == "end":
             return at
         if kind == "text":
             out.append(detail)
         elif kind == "range":
-            items = _walk([scope[-1]], detail, strict)
+            items = _walk([_origin(detail, scope)], detail, strict)
             if len(items) == 1 and isinstance(items[0], list) and detail and detail[-1][0] == "field":
                 items = items[0]
             end = at + 1
             for item in items:
+                out.append("")  # an empty range must count, too
                 end = _emit(nodes, at + 1, [*scope, item], out, strict)
             if not items:
                 end = _skip(nodes, at + 1)
@@ -326,9 +338,14 @@ def _emit(nodes: list[Node], at: int, scope: list[Any], out: list[str], strict: 
                 raise JsonPathError("not in range, nothing to end" if not items else "unclosed range")
             at = end
         else:
-            out.append(" ".join(go_text(each) for each in _walk([scope[-1]], detail, strict)))
+            out.append(" ".join(go_text(each) for each in _walk([_origin(detail, scope)], detail, strict)))
         at += 1
     return at
+
+
+def _origin(path: list[Node], scope: list[Any]) -> Any:
+    """Where a path starts: ``$`` at the document, others at the innermost range's item."""
+    return scope[0] if path and path[0][0] == "root" else scope[-1]
 
 
 def _skip(nodes: list[Node], at: int) -> int:

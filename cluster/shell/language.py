@@ -294,9 +294,7 @@ class _Lexer:
             self.at = end + 1
             return Part("command", "", quoted, parse(text[at + 2 : end], self.depth + 1))
         if following == "{":
-            end = text.find("}", at)
-            if end < 0:
-                raise Incomplete
+            end = self._closing_brace(at + 2)
             self.at = end + 1
             return self._braced(text[at + 2 : end], quoted)
         if following in ("?", "$", "#", "0", "@", "*") and following:
@@ -315,11 +313,13 @@ class _Lexer:
             return Part("length", inner[1:], quoted)
         name, dash, default = inner.partition(":-")
         if dash and is_name(name):
+            if self.depth >= _DEPTH:
+                raise ShellSyntaxError("bash: expansion nested too deeply")
             return Part(
                 "default",
                 name,
                 quoted,
-                Script((Pipeline((Command(words=(_Lexer(default, self.depth).document(),)),)),)),
+                Script((Pipeline((Command(words=(_Lexer(default, self.depth + 1).document(),)),)),)),
             )
         if not (is_name(inner) or inner in ("?", "$", "#")):
             raise ShellSyntaxError(f"bash: ${{{inner}}}: bad substitution")
@@ -341,6 +341,18 @@ class _Lexer:
             elif char == "(":
                 level += 1
             elif char == ")":
+                level -= 1
+                if level == 0:
+                    return at
+            at += 1
+        raise Incomplete
+
+    def _closing_brace(self, at: int) -> int:
+        level = 1
+        while at < len(self.text):
+            if self.text.startswith("${", at):
+                level += 1
+            elif self.text[at] == "}":
                 level -= 1
                 if level == 0:
                     return at

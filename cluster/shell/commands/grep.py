@@ -1,12 +1,13 @@
 """``grep [-EFivcnowxqlhHs] [-A N] [-B N] [-C N] [-m N] [-e PATTERN] PATTERN [file…]``: lines that match.
 
 Status 0: some line matched, 1: none did, 2: trouble. Basic patterns are POSIX's (``\\|`` ``\\+`` ``\\(`` are special, bare ones
-aren't); ``-E`` turns that round. Patterns run on Python's engine, on texts of limited size.
+aren't); ``-E`` turns that round. A pattern that takes too long is refused (``matcher``).
 """
 
 import re
 
 from cluster.shell.interpreter import Context
+from cluster.shell.matcher import Matcher, TooMuch
 from cluster.shell.options import OptionError, getopt
 from cluster.shell.regex import basic, extended
 from cluster.shell.tool import complain, inputs, lines
@@ -43,13 +44,16 @@ def run(ctx: Context) -> int:
     any_match = False
     for name, text in found:
         prefix = f"{'(standard input)' if name == '-' else name}:" if named else ""
-        any_match |= _file(ctx, pattern, flags, prefix, name, text, around, limit)
+        try:
+            any_match |= _file(ctx, pattern, flags, prefix, name, text, around, limit)
+        except TooMuch:
+            return complain(ctx, "this pattern takes too long on this text for this console", 2)
         if any_match and "q" in flags:
             return 0
     return 2 if status else 0 if any_match else 1
 
 
-def _compile(ctx: Context, flags: dict[str, str]) -> re.Pattern[str]:
+def _compile(ctx: Context, flags: dict[str, str]) -> Matcher:
     alternatives = []
     for each in flags["e"].split("\n"):
         if "F" in flags or ctx.name == "fgrep":
@@ -63,12 +67,12 @@ def _compile(ctx: Context, flags: dict[str, str]) -> re.Pattern[str]:
         text = rf"(?<!\w)(?:{text})(?!\w)"
     if "x" in flags:
         text = rf"^(?:{text})$"
-    return re.compile(text, re.IGNORECASE if "i" in flags else 0)
+    return Matcher(text, ignore_case="i" in flags)
 
 
 def _file(
     ctx: Context,
-    pattern: re.Pattern[str],
+    pattern: Matcher,
     flags: dict[str, str],
     prefix: str,
     name: str,
@@ -77,7 +81,7 @@ def _file(
     limit: int,
 ) -> bool:
     every = lines(text)
-    hits = [place for place, line in enumerate(every) if (pattern.search(line) is not None) != ("v" in flags)]
+    hits = [place for place, line in enumerate(every) if pattern.search(line) != ("v" in flags)]
     hits = hits[:limit] if limit >= 0 else hits
     if "q" in flags:
         return bool(hits)
@@ -90,8 +94,9 @@ def _file(
     if "o" in flags and "v" not in flags:
         for place in hits:
             number = f"{place + 1}:" if "n" in flags else ""
-            for match in pattern.finditer(every[place]):
-                ctx.out(f"{prefix}{number}{match[0]}\n" if match[0] else "")
+            for spans in pattern.spans(every[place]):
+                begin, end = spans[0]
+                ctx.out(f"{prefix}{number}{every[place][begin:end]}\n" if end > begin else "")
         return bool(hits)
     shown = -1
     for place in hits:
@@ -99,7 +104,7 @@ def _file(
         if (around["A"] or around["B"]) and shown >= 0 and start > shown + 1:
             ctx.out("--\n")
         for at in range(start, min(place + around["A"] + 1, len(every))):
-            hit = (pattern.search(every[at]) is not None) != ("v" in flags)
+            hit = pattern.search(every[at]) != ("v" in flags)
             mark = ":" if hit else "-"
             number = f"{at + 1}{mark}" if "n" in flags else ""
             ctx.out(f"{prefix}{number}{every[at]}\n" if at > shown else "")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from cluster.shell.interpreter import Context
+from cluster.shell.matcher import Budget, Matcher, TooMuch
 from cluster.shell.options import OptionError, getopt
 from cluster.shell.regex import basic, extended
 from cluster.shell.tool import complain, joined, lines
@@ -23,7 +24,8 @@ class _Rule:
         self.end = end
         self.negated = negated
         self.verb = verb
-        self.pattern: re.Pattern[str] | None = None
+        self.pattern: Matcher | None = None
+        self.addresses: dict[str, Matcher] = {}
         self.replacement = ""
         self.flags = ""
         self.active = False
@@ -45,7 +47,10 @@ def run(ctx: Context) -> int:
     text, status = joined(ctx, operands)
     every = lines(text)
     for number, line in enumerate(every, 1):
-        shown, printed, stop = _line(rules, number, line, len(every))
+        try:
+            shown, printed, stop = _line(rules, number, line, len(every))
+        except TooMuch:
+            return complain(ctx, "this pattern takes too long on this text for this console")
         ctx.out("".join(each + "\n" for each in printed))
         if shown is not None and "n" not in flags:
             ctx.out(shown + "\n")
@@ -56,6 +61,7 @@ def run(ctx: Context) -> int:
 
 def _rules(script: str, convert: Callable[[str], str]) -> list[_Rule]:
     found: list[_Rule] = []
+    budget = Budget()
     rest = script
     while rest.strip(" ;\n"):
         rest = rest.lstrip(" ;\n")
@@ -63,6 +69,9 @@ def _rules(script: str, convert: Callable[[str], str]) -> list[_Rule]:
         if head is None:
             raise ValueError(f"unknown command: `{rest[:1]}'")
         rule = _Rule(head[1] or "", head[2] or "", bool(head[3]), head[4])
+        for address in (rule.start, rule.end):
+            if address.startswith("/"):
+                rule.addresses[address] = Matcher(convert(address[1:-1].replace("\\/", "/")), budget=budget)
         rest = rest[head.end() :]
         if rule.verb == "s":
             separator = rest[:1]
@@ -72,7 +81,8 @@ def _rules(script: str, convert: Callable[[str], str]) -> list[_Rule]:
             tail = re.match(r"[gipI]*", parts[2])
             rule.flags = tail[0] if tail else ""
             rest = parts[2][len(rule.flags) :]
-            rule.pattern = re.compile(convert(parts[0].replace("\\" + separator, separator)), _case(rule.flags))
+            pattern = convert(parts[0].replace("\\" + separator, separator))
+            rule.pattern = Matcher(pattern, ignore_case="i" in rule.flags.lower(), budget=budget)
             rule.replacement = parts[1].replace("\\" + separator, separator)
         if rest[:1] not in ("", ";", "\n", " "):
             raise ValueError("extra characters after command")
@@ -80,28 +90,24 @@ def _rules(script: str, convert: Callable[[str], str]) -> list[_Rule]:
     return found
 
 
-def _case(flags: str) -> int:
-    return re.IGNORECASE if "i" in flags or "I" in flags else 0
-
-
-def _matches(address: str, number: int, line: str, last: int) -> bool:
+def _matches(rule: _Rule, address: str, number: int, line: str, last: int) -> bool:
     if address == "$":
         return number == last
     if address.isdigit():
         return number == int(address)
-    return re.search(basic(address[1:-1].replace("\\/", "/")), line) is not None
+    return rule.addresses[address].search(line)
 
 
 def _selected(rule: _Rule, number: int, line: str, last: int) -> bool:
     if not rule.start:
         return not rule.negated
     if not rule.end:
-        return _matches(rule.start, number, line, last) != rule.negated
+        return _matches(rule, rule.start, number, line, last) != rule.negated
     if rule.active:
-        done = number >= int(rule.end) if rule.end.isdigit() else _matches(rule.end, number, line, last)
+        done = number >= int(rule.end) if rule.end.isdigit() else _matches(rule, rule.end, number, line, last)
         rule.active = not done
         return not rule.negated
-    if _matches(rule.start, number, line, last):
+    if _matches(rule, rule.start, number, line, last):
         rule.active = not (rule.end.isdigit() and int(rule.end) <= number)
         return not rule.negated
     return rule.negated
@@ -122,19 +128,21 @@ def _line(rules: list[_Rule], number: int, line: str, last: int) -> tuple[str | 
             case _:
                 assert rule.pattern is not None
                 template = rule.replacement
-                line, count = rule.pattern.subn(lambda m, t=template: _fill(t, m), line, 0 if "g" in rule.flags else 1)
+                line, count = rule.pattern.substitute(
+                    line, lambda groups, t=template: _fill(t, groups), every="g" in rule.flags
+                )
                 if count and "p" in rule.flags:
                     printed.append(line)
     return line, printed, False
 
 
-def _fill(template: str, match: re.Match[str]) -> str:
+def _fill(template: str, groups: list[str]) -> str:
     def one(found: re.Match[str]) -> str:
         text = found[0]
         if text == "&":
-            return match[0]
+            return groups[0]
         if text[1].isdigit():
-            return match[int(text[1])] or ""
+            return groups[int(text[1])] if int(text[1]) < len(groups) else ""
         return {"n": "\n", "t": "\t"}.get(text[1], text[1])
 
     return re.sub(r"\\.|&", one, template)

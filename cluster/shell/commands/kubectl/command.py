@@ -19,6 +19,7 @@ from cluster.shell.commands.kubectl.flags import Parsed
 from cluster.shell.effects import Answer, Effect
 from cluster.shell.interpreter import Context
 from cluster.shell.session import FileError
+from cluster.shell.yaml_input import load_all
 
 Doc = dict[str, Any]
 MAX_DOCUMENTS = 500
@@ -126,7 +127,7 @@ class Kubectl:
         except FileError:
             raise Failure(f'the path "{name}" does not exist') from None
         try:
-            docs = [doc for doc in yaml.load_all(text, Loader=_Loader) if doc is not None]
+            docs = [doc for doc in load_all(text) if doc is not None]
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             problem = getattr(error, "problem", None) or str(error)
@@ -281,16 +282,6 @@ def finish(k: Kubectl, target: Target, doc: Doc, verb: str) -> None:
         k.out(printers.structured(doc, k.flags["output"], k.flags))
     else:
         k.out(f"{target.mapping.shown}/{doc['metadata'].get('name', target.name)} {verb}{k.dry_suffix}\n")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as Kubernetes reads it: no dates (they stay texts)."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    key: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _json_type(value: Any) -> str:

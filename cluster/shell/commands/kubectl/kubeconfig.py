@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
+from cluster.shell import yaml_input
 from cluster.shell.commands.kubectl.failures import Failure
 from cluster.shell.goyaml import dump
 from cluster.shell.interpreter import Context
@@ -37,7 +38,7 @@ def load(ctx: Context, flags: dict[str, Any]) -> Doc:
     """The document; an empty one if there is no file."""
     name = path(ctx, flags)
     try:
-        doc = yaml.safe_load(ctx.files.read(name))
+        doc = yaml_input.load(ctx.files.read(name))
     except FileError as error:
         if flags.get("kubeconfig"):
             raise Failure(f"stat {name}: {str(error).lower()}") from None

@@ -14,6 +14,7 @@ from cluster.shell.tabwriter import align
 
 Doc = dict[str, Any]
 
+MAX_PIECES = 200_000
 FORMATS = (
     "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,name,template,"
     "templatefile,wide,yaml"
@@ -146,6 +147,9 @@ def _template(nodes: list[tuple[str, str]], at: int, dot: Any, root: Any, out: l
             end = at + 1
             if chosen and not quiet:
                 for item in items:
+                    out.append("")  # an empty range counts, too
+                    if len(out) > MAX_PIECES:
+                        raise Failure("this template prints more than this console can hold")
                     end = _template(nodes, at + 1, item, root, out, quiet=False)
             else:
                 end = _template(nodes, at + 1, dot, root, out, quiet=True)

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import yaml
 
+from cluster.shell import yaml_input
 from cluster.shell.commands.kubectl import printers
 from cluster.shell.commands.kubectl.command import Kubectl
 from cluster.shell.commands.kubectl.failures import ApiFailure, Failure
@@ -83,6 +84,6 @@ def _patch(k: Kubectl) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         try:
-            return yaml.safe_load(text)
+            return yaml_input.load(text)
         except yaml.YAMLError as error:
             raise Failure(f'unable to parse "{text}": {error}') from None

@@ -230,3 +230,29 @@ def test_simple_jsonpath_of_custom_columns() -> None:
     assert table.lookup(doc, ".spec.list[*].a") == [1, 2]
     assert table.lookup(doc, '.status.conditions[?(@.type=="Ready")].status') == ["True"]
     assert table.lookup(doc, ".spec.nope") == []
+
+
+def widgets(columns_of: list[dict[str, Any]]) -> Resource:
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object"}}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema, "additionalPrinterColumns": columns_of}
+    names = {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    conditions = [{"type": "Established", "status": "True"}, {"type": "NamesAccepted", "status": "True"}]
+    crd = {"metadata": {"name": "widgets.example.com"}, "spec": spec, "status": {"conditions": conditions}}
+    crd["status"]["acceptedNames"] = names
+    found = SCHEME.with_crds([crd]).resource("example.com", "v1", "widgets")
+    assert found is not None
+    return found
+
+
+def test_custom_columns_take_the_place_of_age() -> None:
+    doc = {"metadata": {"name": "w1", "creationTimestamp": START}, "spec": {"size": 3, "when": START}}
+    asked = [
+        {"name": "Size", "type": "integer", "jsonPath": ".spec.size"},
+        {"name": "When", "type": "date", "jsonPath": ".spec.when"},
+        {"name": "Nope", "type": "string", "jsonPath": ".spec.nope"},
+    ]
+    doc_table = table.render(widgets(asked), [doc], NOW)
+    assert [each["name"] for each in doc_table["columnDefinitions"]] == ["Name", "Size", "When", "Nope"]
+    assert doc_table["rows"][0]["cells"] == ["w1", 3, "2s", None]
+    assert table.render(widgets([]), [doc], NOW)["rows"][0]["cells"] == ["w1", "2s"]

@@ -28,12 +28,19 @@ SERVER_NAMES = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
+SNI_SUFFIX = ".clusters.clearplane.internal"
 SERVER_ADDRESSES = ("127.0.0.1", "::1", "10.96.0.1", "172.18.0.10")
 
 
 def sni(cluster: str) -> str:
     """The TLS server name by which a client asks for this cluster's own certificate (kubeconfig ``tls-server-name``)."""
-    return f"{cluster}.clusters.clearplane.internal"
+    return cluster + SNI_SUFFIX
+
+
+def cluster_of(server_name: str) -> str:
+    """The cluster that ``sni`` made this name for; empty for every other name."""
+    name = server_name.removesuffix(SNI_SUFFIX)
+    return name if name != server_name else ""
 
 
 def _key() -> rsa.RSAPrivateKey:
@@ -192,6 +199,7 @@ def peer_fields(certificate: x509.Certificate) -> dict[str, object]:
         "common_name": (values(NameOID.COMMON_NAME) or [""])[-1],
         "organizations": tuple(values(NameOID.ORGANIZATION_NAME)),
         "issuer": (issuer or [""])[-1],
+        "fingerprint": certificate.fingerprint(hashes.SHA256()).hex(),
         "not_after": certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 

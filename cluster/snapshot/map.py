@@ -92,7 +92,10 @@ def cluster_map(scene: Scene) -> dict[str, Any]:
             ],
         },
         "nodes": [node_row(doc) for _, doc in sorted(objects.get("nodes").items())],
-        "pods": [pod_row(doc) for _, doc in sorted(objects.get("pods").items())],
+        "pods": sorted(
+            (pod_row(doc) for doc in objects.get("pods").values()),
+            key=lambda row: (row["created"], row["namespace"], row["name"]),
+        ),
         "services": [
             {
                 "namespace": doc["metadata"].get("namespace", ""),

@@ -152,6 +152,7 @@ def pod_row(pod: dict[str, Any]) -> dict[str, Any]:
         "owner": f"{owners[0]['kind']}/{owners[0]['name']}" if owners else "",
         "restarts": sum(c.get("restartCount", 0) for c in status.get("containerStatuses") or []),
         "app": (meta.get("labels") or {}).get("app", ""),
+        "created": meta.get("creationTimestamp", ""),
     }
 
 

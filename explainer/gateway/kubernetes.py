@@ -125,9 +125,10 @@ class KubernetesApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        cluster, path = split(scope["raw_path"])
+        connection: Connection = scope["clearplane.connection"]
+        cluster, path = split(scope["raw_path"], connection)
         try:
-            peer = await self._peer(cluster, scope["clearplane.connection"])
+            peer = await self._peer(cluster, connection)
         except NoCluster:
             await _plain(scope, send, 404, NOT_FOUND)
             return
@@ -290,12 +291,16 @@ class KubernetesApp:
                 )
 
 
-def split(raw_path: bytes) -> tuple[str, str]:
-    """(cluster, path inside it) of a raw request path."""
+def split(raw_path: bytes, connection: Connection) -> tuple[str, str]:
+    """(cluster, path inside it) of a raw request path.
+
+    Without a prefix it is the cluster whose name the client gave in the TLS handshake: ``kubectl get --raw`` drops the
+    path of the kubeconfig's server, but not its ``tls-server-name``.
+    """
     if raw_path.startswith(PREFIX):
         name, slash, rest = raw_path[len(PREFIX) :].partition(b"/")
         return name.decode("latin-1"), (slash + rest).decode("latin-1") or "/"
-    return clusters.DEFAULT, raw_path.decode("latin-1")
+    return connection.cluster() or clusters.DEFAULT, raw_path.decode("latin-1")
 
 
 def peer_of(connection: Connection, authority: pki.Authority) -> dict[str, Any]:

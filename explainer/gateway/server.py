@@ -29,6 +29,8 @@ from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
+from explainer import pki
+
 log = logging.getLogger("clearplane.web")
 
 BODY_LIMIT = 3 * 1024 * 1024
@@ -47,6 +49,7 @@ class Connection:
         self.streams = 0
         self.peers: dict[str, dict[str, Any]] = {}
         """Cluster → TlsPeer fields, judged once per cluster."""
+        self._cluster: str | None = None
         self._transport = transport
 
     def handshake(self) -> SSL.Connection | None:
@@ -54,6 +57,13 @@ class Connection:
         get = getattr(self._transport, "getHandle", None)
         handle = get() if get is not None else None
         return handle if isinstance(handle, SSL.Connection) else None
+
+    def cluster(self) -> str:
+        """The cluster that the client's TLS server name (SNI) means; empty when it means none."""
+        if self._cluster is None:
+            tls = self.handshake()
+            self._cluster = pki.cluster_of((tls.get_servername() or b"").decode("latin-1")) if tls is not None else ""
+        return self._cluster
 
     def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         """Answer a websocket handshake with plain HTTP and close (Daphne itself can only say 403)."""

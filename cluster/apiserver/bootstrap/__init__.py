@@ -102,10 +102,8 @@ def _service(config: BootstrapConfig) -> Doc:
         "spec": {
             "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": config.port}],
             "clusterIP": config.service_ip,
-            "clusterIPs": [config.service_ip],
             "type": "ClusterIP",
             "sessionAffinity": "None",
-            "ipFamilies": ["IPv4"],
             "ipFamilyPolicy": "SingleStack",
             "internalTrafficPolicy": "Cluster",
         },

@@ -7,7 +7,10 @@ import orjson
 import pytest
 import yaml
 
+from cluster.api.scheme import builtin
+from cluster.apiserver import table
 from cluster.apiserver.printers.text import unix
+from cluster.wire.http import HttpChunk, HttpEnd, HttpResponse
 from tests.cluster.shell.fake import Fake
 from tests.cluster.shell.harness import EPOCH, KUBECONFIG, Shell
 
@@ -32,6 +35,7 @@ def document(name: str) -> dict[str, Any]:
     return yaml.load(recorded(name), Loader=Loader)
 
 
+PODS = builtin().resource("", "v1", "pods")
 POD = document("f23-get-pod-yaml")
 DEPLOYMENT = document("f42-get-deploy-yaml")
 SERVICE = document("f08-get-svc-yaml")
@@ -268,3 +272,24 @@ def test_a_rebuilt_command_goes_the_same_way(amnesia: bool) -> None:
     result = made.run("kubectl describe po $(kubectl get po -o jsonpath='{.items[0].metadata.name}'); kubectl get svc")
     assert result.stdout.startswith(recorded("f25-describe-pod"))
     assert len(made.requests) == 6
+
+
+def test_a_watch_shows_its_header_with_the_first_row() -> None:
+    fake = Fake([], BORN + 1)
+    made = Shell(
+        lambda request: HttpResponse(request.id, 200, stream=True) if "watch=true" in request.query else fake(request)
+    )
+    result = made.run("kubectl get pods -w --output-watch-events")
+    assert (result.stdout, result.stderr, result.code) == ("", "", None)
+    number = made.requests[-1].id
+    for kind, phase in (("ADDED", "Pending"), ("MODIFIED", "Running"), ("BOOKMARK", "")):
+        doc = {"metadata": POD["metadata"], "spec": POD["spec"], "status": {"phase": phase}}
+        shown = table.render(PODS, [doc], BORN + 1, headers=False)
+        made.message(HttpChunk(number, doc={"type": kind, "object": shown}))
+    made.message(HttpEnd(number))
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["EVENT", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    assert lines[1].split() == ["ADDED", "kubia", "0/1", "Pending", "0", "1s"]
+    assert lines[2] == "MODIFIED   kubia   0/1     Running   0          1s"
+    assert len(lines) == 3
+    assert result.code == 0

@@ -225,10 +225,14 @@ def _watch(k: Kubectl, kinds: list[Mapping], targets: list[Target]) -> Run:
     version = (doc.get("metadata") or {}).get("resourceVersion", "")
     widths: list[int] = []
     columns: list[int] = []
+    headed = True
     if tables:
         columns = printers.columns_of(doc, wide=form == "wide")
+        headed = bool(k.flags["no-headers"])
         if not k.flags["watch-only"]:
-            _show_rows(k, mapping, doc, columns, widths, header=not k.flags["no-headers"])
+            first = "ADDED\t" if k.flags["output-watch-events"] else ""
+            _show_rows(k, mapping, doc, columns, widths, header=None if headed else doc, lead=first)
+            headed = headed or bool(doc.get("rows"))
     elif not k.flags["watch-only"]:
         for item in doc.get("items") or ():
             full = {"apiVersion": mapping.api_version, "kind": mapping.kind, **item}
@@ -251,7 +255,8 @@ def _watch(k: Kubectl, kinds: list[Mapping], targets: list[Target]) -> Run:
                 table = event["object"]
                 if not columns and table.get("columnDefinitions"):
                     columns = printers.columns_of(table, wide=form == "wide")
-                _show_rows(k, mapping, table, columns, widths, header=False, lead=lead)
+                _show_rows(k, mapping, table, columns, widths, header=None if headed else doc, lead=lead)
+                headed = True
             else:
                 k.out(_one(k, event["object"]))
 
@@ -270,18 +275,26 @@ def _events(piece: Any) -> list[Doc]:
 
 
 def _show_rows(
-    k: Kubectl, mapping: Mapping, table: Doc, columns: list[int], widths: list[int], *, header: bool, lead: str = ""
+    k: Kubectl,
+    mapping: Mapping,
+    table: Doc,
+    columns: list[int],
+    widths: list[int],
+    *,
+    header: Doc | None,
+    lead: str = "",
 ) -> None:
-    """Rows of a watch: the columns keep the widths they had at first, as kubectl's do."""
+    """Rows of a watch: columns keep their widths. ``header``: the table whose column names are to be shown first."""
     layout = _layout(k, mapping)
     lines = printers.table_rows(table, columns, prefix=mapping.shown if k.flags["show-kind"] else "", **layout)
-    if header and lines:
-        lines.insert(0, printers.table_header(table, columns, **layout))
+    lines = [lead + line for line in lines]
+    if header is not None and lines:
+        lines.insert(0, ("EVENT\t" if lead else "") + printers.table_header(header, columns, **layout))
     for line in lines:
-        for place, cell in enumerate((lead + line).split("\t")):
+        for place, cell in enumerate(line.split("\t")):
             if place == len(widths):
                 widths.append(6)
             widths[place] = max(widths[place], len(cell) + 3)
     for line in lines:
-        cells = (lead + line).split("\t")
+        cells = line.split("\t")
         k.out("".join(f"{cell:<{widths[place]}}" for place, cell in enumerate(cells[:-1])) + cells[-1] + "\n")

@@ -5,10 +5,11 @@ which key (``x-kubernetes-patch-merge-key``) and whether the server understands 
 
 In → the ``Scheme``; Kubernetes' definitions. Out → bytes of JSON: the index ``/openapi/v3`` (a document and its hash for every
 group version), each ``/openapi/v3/<path>``, and the older ``/openapi/v2`` in one piece. Made when first asked for and
-kept; the hash in the index lets a client keep its copy for good. Errors: None for a path that isn't in the index.
+kept; the hash in the index lets a client keep its copy for good. The second version is also there as protobuf
+(``openapi_proto``). Errors: None for a path that isn't in the index.
 
 Simplified here: paths carry the parameters clients look for (``dryRun``, ``fieldManager``, ``fieldValidation``, ``force``,
-selectors, paging) and no response bodies; enumerations are those of ``openapi_enums``; JSON only, no protobuf.
+selectors, paging) and no response bodies; enumerations are those of ``openapi_enums``; of the third version JSON only.
 
 Upstream: kube-openapi/pkg/{handler,handler3,builder,builder3}; api/openapi-spec of kubernetes 1.32.
 """
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from cluster.api import definitions
+from cluster.apiserver import openapi_proto
 from cluster.apiserver.discovery import groups
 from cluster.apiserver.openapi_enums import ENUMS, described_enum
 
@@ -84,6 +86,7 @@ class OpenAPI:
         self.scheme = scheme
         self._v3: dict[str, bytes] = {}
         self._v2: bytes | None = None
+        self._v2_proto: bytes | None = None
         self._index: bytes | None = None
 
     def paths(self) -> list[str]:
@@ -125,15 +128,24 @@ class OpenAPI:
     def v2(self) -> bytes:
         """``/openapi/v2``: everything in one Swagger 2.0 document."""
         if self._v2 is None:
-            paths: Doc = {}
-            schemas: Doc = {}
-            for path in self.paths():
-                for resource in self._resources(path):
-                    paths.update(_paths(resource, 2))
-                    _collect(resource, schemas, 2)
-            document = {"swagger": "2.0", "info": INFO, "paths": paths, "definitions": dict(sorted(schemas.items()))}
-            self._v2 = orjson.dumps({**document, "securityDefinitions": _SECURITY, "security": [{"BearerToken": []}]})
+            self._v2 = orjson.dumps(self._swagger())
         return self._v2
+
+    def v2_proto(self) -> bytes:
+        """``/openapi/v2`` as protobuf."""
+        if self._v2_proto is None:
+            self._v2_proto = openapi_proto.encode(self._swagger())
+        return self._v2_proto
+
+    def _swagger(self) -> Doc:
+        paths: Doc = {}
+        schemas: Doc = {}
+        for path in self.paths():
+            for resource in self._resources(path):
+                paths.update(_paths(resource, 2))
+                _collect(resource, schemas, 2)
+        document = {"swagger": "2.0", "info": INFO, "paths": paths, "definitions": dict(sorted(schemas.items()))}
+        return {**document, "securityDefinitions": _SECURITY, "security": [{"BearerToken": []}]}
 
     def _custom(self, group: str) -> bool:
         return all(each.crd is not None for each in self.scheme.resources() if each.group == group)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from cluster.api import jwt, status
-from cluster.apiserver import discovery, health, respond
+from cluster.apiserver import discovery, health, openapi_proto, respond
 from cluster.apiserver.job import Job
 from cluster.apiserver.negotiation import negotiate
 from cluster.apiserver.openapi import OpenAPI
@@ -97,8 +97,12 @@ def _openapi(server: Any, job: Job, out: Outbox, path: str) -> None:
     held = server.view.derived.get(key)
     if held is None or held.scheme is not server.scheme:
         held = server.view.derived[key] = OpenAPI(server.scheme)
+    media = "application/json"
     if path == "/openapi/v2":
-        body: bytes | None = held.v2()
+        wanted = job.request.header("accept")
+        proto = any(each in wanted for each in openapi_proto.ASKED_AS)
+        media = openapi_proto.MEDIA_TYPE if proto else media
+        body: bytes | None = held.v2_proto() if proto else held.v2()
     elif path.rstrip("/") == "/openapi/v3":
         body = held.index()
     elif path.startswith("/openapi/v3/"):
@@ -107,7 +111,7 @@ def _openapi(server: Any, job: Job, out: Outbox, path: str) -> None:
         body = None
     if body is None:
         raise status.page_not_found()
-    respond.raw(server, job, out, 200, "application/json", body, "The published schemas")
+    respond.raw(server, job, out, 200, media, body, "The published schemas")
 
 
 def metrics(server: Any) -> str:

@@ -1,6 +1,7 @@
 """Django's settings. No database: a session is a signed cookie, everything else is in Redis or derived from it."""
 
 import logging
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -12,15 +13,19 @@ CONFIG = config.read()
 
 
 def _secret(path: Path) -> str:
-    """The signing key, made at first start and kept beside the data, readable by its owner only."""
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
+    """The signing key, made at first start and kept beside the data, readable by its owner only.
+
+    Several web processes may start at once on one folder: the first to link its key there wins, all read that one.
+    """
+    if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        with os.fdopen(handle, "w") as file:
+        mine = path.with_name(f"{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
-        return path.read_text().strip()
+        with contextlib.suppress(FileExistsError):
+            os.link(mine, path)
+        mine.unlink()
+    return path.read_text().strip()
 
 
 SECRET_KEY = os.environ.get("CLEARPLANE_SECRET_KEY") or _secret(CONFIG.data / "secret")

@@ -125,7 +125,12 @@ def _conditions(run: PodRun, now_phase: str) -> list[tuple[str, str, str, str]]:
     ]
     unready = [c.name for c in run.containers.values() if c.kind in ("app", "sidecar") and not c.ready]
     found = [
-        ("PodReadyToStartContainers", "True" if run.sandbox and not done and run.state not in ("cleanup", "gone") else "False", "", "")
+        (
+            "PodReadyToStartContainers",
+            "True" if run.sandbox and not done and run.state not in ("cleanup", "gone") else "False",
+            "",
+            "",
+        )
     ]
     if completed:
         found.append(("Initialized", "True", "PodCompleted", ""))

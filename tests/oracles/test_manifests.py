@@ -37,14 +37,18 @@ def test_the_documentations_examples_are_taken_as_by_the_real_server(
 
     spaces = [f"fresh-{i}" for i in range(len(rows))]
     items = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (*spaces, *NAMED)]
-    made = kubectl("default", "create", "-f", "-", said=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    made = kubectl(
+        "default", "create", "-f", "-", said=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    )
     assert made.returncode == 0, made.stderr
 
     def compare(number: int) -> str:
         """What differs for one manifest, or ""."""
         path, expected, words = rows[number]
         done = kubectl(spaces[number], "apply", "-f", path)
-        said = " | ".join(line.rstrip() for line in done.stderr.splitlines() if line.strip()).replace(spaces[number], "<ns>")
+        said = " | ".join(line.rstrip() for line in done.stderr.splitlines() if line.strip()).replace(
+            spaces[number], "<ns>"
+        )
         outcome = verdict(done.returncode, said)
         if outcome != expected:
             return f"{path}: {expected} ({words}), here {outcome} ({said})"

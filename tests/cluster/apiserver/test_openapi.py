@@ -122,3 +122,52 @@ def test_real_kubectl_explains_as_recorded(server: str, tmp_path: Path, name: st
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.stderr == ""
     assert done.stdout.strip() == (DATA / f"{name}.txt").read_text().strip()
+
+
+def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a protobuf message; of the others only the length."""
+
+    def varint(at: int) -> tuple[int, int]:
+        value = shift = 0
+        while True:
+            value |= (data[at] & 127) << shift
+            shift, at = shift + 7, at + 1
+            if data[at - 1] < 128:
+                return value, at
+
+    at = 0
+    while at < len(data):
+        tag, at = varint(at)
+        if tag & 7 == 2:
+            size, at = varint(at)
+            yield tag >> 3, data[at : at + size]
+            at += size
+        elif tag & 7 == 1:
+            at += 8
+        else:
+            _, at = varint(at)
+
+
+def one(data: bytes, *path: int) -> bytes:
+    for number in path:
+        data = next(value for key, value in fields(data) if key == number)
+    return data
+
+
+def test_the_swagger_document_is_the_same_as_protobuf() -> None:
+    document, proto = json.loads(OPENAPI.v2()), OPENAPI.v2_proto()
+    paths = {one(entry, 1).decode(): one(entry, 2) for key, entry in fields(one(proto, 8)) if key == 2}
+    assert list(paths) == list(document["paths"])
+    pods = one(paths["/api/v1/namespaces/{namespace}/pods"], 4)  # post
+    assert one(pods, 5) == b"createCoreV1NamespacedPod"
+    asked = [one(one(each, 1, 2, 3), 4).decode() for key, each in fields(pods) if key == 8]
+    assert "fieldValidation" in asked
+    schemas = {one(entry, 1).decode(): one(entry, 2) for _, entry in fields(one(proto, 9))}
+    assert list(schemas) == list(document["definitions"])
+    service = schemas["io.k8s.api.core.v1.ServiceSpec"]
+    properties = {one(entry, 1).decode(): one(entry, 2) for _, entry in fields(one(service, 25))}
+    expected = document["definitions"]["io.k8s.api.core.v1.ServiceSpec"]["properties"]
+    assert list(properties) == list(expected)
+    assert one(properties["ports"], 23, 1, 1).decode() == expected["ports"]["items"]["$ref"]
+    extensions = {one(e, 1).decode(): json.loads(one(e, 2, 2)) for key, e in fields(properties["ports"]) if key == 31}
+    assert extensions == {key: value for key, value in expected["ports"].items() if key.startswith("x-")}

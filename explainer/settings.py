@@ -1,7 +1,7 @@
 """Django's settings. No database: a session is a signed cookie, everything else is in Redis or derived from it."""
 
-import logging
 import contextlib
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -19,7 +19,7 @@ def _secret(path: Path) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        mine = path.with_name(f"{path.name}.{os.getpid()}")
+        mine = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(mine, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):

@@ -26,6 +26,9 @@ _EXTRA = "impersonate-extra-"
 def impersonate(server: Any, job: Job, out: Outbox) -> None:
     """Replace ``job.user`` as the Impersonate-* headers ask. ApiError 403 when any of them is not allowed."""
     request = job.request
+    if not any(key.startswith("impersonate-") for key, _ in request.headers):
+        job.stage(out, "impersonation", "skip", "The request asks for no impersonation", here())
+        return
     name = request.header("impersonate-user")
     groups = tuple(value for key, value in request.headers if key == "impersonate-group")
     uid = request.header("impersonate-uid")

@@ -5,7 +5,7 @@ function to go on with and its arguments. ``continuation`` gives a function such
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -17,11 +17,14 @@ from cluster.sim.clock import MICROSECOND
 from cluster.trace.notes import Outcome, Stage
 from cluster.wire.http import HttpRequest
 
-COST = {
+if TYPE_CHECKING:
+    from cluster.apiserver.authorization import Attributes
+
+COST = {name: micros * MICROSECOND for name, micros in {
     "tls": 40, "authentication": 25, "audit": 5, "impersonation": 5, "priority-and-fairness": 8, "authorization": 20,
     "decoding": 60, "defaulting": 20, "strategy": 15, "validation": 40, "response": 50,
-}  # fmt: skip
-"""Virtual microseconds a stage takes; small beside the network's and the disk's."""
+}.items()}  # fmt: skip
+"""Virtual time a stage takes; small beside the network's and the disk's."""
 ADMISSION_COST = 10 * MICROSECOND
 OTHER_COST = 10 * MICROSECOND
 
@@ -70,10 +73,10 @@ class Job(Struct):
     warnings: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
     """What a handler remembers across a wait."""
-    admitted: int = 0
-    """Admission plug-ins already passed, so that a wait in the middle doesn't repeat them."""
     asked_at: int = 0
     """When the question to etcd that is out was sent."""
+    asks: "Attributes | None" = None
+    """What authorization is asked about it (by the user it acts as)."""
     wrote: bool = False
     """A write has been sent to etcd: from here on a broken connection leaves the outcome unknown."""
     streaming: bool = False
@@ -93,8 +96,7 @@ class Job(Struct):
         """Note a stage that starts where the last ended and takes its small constant time."""
         start = self.at
         if cost < 0:
-            micros = COST.get(name)
-            cost = micros * MICROSECOND if micros is not None else OTHER_COST
+            cost = COST.get(name, OTHER_COST)
         self.at = end = start + cost
         out.note(Stage(self.id, name, self.server, start, end, outcome, reason, detail, before, after, source))
 

@@ -9,6 +9,7 @@ Every stage notes its verdict and the reason in one sentence. A refusal is an ``
 Upstream: apiserver/pkg/server/config.go ``DefaultBuildHandlerChain``; apiserver/pkg/registry/generic/registry/store.go.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from cluster.api import status
@@ -20,6 +21,7 @@ from cluster.apiserver.job import ADMISSION_COST, Job
 from cluster.apiserver.negotiation import negotiate
 from cluster.apiserver.view import here
 from cluster.sim import Outbox
+from cluster.wire.http import TlsPeer
 
 
 def start(server: Any, job: Job, out: Outbox) -> None:
@@ -33,15 +35,19 @@ def tls(server: Any, job: Job, out: Outbox) -> None:
     """What the handshake said. The connection is open already; here it is only put on record."""
     request = job.request
     job.accept = negotiate("", request.header("user-agent"), job.query.get("pretty"), "Metadata")
-    peer = request.peer
+    reason, detail = _handshake(request.peer)
+    job.stage(out, "tls", "ok", reason, here(), detail)
+
+
+@lru_cache(maxsize=1024)
+def _handshake(peer: TlsPeer) -> tuple[str, dict[str, Any]]:
     if peer.common_name:
         reason = f"{peer.version}; the client showed a certificate for {peer.common_name}"
     elif peer.error:
         reason = f"{peer.version}; the client's certificate did not verify: {peer.error}"
     else:
         reason = f"{peer.version}; the client showed no certificate"
-    detail = {"version": peer.version, "cipher": peer.cipher, "organizations": list(peer.organizations)}
-    job.stage(out, "tls", "ok", reason, here(), detail)
+    return reason, {"version": peer.version, "cipher": peer.cipher, "organizations": list(peer.organizations)}
 
 
 def authenticate(server: Any, job: Job, out: Outbox) -> None:
@@ -69,7 +75,8 @@ def impersonate(server: Any, job: Job, out: Outbox) -> None:
 
 def fair_share(server: Any, job: Job, out: Outbox) -> None:
     """Find the flow and take a seat."""
-    flow, seats = priority_and_fairness.classify(attributes_of(job), server.view)
+    job.asks = attributes_of(job)
+    flow, seats = priority_and_fairness.classify(job.asks, server.view)
     job.flow = flow
     job.seat = True
     used = server.state.seats[flow.level] = server.state.seats.get(flow.level, 0) + 1
@@ -81,7 +88,7 @@ def fair_share(server: Any, job: Job, out: Outbox) -> None:
 
 def authorize(server: Any, job: Job, out: Outbox) -> None:
     """May this user do this?"""
-    attributes = attributes_of(job)
+    attributes = job.asks or attributes_of(job)
     decision = authorization.authorize(attributes, server.view)
     if decision.allowed:
         reason = decision.reason or f"Members of the group {decision.authorizer} may do everything"
@@ -116,7 +123,7 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     resource, old = attributes.resource, attributes.old
     creating = attributes.operation == "CREATE"
     doc = attributes.doc
-    for plugin in admission.plugins():
+    for plugin in admission.plugins_for(resource.group_resource):
         if plugin.MUTATES and plugin.handles(attributes):
             doc = _mutate(plugin, server, job, out, attributes, ctx)
             attributes.doc = doc
@@ -189,8 +196,8 @@ def _system_fields(doc: Any, ctx: admission.Context) -> Any:
 
 def validate(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, ctx: admission.Context) -> None:
     """Validating admission alone, as deletions get it."""
-    for place, plugin in enumerate(admission.plugins()):
-        if plugin.VALIDATES and place >= job.admitted and plugin.handles(attributes):
+    for plugin in admission.plugins_for(attributes.resource.group_resource):
+        if plugin.VALIDATES and plugin.handles(attributes):
             stage = f"validating-admission/{plugin.NAME}"
             try:
                 reason = plugin.validate(attributes, ctx)

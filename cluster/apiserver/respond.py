@@ -7,6 +7,7 @@ Upstream: apiserver/pkg/endpoints/handlers/responsewriters/writers.go (v1.32).
 """
 
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from cluster.api import codec
@@ -35,8 +36,13 @@ def headers(server: Any, job: Job, content_type: str) -> Headers:
         rows.append(("x-kubernetes-pf-flowschema-uid", job.flow.schema_uid))
         rows.append(("x-kubernetes-pf-prioritylevel-uid", job.flow.level_uid))
     if job.outside:
-        rows.append(("date", formatdate(server.config.epoch + server.now // SECOND, usegmt=True)))
+        rows.append(("date", _date(server.config.epoch + server.now // SECOND)))
     return tuple(rows)
+
+
+@lru_cache(maxsize=16)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def _quoted(text: str) -> str:

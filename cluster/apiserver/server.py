@@ -101,7 +101,7 @@ class ApiServer(Actor):
             common_name="kube-apiserver-kubelet-client", organizations=("kubeadm:cluster-admins",)
         )
         self._scheme: Scheme | None = None
-        self._scheme_generation: tuple[int, ...] = ()
+        self._scheme_generation = -1
 
     def fresh(self) -> ServerState:
         return ServerState()
@@ -111,7 +111,8 @@ class ApiServer(Actor):
     @property
     def scheme(self) -> Scheme:
         """All kinds served now: the built-in ones and those of established CustomResourceDefinitions."""
-        generation = self.view.generation(CRDS)
+        cache = self.state.caches.get(CRDS)
+        generation = cache.changes if cache is not None else -1
         if self._scheme is None or generation != self._scheme_generation:
             crds = [crd for crd in self.view.list(CRDS) if _established(crd)]
             self._scheme = schemes.builtin().with_crds(crds) if crds else schemes.builtin()

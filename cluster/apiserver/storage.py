@@ -245,7 +245,6 @@ def _attempt(server: Any, job: Job, out: Outbox, doing: Update, item: Item, newe
     doing.attempts += 1
     if doing.attempts > _MAX_ATTEMPTS:
         raise status.conflict(doing.resource.group_resource, doing.name)
-    job.admitted = 0
     try:
         change = TRANSFORMS[doing.transform](server, job, out, item)
     except status.ApiError as error:

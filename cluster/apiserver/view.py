@@ -26,6 +26,8 @@ class View:
         self.now = 0
         self.derived: dict[str, Any] = {}
         """Where plug-ins keep what they derive from the caches (RBAC's index); they check ``generation`` themselves."""
+        self._second = -1
+        self._timestamp = ""
 
     @property
     def seconds(self) -> int:
@@ -35,7 +37,10 @@ class View:
     @property
     def timestamp(self) -> str:
         """The instant as ``metav1.Time``."""
-        return rfc3339(self.config.epoch, self.now)
+        second = self.now // SECOND
+        if second != self._second:
+            self._second, self._timestamp = second, rfc3339(self.config.epoch, self.now)
+        return self._timestamp
 
     def get(self, resource: str, namespace: str, name: str) -> Document | None:
         """One object, or None."""
@@ -59,8 +64,8 @@ class View:
 
     def generation(self, *resources: str) -> tuple[int, ...]:
         """A number per resource that grows with every change: to know when something derived is stale."""
-        caches = self.caches
-        return tuple(caches[resource].changes if resource in caches else -1 for resource in resources)
+        find = self.caches.get
+        return tuple([cache.changes if (cache := find(resource)) is not None else -1 for resource in resources])
 
 
 def here(depth: int = 1) -> str:

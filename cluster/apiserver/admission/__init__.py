@@ -3,6 +3,7 @@
 Mutating plug-ins fill in and change (a default service account, tolerations, a priority); validating ones refuse. The
 folder is the registry: each module has ``NAME``, ``MUTATES``, ``VALIDATES``, ``handles(attributes) -> bool`` and
 ``mutate(attributes, ctx) -> (doc, reason)`` and/or ``validate(attributes, ctx) -> reason``; a refusal is an ``ApiError``.
+A module that has ``RESOURCES`` is not even asked about others.
 ``ORDER`` is kube-apiserver's own, which no flag can change.
 
 Simplified here: no webhooks and no ValidatingAdmissionPolicy evaluation; plug-ins about storage and certificates that
@@ -69,6 +70,7 @@ class Context:
 
 
 _plugins: tuple[ModuleType, ...] = ()
+_concerned: dict[str, tuple[ModuleType, ...]] = {}
 
 
 def plugins() -> tuple[ModuleType, ...]:
@@ -83,3 +85,15 @@ def plugins() -> tuple[ModuleType, ...]:
         assert not set(found) - set(ORDER), f"plug-ins without a place in ORDER: {sorted(set(found) - set(ORDER))}"
         _plugins = tuple(found[name] for name in ORDER if name in found)
     return _plugins
+
+
+def plugins_for(group_resource: str) -> tuple[ModuleType, ...]:
+    """Those that may have something to say about ``group_resource``, in order."""
+    found = _concerned.get(group_resource)
+    if found is None:
+        if len(_concerned) > 4096:  # kinds that clients define come and go
+            _concerned.clear()
+        found = _concerned[group_resource] = tuple(
+            plugin for plugin in plugins() if group_resource in getattr(plugin, "RESOURCES", (group_resource,))
+        )
+    return found

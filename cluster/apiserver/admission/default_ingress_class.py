@@ -10,6 +10,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultIngressClass"
 MUTATES, VALIDATES = True, False
+RESOURCES = ("ingresses.networking.k8s.io",)
 _MARK = "ingressclass.kubernetes.io/is-default-class"
 
 

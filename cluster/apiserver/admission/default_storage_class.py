@@ -9,6 +9,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultStorageClass"
 MUTATES, VALIDATES = True, False
+RESOURCES = ("persistentvolumeclaims",)
 CLASSES = "storageclasses.storage.k8s.io"
 _MARKS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 

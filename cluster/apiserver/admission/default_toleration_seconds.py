@@ -9,6 +9,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "DefaultTolerationSeconds"
 MUTATES, VALIDATES = True, False
+RESOURCES = ("pods",)
 SECONDS = 300
 _TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _AFTER = ("hostAliases", "priorityClassName", "priority", "dnsConfig", "readinessGates", "runtimeClassName",

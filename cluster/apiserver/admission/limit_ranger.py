@@ -10,6 +10,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "LimitRanger"
 MUTATES, VALIDATES = True, True
+RESOURCES = ("pods", "persistentvolumeclaims")
 ANNOTATION = "kubernetes.io/limit-ranger"
 Doc = dict[str, Any]
 

@@ -17,6 +17,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "PodSecurity"
 MUTATES, VALIDATES = False, True
+RESOURCES = ("pods",)
 _PREFIX = "pod-security.kubernetes.io/"
 Doc = dict[str, Any]
 Finding = tuple[str, str]

@@ -11,6 +11,7 @@ from cluster.apiserver.admission import Attributes, Context
 NAME = "Priority"
 MUTATES, VALIDATES = True, True
 CLASSES = "priorityclasses.scheduling.k8s.io"
+RESOURCES = ("pods", CLASSES)
 _LATE = ("runtimeClassName", "enableServiceLinks", "preemptionPolicy", "overhead", "topologySpreadConstraints")
 
 

@@ -10,6 +10,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "RuntimeClass"
 MUTATES, VALIDATES = True, False
+RESOURCES = ("pods",)
 
 
 def handles(attributes: Attributes) -> bool:

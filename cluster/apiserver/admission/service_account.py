@@ -15,6 +15,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "ServiceAccount"
 MUTATES, VALIDATES = True, True
+RESOURCES = ("pods",)
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 MIRROR = "kubernetes.io/config.mirror"
 _EXPIRATION = 3607

@@ -13,6 +13,7 @@ _FINALIZERS = {
     "persistentvolumes": "kubernetes.io/pv-protection",
     "persistentvolumeclaims": "kubernetes.io/pvc-protection",
 }
+RESOURCES = tuple(_FINALIZERS)
 
 
 def handles(attributes: Attributes) -> bool:

@@ -9,6 +9,7 @@ from cluster.apiserver.admission import Attributes, Context
 
 NAME = "TaintNodesByCondition"
 MUTATES, VALIDATES = True, False
+RESOURCES = ("nodes",)
 _TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
 

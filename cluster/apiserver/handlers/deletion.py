@@ -63,7 +63,7 @@ def removed(server: Any, job: Job, out: Outbox, item: Item) -> Change:
     attributes = admission.Attributes(
         "DELETE", resource, "", meta.get("namespace", ""), meta["name"], job.user, None, old, options.dry_run, options
     )
-    for plugin in admission.plugins():
+    for plugin in admission.plugins_for(resource.group_resource):
         if plugin.MUTATES and plugin.handles(attributes):
             plugin.mutate(attributes, ctx)
     pipeline.validate(server, job, out, attributes, ctx)

@@ -178,7 +178,12 @@ async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     )
     for row in rows:
         took = None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"]
-        row |= {"took": took, "who": trace_view.who(row), "what": trace_view.what(row), "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%"}
+        row |= {
+            "took": took,
+            "who": trace_view.who(row),
+            "what": trace_view.what(row),
+            "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%",
+        }
     verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
     data = {
         "frame": frame,
@@ -207,6 +212,8 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         return render(request, "requests/forgotten.html", data, status=404 if not frame["problem"] else 503)
     steps = trace_view.steps(trace)
     causes, count = trace_view.tree(trace)
+    if asked_for(request, "part") == "causes":
+        return render(request, "requests/causes.html", {"frame": frame, "causes": causes, "causes_count": count})
     asked = asked_for(request, "step")
     at = min(max(int(asked), 1), max(len(steps), 1)) if asked.isdigit() else 0
     decided = trace_view.decided(trace)

@@ -68,6 +68,7 @@ export function connect() {
     connected = true;
     wait = 250;
     clock.at = performance.now();
+    document.documentElement.dataset.live = "";
     emit("back");
   };
   socket.onopen = () => {
@@ -85,6 +86,7 @@ export function connect() {
     const was = connected;
     clock.nowMicros = now();
     connected = false;
+    delete document.documentElement.dataset.live;
     emit("lost", was);
     setTimeout(connect, wait * (0.75 + Math.random() / 2));
     wait = Math.min(wait * 1.7, 5000);

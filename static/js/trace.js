@@ -60,10 +60,45 @@ export function start() {
 
   if (last) buttons();
 
-  // A request that is still under way: read it anew when it has its answer.
   const id = Number(page.dataset.trace);
+  grow(page.querySelector("[data-caused]"), id);
+
+  // A request that is still under way: read it anew when it has its answer.
   if (page.dataset.open) {
     on("request", (event) => event.id === id && event.endMicros != null && location.reload());
     document.addEventListener("keydown", (event) => event.key === "s" && !event.target.closest("input, select") && stepClock(id));
   }
+}
+
+// What the request causes goes on after its answer: whenever one of its descendants asks or does something, the tree is read anew.
+function grow(section, id) {
+  const family = new Set([id]);
+  let due = 0;
+  const learn = () => {
+    for (const link of section.querySelectorAll("[data-cause]")) family.add(Number(link.dataset.cause));
+  };
+  const soon = (event) => {
+    if (event.t === "request" && family.has(event.initiator)) family.add(event.id);
+    else if (event.t === "request" || !family.has(event.cause)) return;
+    due ||= setTimeout(refresh, 400);
+  };
+  async function refresh() {
+    try {
+      const answer = await fetch("?part=causes", { headers: { "HX-Request": "true" } });
+      if (!answer.ok) return;
+      const here = section.contains(document.activeElement) ? document.activeElement.dataset.cause : "";
+      section.innerHTML = await answer.text();
+      if (here) section.querySelector(`[data-cause="${CSS.escape(here)}"]`)?.focus();
+      learn();
+    } catch {
+      // The next event asks again; the strip at the top says that the connection is lost.
+    } finally {
+      due = 0;
+    }
+  }
+  learn();
+  on("request", soon);
+  on("effect", soon);
+  // What happened between the drawing of this page and its feed.
+  on("back", () => (due ||= setTimeout(refresh, 0)));
 }

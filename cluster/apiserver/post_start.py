@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from cluster.apiserver import bootstrap
+from cluster.apiserver import bootstrap, compactor
 from cluster.apiserver.config import LOOPBACK_USER
 from cluster.apiserver.job import continuation
 from cluster.apiserver.registry import crd as crds
@@ -63,6 +63,7 @@ def begin(server: Any, out: Outbox) -> None:
     out.timer("bootstrap", out.dice.below(START_SPREAD), cause=0)
     out.timer("bookmarks", MINUTE, cause=0)
     out.timer("identity", SECOND, cause=0)
+    out.timer("compact", compactor.INTERVAL, (0, 0), cause=0)
     rewatch(server, out)
     _grant(server, out)
 
@@ -80,6 +81,8 @@ def timer(server: Any, name: str, data: Any, out: Outbox) -> None:
         _renew_identity(server, out)
     elif name == "endpoints":
         _reconcile_endpoints(server, out)
+    elif name == "compact":
+        compactor.look(server, data, out)
 
 
 # -- bootstrap objects --------------------------------------------------------------------------------------------

@@ -220,3 +220,17 @@ def test_a_bare_cluster_is_etcd_alone():
     desk.lab.run_until(desk.lab.now + SECOND)
     done = {op["id"]: op for op in desk.lab.query("ops")["ops"]}
     assert done["a"]["res"] == "ok" and done["b"]["out"]["value"] == "v"
+
+
+def test_history_in_etcd_stays_bounded(desk):
+    def kept():
+        store = desk.lab.world.actors["m1"].state.app.store
+        return store.revision - max(store.compacted, 0), store.revision
+
+    desk.lab.run_until(desk.lab.now + 1500 * SECOND)
+    history, revision = kept()
+    assert history < revision / 2
+    members = desk.lab.query("members")
+    assert len({m["kvDigest"] for m in members}) == 1
+    code, status = desk.ask("GET", "/api/v1/nodes?resourceVersion=10&resourceVersionMatch=Exact")
+    assert (code, status["reason"]) == (410, "Expired")

@@ -9,6 +9,8 @@ address leaves through ``drain``. Faults and laboratory acts go straight to the 
 """
 
 import pickle
+from collections.abc import Iterable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ from cluster.sim.clock import MILLISECOND
 from cluster.sim.world import PlainUnpickler
 from cluster.snapshot.objects import Objects
 from cluster.topology import FACTORIES, ClusterSpec, Pki
-from cluster.trace.recorder import Memory, Recorder
+from cluster.trace.recorder import Recorder
 from cluster.wire import etcd
 from cluster.wire.console import ConsoleDone, ConsoleInterrupt, ConsoleLine, ConsoleOutput
 from cluster.wire.http import (
@@ -37,7 +39,7 @@ from cluster.wire.http import (
     TlsPeer,
 )
 
-__all__ = ["ClusterSpec", "Drained", "Input", "Lab", "Output", "Pki"]
+__all__ = ["ClusterSpec", "Drained", "Entry", "Input", "Lab", "Output", "Pki"]
 
 # -- what goes in -----------------------------------------------------------------------------------------------------
 
@@ -207,6 +209,14 @@ class Drained(Struct):
 
 class UnknownName(Exception):
     """An input names a process, host or member that isn't there."""
+
+
+class Entry(Struct, frozen=True):
+    """A line of the journal: ``input`` was applied at instant ``now``, after ``events`` deliveries."""
+
+    now: int
+    events: int
+    input: Input
 
 
 # -- the lab ----------------------------------------------------------------------------------------------------------
@@ -569,6 +579,22 @@ class Lab:
         """The cluster that ``checkpoint`` wrote."""
         state, world, memory = PlainUnpickler(BytesIO(data)).load()
         return Lab(state, World.restore(world, FACTORIES), Recorder(memory))
+
+    @staticmethod
+    def seek(origin: "bytes | ClusterSpec", journal: Iterable[Entry], now: int) -> "Lab":
+        """The cluster as it was at instant ``now``, made again: from its spec or a checkpoint, and the journal since.
+
+        The live cluster knows nothing of it. Going on from there in another way is a fork.
+        """
+        lab = Lab.restore(origin) if isinstance(origin, bytes) else Lab.start(origin)
+        for entry in journal:
+            if entry.now > now:
+                break
+            lab.run_until(entry.now, entry.events - lab.world.state.events)
+            with suppress(UnknownName):  # it was refused then, too
+                lab.submit(entry.input)
+        lab.run_until(now)
+        return lab
 
     def _frame(self, kind: str, /, **fields: Any) -> dict[str, Any]:
         return {"t": kind, "atMicros": self.now // 1000, **fields}

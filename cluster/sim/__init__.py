@@ -8,6 +8,7 @@ from cluster.sim.actor import Actor, Fsynced, Outbox, PeerDown, Timer
 from cluster.sim.clock import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
 from cluster.sim.dice import Dice
 from cluster.sim.disk import Disk
+from cluster.sim.history import History, Mark
 from cluster.sim.network import Link, Network
 from cluster.sim.world import Host, Observer, Slot, World
 
@@ -21,8 +22,10 @@ __all__ = [
     "Dice",
     "Disk",
     "Fsynced",
+    "History",
     "Host",
     "Link",
+    "Mark",
     "Network",
     "Observer",
     "Outbox",

@@ -13,7 +13,7 @@ def members(scene: Scene, log: str = "none", since: int = 0) -> list[dict[str, A
     for slot in world.state.slots.values():
         if slot.kind != "etcd":
             continue
-        actor = world.actors.get(slot.name)
+        actor: Any = world.actors.get(slot.name)
         disk = world.state.disks[slot.name].synced
         status = actor.status() if actor is not None else views.stopped(slot.name, slot.config, disk)
         rows_of_log = status.pop("log", [])

@@ -1,10 +1,13 @@
 """A whole cluster, headless: the main job through the one door, and what time, faults and restarts do to it."""
 
+import contextlib
+
+import orjson
 import pytest
 
-from cluster.lab import EtcdOpIn, HostOp, Lab, LinkIn, MemberOp, PacketIn, PartitionIn, ProcessOp, UnknownName
+from cluster.lab import Entry, EtcdOpIn, HostOp, HttpIn, Lab, LinkIn, MemberOp, PacketIn, PartitionIn, ProcessOp, UnknownName
 from cluster.sim.clock import SECOND
-from tests.cluster.lab.desk import NOBODY, Desk
+from tests.cluster.lab.desk import ADMIN, NOBODY, Desk
 
 WEB = {
     "apiVersion": "apps/v1",
@@ -234,3 +237,22 @@ def test_history_in_etcd_stays_bounded(desk):
     assert len({m["kvDigest"] for m in members}) == 1
     code, status = desk.ask("GET", "/api/v1/nodes?resourceVersion=10&resourceVersionMatch=Exact")
     assert (code, status["reason"]) == (410, "Expired")
+
+
+def test_any_earlier_instant_can_be_made_again_and_gone_on_from_differently(booted):
+    live, journal, moments = Desk(Lab.restore(booted)).lab, [], []
+    for n in range(6):
+        create = HttpIn(f"c{n}", 1, "POST", DEPLOYMENTS, body=orjson.dumps(WEB), peer=ADMIN,
+                        headers=(("content-type", "application/json"),), remote="192.0.2.1:1")  # fmt: skip
+        item = MemberOp("m2", "stop") if n == 3 else MemberOp("m9", "stop") if n == 4 else create
+        journal.append(Entry(live.now, live.world.state.events, item))
+        with contextlib.suppress(UnknownName):
+            live.submit(item)
+        live.run_until(live.now + 3 * SECOND + n)
+        moments.append((live.now, live.digest()))
+    for now, digest in moments:
+        assert Lab.seek(booted, journal, now).digest() == digest
+    fork = Lab.seek(booted, journal, moments[2][0])
+    fork.submit(MemberOp("m1", "stop"))
+    fork.run_until(moments[3][0])
+    assert fork.digest() != moments[3][1] and live.digest() == moments[-1][1]

@@ -12,6 +12,7 @@ Simplified here: sets of managers that wrote another version of the kind are not
 Upstream: apimachinery/pkg/util/managedfields, sigs.k8s.io/structured-merge-diff/v4/merge/update.go.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from cluster.api import fieldset, meta, status
@@ -142,6 +143,20 @@ def applied(
     if mine:
         kept.append(_entry((manager, APPLY, api_version, subresource), time, mine))
     return _with_entries(merged, _sorted(kept))
+
+
+def undeclared(schema: Schema, config: Doc, problems: Sequence[str], who: tuple[str, str]) -> status.ApiError | None:
+    """The refusal of a configuration with fields that the kind doesn't have: what is applied must be owned.
+
+    ``problems``: what decoding found; ``who``: namespace and name.
+    """
+    paths = [p.split('"')[1] for p in problems if p.startswith("unknown field ")]
+    if not paths:
+        return None
+    errors = [f"{fieldset.located(config, schema.root, path)}: field not declared in schema" for path in paths]
+    said = errors[0] if len(errors) == 1 else "\n  ".join(("errors:", *errors))
+    group_version = f"{schema.group}/{schema.version}, Kind={schema.kind}"
+    return status.plain_error(500, f"failed to create typed patch object ({who[0]}/{who[1]}; {group_version}): {said}")
 
 
 # --- entries ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ Simplified here: nothing of the arithmetic; index path elements (``i:``) are car
 Upstream: sigs.k8s.io/structured-merge-diff/v4/fieldpath, typed/compare.go.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -224,6 +225,22 @@ def paths(tree: Tree, prefix: str = "") -> list[str]:
             found.append(path)
         found.extend(paths(tree[key], path))
     return found
+
+
+def located(value: Any, node: Node | None, path: str) -> str:
+    """A decoder's path (``spec.containers[0].x``) as upstream writes it (``.spec.containers[name="c"].x``)."""
+    out = ""
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+        if name:
+            out += f".{name}"
+            value = value.get(name) if isinstance(value, dict) else None
+            node = node.child(name) if node is not None else None
+            continue
+        value = value[int(index)] if isinstance(value, list) else None
+        keyed = isinstance(node, ListNode) and node.list_type == "map"
+        out += _written(item_key(value, node)) if keyed and node is not None else f"[{index}]"
+        node = _element(node)
+    return out
 
 
 def _written(key: str) -> str:

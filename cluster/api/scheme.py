@@ -125,6 +125,7 @@ class Scheme:
     def __init__(self, resources: Iterable[Resource], groups: Iterable[Group]) -> None:
         self._resources = list(resources)
         self._groups = {group.name: group for group in groups}
+        self._custom = {r.group: None for r in self._resources if r.crd is not None}
         self._by_plural = {(r.group, r.version, r.plural): r for r in self._resources}
         self._by_kind: dict[tuple[str, str, str], Resource] = {}
         for r in self._resources:
@@ -173,11 +174,17 @@ class Scheme:
         return found
 
     def convert(self, doc: Doc, to_group: str, to_version: str) -> Doc:
-        """The same object in another served version of its kind. Custom resources change only ``apiVersion``."""
+        """The same object in a served version of its kind.
+
+        Custom resources change only ``apiVersion``, and get the defaults that were not there when they were stored.
+        """
         target = f"{to_group}/{to_version}" if to_group else to_version
-        if doc.get("apiVersion") == target:
-            return doc
-        return conversion.convert(doc, target)
+        if doc.get("apiVersion") != target:
+            doc = conversion.convert(doc, target)
+        if to_group in self._custom:
+            found = self.schema(to_group, to_version, doc["kind"])
+            return found.default(doc) if found is not None else doc
+        return doc
 
     def with_crds(self, crds: Iterable[Doc]) -> "Scheme":
         """A Scheme that also serves the established ones of these CustomResourceDefinitions (sorted by name)."""

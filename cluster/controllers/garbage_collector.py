@@ -157,6 +157,7 @@ class GarbageCollector(Controller):
                     self._deleting(new["metadata"]["uid"], new, out)
                 return
             self._unlink(old)
+            self._owners_let_go(was or (), is_now or (), out)
         self._insert(key, new, now, out)
         if deleting(new):
             self._deleting(new["metadata"]["uid"], new, out)
@@ -171,6 +172,14 @@ class GarbageCollector(Controller):
             self.memory["dependents"].setdefault(reference["uid"], {})[uid] = None
             if reference["uid"] not in nodes and self.memory["ready"] and out is not None:
                 self.enqueue(out, uid)  # is that owner really there?
+
+    def _owners_let_go(self, before: Any, after: Any, out: Outbox) -> None:
+        """Owners that were waiting for this object and need not any more."""
+        blocked = {r["uid"] for r in after if r.get("blockOwnerDeletion")}
+        for reference in before:
+            owner = self._live(reference["uid"])
+            if reference.get("blockOwnerDeletion") and reference["uid"] not in blocked and owner is not None:
+                self._deleting(reference["uid"], owner, out) if deleting(owner) else None
 
     def _unlink(self, doc: Doc) -> None:
         uid = doc["metadata"]["uid"]
@@ -272,11 +281,31 @@ class GarbageCollector(Controller):
                 rest = [r for r in doc["metadata"]["ownerReferences"] if r["uid"] not in gone]
                 self._patch_owners(uid, rest, out)
         elif waiting and self._blocked_dependents(uid):
-            self._delete(uid, doc, "Foreground", out)
+            if any(self._waits(dependent) for dependent in self.memory["dependents"].get(uid) or ()):
+                self._unblock(uid, doc, out)
+            else:
+                self._delete(uid, doc, "Foreground", out)
         elif dangling or waiting:
             finalizers = doc["metadata"].get("finalizers") or ()
             policy = "Orphan" if ORPHAN in finalizers else "Foreground" if FOREGROUND in finalizers else "Background"
             self._delete(uid, doc, policy, out)
+
+    def _waits(self, uid: str) -> bool:
+        """Whether that object is being deleted after its dependents."""
+        doc = self._live(uid)
+        return doc is not None and deleting(doc) and FOREGROUND in (doc["metadata"].get("finalizers") or ())
+
+    def _unblock(self, uid: str, doc: Doc, out: Outbox) -> None:
+        """A dependent of this object waits for its own dependents: perhaps a circle, so nobody shall wait for this one."""
+        owners = [{**r, "blockOwnerDeletion": False} for r in doc["metadata"].get("ownerReferences") or ()]
+        self._patch_owners(uid, owners, out, then="unblocked", args=(uid,))
+
+    def unblocked(self, response: HttpResponse, uid: str, now: int, out: Outbox) -> None:
+        """Now it can be deleted itself."""
+        if response.code == 200:
+            self._delete(uid, response.doc, "Foreground", out)
+        elif response.code != 404:
+            self.failed()
 
     def _look_up(self, uid: str, doc: Doc, reference: Doc, out: Outbox) -> bool:
         """Ask the server for an owner that the graph doesn't know. False: its kind isn't known."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.oracles.api_client import Api, eventually
 from tests.product import ROOT, Product
 
 ORACLES = ROOT.parent / "shared" / "oracles"
@@ -25,14 +26,25 @@ def oracles() -> Path:
     return ORACLES
 
 
-@pytest.fixture(scope="module")
-def fresh_cluster(oracles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One product without its demo cluster."""
+    running = Product(tmp_path_factory.mktemp("oracles")).start()
+    try:
+        status, said = running.call("DELETE", "/api/clusters/demo")
+        assert status == 200, said
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def fresh_cluster(product: Product) -> Callable[[str], Path]:
     """Makes a cluster of that name; gives the folder of its ``kubeconfig`` and ``jane.kubeconfig``.
 
     Its clock goes at the rate of real time: clients measure ages with their own clock, and watches with a time limit
     end by the cluster's.
     """
-    product = Product(tmp_path_factory.mktemp("oracles")).start()
 
     def make(name: str) -> Path:
         status, said = product.call("POST", "/api/clusters", {"name": name, **WORLD}, timeout=60)
@@ -45,9 +57,23 @@ def fresh_cluster(oracles: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             (folder / file).write_text(text)
         return folder
 
-    try:
-        status, said = product.call("DELETE", "/api/clusters/demo")
-        assert status == 200, said
-        yield make
-    finally:
-        product.stop()
+    return make
+
+
+@pytest.fixture(scope="session")
+def api(product: Product, fresh_cluster: Callable[[str], Path]) -> Api:
+    """A client of a cluster that many tests share. Nobody measures ages in it: its clock goes ten times as fast."""
+    folder = fresh_cluster("conformance")
+    status, said = product.call("PATCH", "/api/clusters/conformance/clock", {"rate": 10})
+    assert status == 200, said
+    return Api(folder / "kubeconfig")
+
+
+@pytest.fixture
+def space(api: Api, request: pytest.FixtureRequest) -> str:
+    """The path of a fresh namespace, ``/api/v1/namespaces/<name>``."""
+    name = request.node.name.replace("_", "-").replace("[", "-").strip("]").lower()[:60].rstrip("-")
+    api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    path = f"/api/v1/namespaces/{name}"
+    eventually(lambda: not api.gone(f"{path}/serviceaccounts/default"), f"the account of {name}")
+    return path

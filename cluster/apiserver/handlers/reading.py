@@ -139,7 +139,7 @@ def select(server: Any, job: Job, items: list[Item]) -> list[dict[str, Any]]:
     labels, fields = job.query.get("labelSelector", ""), job.query.get("fieldSelector", "")
     convert = server.scheme.convert
     docs = [item.doc for item in items]
-    if resource.api_version != resource.storage_api_version:
+    if resource.api_version != resource.storage_api_version or resource.crd is not None:
         docs = [convert(doc, resource.group, resource.version) for doc in docs]
     if labels or fields:
         docs = [doc for doc in docs if chosen(resource, doc, labels, fields)]

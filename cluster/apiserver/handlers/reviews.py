@@ -15,6 +15,7 @@ from cluster.apiserver.authentication import authenticated, service_account
 from cluster.apiserver.authorization import Attributes, authorize, rbac
 from cluster.apiserver.handlers import writing
 from cluster.apiserver.job import Job, continuation
+from cluster.apiserver.negotiation import MEDIA_TYPES
 from cluster.apiserver.options import write_options
 from cluster.apiserver.user import User
 from cluster.sim import SECOND, Outbox
@@ -27,6 +28,8 @@ _LONGEST = 1 << 32
 
 
 def _body(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], managed: bool = True) -> Doc:
+    if job.accept.form == "Table":
+        raise status.not_acceptable(MEDIA_TYPES)  # a review has no columns
     options = write_options(job.query, "CreateOptions")
     doc = writing.decode(server, job, out, gvk, options.field_validation)
     meta: Doc = {"creationTimestamp": None, **(doc.get("metadata") or {})}

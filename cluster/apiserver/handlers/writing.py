@@ -499,8 +499,11 @@ def _apply(server: Any, job: Job, live: Doc | None) -> Doc:
     resource, options = job.resource, job.data["options"]
     assert resource is not None
     gvk = (resource.group, resource.version, resource.kind)
-    config = codec.decode_doc(job.data["input"], server.scheme, gvk, options.field_validation)
-    job.warnings.extend(text for text in config.warnings if text not in job.warnings)
+    config = codec.decode_doc(job.data["input"], server.scheme, gvk, "Warn")
+    who = (job.info.namespace if resource.namespaced else "", job.info.name)
+    error = fieldmanager.undeclared(server.scheme.schema(*gvk), job.data["input"], config.warnings, who)
+    if error is not None:
+        raise error
     doc = config.doc
     if not doc.get("metadata", {}).get("name"):
         doc = {**doc, "metadata": {"name": job.info.name, **doc.get("metadata", {})}}

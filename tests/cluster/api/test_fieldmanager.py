@@ -144,3 +144,15 @@ def test_at_most_ten_updaters():
 def test_manager_names():
     assert fieldmanager.manager_name("", "curl/8.5.0") == "curl"
     assert fieldmanager.manager_name("mine", "curl/8.5.0") == "mine"
+
+
+def test_what_the_kind_does_not_have_cannot_be_applied():
+    pod = {"spec": {"containers": [{"name": "c", "imag": "nginx"}], "nodeNam": "x"}}
+    problems = POD.decode(pod).problems
+    error = fieldmanager.undeclared(POD, pod, problems, ("default", "web"))
+    assert error.code == 500 and error.message == (
+        "failed to create typed patch object (default/web; /v1, Kind=Pod): errors:\n"
+        '  .spec.containers[name="c"].imag: field not declared in schema\n'
+        "  .spec.nodeNam: field not declared in schema"
+    )
+    assert fieldmanager.undeclared(POD, pod, ['duplicate field "spec.x"'], ("default", "web")) is None

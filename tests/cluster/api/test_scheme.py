@@ -89,3 +89,22 @@ def test_events_convert_both_ways():
     new = s.convert(core, "events.k8s.io", "v1")
     assert new["note"] == "bye" and new["regarding"]["name"] == "p"
     assert s.convert(new, "", "v1") == core
+
+
+def test_custom_resources_get_later_defaults_when_they_are_read():
+    schema = {"type": "object", "properties": {"a": {"type": "string", "default": "A"}}}
+    crd = {
+        "metadata": {"name": "lates.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "lates", "singular": "late", "kind": "Late", "listKind": "LateList"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+    crd["status"] = {"acceptedNames": crd["spec"]["names"], "conditions": [{"type": "Established", "status": "True"}]}
+    found = scheme.builtin().with_crds([crd])
+    stored = {"apiVersion": "example.com/v1", "kind": "Late", "metadata": {"name": "x"}}
+    assert found.convert(stored, "example.com", "v1") == {**stored, "a": "A"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}}
+    assert found.convert(pod, "", "v1") is pod

@@ -76,6 +76,40 @@ def test_second_owner_keeps_it_alive() -> None:
     assert b.get(path + "/child") is None
 
 
+def owned(name: str, **owners: str) -> dict[str, object]:
+    references = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": n, "uid": uid, "blockOwnerDeletion": True}
+        for n, uid in owners.items()
+    ]
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name, "ownerReferences": references}}
+
+
+def test_a_circle_of_owners_is_no_deadlock() -> None:
+    b = bench()
+    maps = "/api/v1/namespaces/default/configmaps"
+    for name in ("one", "two", "three"):
+        b.do("POST", maps, owned(name))
+    uids = {name: b.get(f"{maps}/{name}")["metadata"]["uid"] for name in ("one", "two", "three")}
+    for name, owner in (("one", "three"), ("two", "one"), ("three", "two")):
+        b.do("PUT", f"{maps}/{name}", owned(name, **{owner: uids[owner]}))
+    b.do("DELETE", f"{maps}/one", {"propagationPolicy": "Foreground"})
+    b.run(5)
+    assert all(b.get(f"{maps}/{name}") is None for name in uids)
+
+
+def test_an_owner_stops_to_wait_for_who_has_another_owner() -> None:
+    b = bench()
+    maps = "/api/v1/namespaces/default/configmaps"
+    for name in ("going", "staying"):
+        b.do("POST", maps, owned(name))
+    uids = {name: b.get(f"{maps}/{name}")["metadata"]["uid"] for name in ("going", "staying")}
+    b.do("POST", maps, owned("child", **uids))
+    b.do("DELETE", f"{maps}/going", {"propagationPolicy": "Foreground"})
+    b.run(5)
+    assert b.get(f"{maps}/going") is None
+    assert [r["name"] for r in b.get(f"{maps}/child")["metadata"]["ownerReferences"]] == ["staying"]
+
+
 def test_namespace_is_emptied_then_finalized() -> None:
     b = bench()
     b.namespace("gold")

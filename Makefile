@@ -22,7 +22,7 @@ check: $(VENV)/.dev ## format, lint, types, import layers, templates
 	$(PY) -m ruff check .
 	$(PY) -m pyright
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/djlint templates --check --lint --quiet
+	$(VENV)/bin/djlint templates --lint --quiet
 
 golden: $(VENV)/.dev ## rewrite the transcripts that tests compare with
 	$(PY) -m pytest tests/scripts --golden

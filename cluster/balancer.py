@@ -148,7 +148,7 @@ class Balancer(Actor):
             state.probes[number] = backend
             out.send(backend, HttpRequest(number, "GET", "/readyz", headers=(("user-agent", "haproxy-check"),)))
         if state.down:
-            state.probes = {number: name for number, name in list(state.probes.items())[-8:]}
+            state.probes = dict(list(state.probes.items())[-8:])
             out.timer("check", CHECK_INTERVAL)
 
     def status(self) -> dict[str, Any]:

@@ -18,8 +18,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def wait_for(check: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
-    """The first true answer of ``check``; fails naming ``what``."""
+def wait_for(check: Callable[[], Any], what: str | Callable[[], str], seconds: float = 30.0) -> Any:
+    """The first true answer of ``check``; fails naming ``what``, which may be worked out then."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
@@ -27,7 +27,7 @@ def wait_for(check: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
             if found:
                 return found
         time.sleep(0.02)
-    raise AssertionError(f"waited {seconds} s for {what}")
+    raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}")
 
 
 def free_ports(count: int) -> list[int]:
@@ -66,7 +66,8 @@ class Product:
             "PYTHONUNBUFFERED": "1",
             **extra,
         }
-        self.environment.pop("REDIS_URL", None)
+        for foreign in ("REDIS_URL", "DJANGO_SETTINGS_MODULE"):  # of other tests in this process
+            self.environment.pop(foreign, None)
         self.environment.update(extra)
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data / "up.log"
@@ -84,7 +85,7 @@ class Product:
         self.spawn()
         wait_for(
             lambda: self.output().count("Clearplane is ready") > before or self._ended(),
-            f"ready; said:\n{self.output()}",
+            lambda: f"ready; said:\n{self.output()}",
             60,
         )
         return self

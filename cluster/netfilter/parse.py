@@ -343,7 +343,7 @@ _MODULES = {
 
 def _mark_target(name: str, options: _Options, words: tuple[str, ...]) -> Target:
     if len(options) >= 1 and options[0][1] in ("--save-mark", "--restore-mark") and name == "CONNMARK":
-        if all(v in ("0xffffffff", "0xFFFFFFFF") for _, o, vs in options[1:] for v in vs):
+        if all(v in ("0xffffffff", "0xFFFFFFFF") for _, _option, vs in options[1:] for v in vs):
             return CopyMark(options[0][1], words)  # type: ignore[arg-type]
         return UnknownTarget(name, words)
     if len(options) != 1 or len(options[0][2]) != 1:

@@ -101,8 +101,8 @@ def _block(text: str, indent: str) -> str:
     """A string of several lines, as a literal block."""
     body = text.rstrip("\n")
     ends = len(text) - len(body)
-    mark = "|-" if ends == 0 else "|" if ends == 1 else "|+"
-    if body[:1] in (" ", "\n"):
+    mark = "|-" if ends == 0 else "|" if ends == 1 and body else "|+"
+    if text[:1] in (" ", "\n"):
         mark = f"|2{mark[1:]}"
     lines = (text if ends > 1 else body + "\n").split("\n")[:-1] if ends else body.split("\n")
     return mark + "\n" + "".join(f"{indent}{line}\n" if line else "\n" for line in lines)

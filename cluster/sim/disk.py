@@ -7,6 +7,9 @@ Simplified here: a write is whole records (no torn record: etcd's WAL discards t
 process, no read errors, no capacity.
 """
 
+# pyright: reportUnknownVariableType=false
+# (what field(default_factory=list) makes is of unknown type to pyright)
+
 from typing import Any
 
 from msgspec import Struct, field

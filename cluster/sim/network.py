@@ -7,6 +7,9 @@ Simplified here: no bandwidth; a lossy link loses whole messages of kinds that s
 tolerates it), while all others are retransmitted as TCP would: 200 ms later, doubling. A cut link swallows everything.
 """
 
+# pyright: reportUnknownVariableType=false
+# (what field(default_factory=list) makes is of unknown type to pyright)
+
 from msgspec import Struct, field
 
 from cluster.sim.clock import MICROSECOND, MILLISECOND

@@ -10,9 +10,12 @@ process on a living host get ``PeerDown``; a dead host is silence.
 Simplified here: a step takes no time (actors that model cost pass ``delay``), and a process has one connection per peer.
 """
 
+# pyright: reportUnknownVariableType=false, reportPrivateUsage=false
+# (what field(default_factory=list) makes is of unknown type to pyright; the Outbox is the World's other half)
+
 import heapq
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from io import BytesIO
 from typing import Any, Protocol
@@ -85,7 +88,7 @@ class State(Struct):
 class World:
     """A running world. ``factories`` maps an actor's kind to its class."""
 
-    def __init__(self, state: State, factories: dict[str, Callable[..., Actor]]) -> None:
+    def __init__(self, state: State, factories: Mapping[str, Callable[..., Actor]]) -> None:
         self.state = state
         self.factories = factories
         self.actors: dict[str, Actor] = {}
@@ -95,7 +98,7 @@ class World:
         self._out = _Outbox(self)
 
     @staticmethod
-    def new(seed: int, low: int, high: int, factories: dict[str, Callable[..., Actor]]) -> "World":
+    def new(seed: int, low: int, high: int, factories: Mapping[str, Callable[..., Actor]]) -> "World":
         """An empty world whose links take ``low`` to ``high`` ns."""
         return World(State(seed=seed, network=Network(Dice.named(seed, "network"), low, high)), factories)
 
@@ -290,9 +293,7 @@ class World:
                     slot.timers[message.name] = self._own(slot, self.state.now, message, cause)
                 continue
             self.state.sequence += 1
-            heapq.heappush(
-                self.state.queue, (self.state.now, self.state.sequence, dst, src, message, cause, boot)
-            )
+            heapq.heappush(self.state.queue, (self.state.now, self.state.sequence, dst, src, message, cause, boot))
 
     def stop_host(self, host: str) -> None:
         """Power off: every process on it dies silently."""
@@ -330,7 +331,7 @@ class World:
         return pickle.dumps((self.state, states), protocol=5)
 
     @staticmethod
-    def restore(data: bytes, factories: dict[str, Callable[..., Actor]]) -> "World":
+    def restore(data: bytes, factories: Mapping[str, Callable[..., Actor]]) -> "World":
         """The world that ``checkpoint`` wrote. Only plain data is read: a foreign class is refused (UnpicklingError)."""
         state, states = PlainUnpickler(BytesIO(data)).load()
         world = World(state, factories)
@@ -338,6 +339,16 @@ class World:
             slot = state.slots[name]
             world.actors[name] = factories[slot.kind](name, slot.config, actor_state)
         return world
+
+
+PLAIN = {
+    ("builtins", "bytearray"),
+    ("builtins", "set"),
+    ("builtins", "frozenset"),
+    ("collections", "deque"),
+    ("msgspec._utils", "rebuild"),
+}
+"""What else a checkpoint may name."""
 
 
 class PlainUnpickler(pickle.Unpickler):
@@ -348,11 +359,7 @@ class PlainUnpickler(pickle.Unpickler):
             found = super().find_class(module, name)
             if isinstance(found, type) and issubclass(found, Struct):
                 return found
-        elif (module, name) in {("builtins", "bytearray"), ("builtins", "set"), ("builtins", "frozenset")}:
-            return super().find_class(module, name)
-        elif (module, name) == ("msgspec._utils", "rebuild"):
-            return super().find_class(module, name)
-        elif (module, name) == ("collections", "deque"):
+        elif (module, name) in PLAIN:
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"a checkpoint holds plain data only, not {module}.{name}")
 

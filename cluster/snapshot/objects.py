@@ -70,9 +70,10 @@ class Objects:
     def _freshest(world: World) -> Any:
         best = None
         for name, actor in world.actors.items():
-            if world.state.slots[name].kind == "etcd":
-                if best is None or actor.state.app.store.revision > best.state.app.store.revision:
-                    best = actor
+            if world.state.slots[name].kind == "etcd" and (
+                best is None or actor.state.app.store.revision > best.state.app.store.revision
+            ):
+                best = actor
         return best
 
     def _reload(self, store: Any) -> None:

@@ -140,7 +140,7 @@ def terms(scene: Scene) -> list[dict[str, Any]]:
 
 def otlp(scene: Scene, id: int) -> dict[str, Any]:
     """The trace and everything it caused as OpenTelemetry JSON (OTLP/HTTP ``ExportTraceServiceRequest``)."""
-    spans: list[dict[str, Any]] = []
+    spans: list[tuple[str, dict[str, Any]]] = []
     _spans(scene, id, "", span_id(f"trace/{id}", 16), spans, DEPTH)
     by_component: dict[str, list[dict[str, Any]]] = {}
     for component, span in spans:

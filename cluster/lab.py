@@ -117,6 +117,29 @@ class MemberOp(Struct, frozen=True, tag=True):
     to: str = ""
 
 
+class MemberAddIn(Struct, frozen=True, tag=True):
+    """Add a member ``name`` (a new process) on ``host`` (made if it isn't there; "": one of its own), and start it."""
+
+    call: str
+    name: str
+    host: str = ""
+    learner: bool = False
+
+
+class MemberRemoveIn(Struct, frozen=True, tag=True):
+    """Take ``member`` out of the cluster; its process ends by itself when it hears of it."""
+
+    call: str
+    member: str
+
+
+class MemberPromoteIn(Struct, frozen=True, tag=True):
+    """Make the learner ``member`` a voter."""
+
+    call: str
+    member: str
+
+
 class ProcessOp(Struct, frozen=True, tag=True):
     process: str
     op: Literal["stop", "start", "pause", "resume"]
@@ -158,7 +181,7 @@ class PacketIn(Struct, frozen=True, tag=True):
 
 Input = (
     HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdOpIn | MemberOp
-    | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
+    | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
 )  # fmt: skip
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
@@ -252,6 +275,8 @@ class LabState(Struct):
     ops: dict[str, Op] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     """Operations in the order they ended; the position is ``done_since``'s cursor."""
+    joining: dict[int, MemberAddIn] = field(default_factory=dict)
+    """Membership requests on their way: request id → whom to start when it is granted."""
     inputs: int = 0
 
 
@@ -329,6 +354,8 @@ class Lab:
                 self._etcd_op(item)
             case MemberOp():
                 self._member_op(item)
+            case MemberAddIn() | MemberRemoveIn() | MemberPromoteIn():
+                self._membership(item)
             case ProcessOp(process, op):
                 getattr(world, op)(self._slot(process))
                 self._process_frame(process)
@@ -407,6 +434,40 @@ class Lab:
             getattr(self.world, item.op)(process)
             self._process_frame(process)
 
+    def _membership(self, item: MemberAddIn | MemberRemoveIn | MemberPromoteIn) -> None:
+        slots = self.world.state.slots
+        running = [name for name in self.world.actors if slots[name].kind == "etcd"]
+        leader = next((name for name in running if self.world.actors[name].status()["role"] == "leader"), "")
+        if not running:
+            self.outputs.append(CallOut(item.call, {"error": "no member of etcd runs", "done": True}))
+            return
+        if isinstance(item, MemberAddIn):
+            if item.name in slots:
+                raise UnknownName(f"there is a process {item.name!r} already")
+            number = self._id(item.call)
+            self.state.joining[number] = item
+            url = (f"https://{topology.address_of_member(item.host or item.name)}:2380",)
+            request: Any = etcd.MemberAddRequest(number, url, item.learner, item.name)
+        else:
+            id_ = slots[self._slot(item.member)].config.id
+            number = self._id(item.call)
+            kind = etcd.MemberRemoveRequest if isinstance(item, MemberRemoveIn) else etcd.MemberPromoteRequest
+            request = kind(number, id_)
+        self.world.post(f"outside:member/{number}", leader or running[0], request)
+
+    def _membership_answer(self, number: int, message: Any) -> None:
+        joining = self.state.joining.pop(number, None)
+        if not isinstance(message, etcd.MemberResponse):
+            why = message.message if isinstance(message, etcd.EtcdError) else "connection reset"
+            self._call(number, {"error": why, "done": True})
+            return
+        if joining is not None:
+            assert message.member is not None
+            topology.add_member(self.world, self.state.spec, joining.name, joining.host, message.member.id)
+            self.world.start(joining.name)
+            self._process_frame(joining.name)
+        self._call(number, {"members": [f"{member.id:x}" for member in message.members], "done": True})
+
     def _link(self, item: LinkIn) -> None:
         self._place(item.a)
         self._place(item.b)
@@ -465,6 +526,8 @@ class Lab:
                 self._call(number, {"exitCode": code, "requests": list(requests), **tail, "done": True})
             case etcd.WatchResponse():
                 self._etcd_watch(message)
+            case _ if dst.startswith("outside:member/"):
+                self._membership_answer(int(dst.removeprefix("outside:member/")), message)
             case _ if dst.startswith("outside:op/"):
                 self._op_answer(dst.removeprefix("outside:op/"), message)
             case _ if dst.startswith("outside:etcd/"):
@@ -476,9 +539,7 @@ class Lab:
             return
         body = message.body or (orjson.dumps(message.doc) if message.doc is not None else b"")
         self.world.absorb(b"%d " % message.code + body)
-        self.outputs.append(
-            HttpOut(*where, message.code, message.headers, body, not message.stream, message.id)
-        )
+        self.outputs.append(HttpOut(*where, message.code, message.headers, body, not message.stream, message.id))
         if not message.stream:
             self._forget(message.id)
 
@@ -603,7 +664,13 @@ class Lab:
         slot = self.world.state.slots[process]
         self.recorder.add_frame(
             self._frame(
-                "process", name=slot.name, kind=slot.kind, host=slot.host, up=slot.up, paused=slot.paused, boot=slot.boot
+                "process",
+                name=slot.name,
+                kind=slot.kind,
+                host=slot.host,
+                up=slot.up,
+                paused=slot.paused,
+                boot=slot.boot,
             )
         )
 

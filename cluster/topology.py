@@ -135,7 +135,9 @@ def seeds(spec: ClusterSpec) -> tuple[MemberSeed, ...]:
     )
 
 
-def member_config(spec: ClusterSpec, process: str, members: tuple[MemberSeed, ...], joining: bool = False) -> MemberConfig:
+def member_config(
+    spec: ClusterSpec, process: str, members: tuple[MemberSeed, ...], joining: bool = False
+) -> MemberConfig:
     """The flags of one member."""
     me = next(seed for seed in members if seed.process == process)
     return MemberConfig(
@@ -159,6 +161,30 @@ def _add_etcd(world: World, spec: ClusterSpec) -> None:
     for member in members:
         world.add_process(member.process, "etcd", member.host, member_config(spec, member.process, members))
         world.add_disk(member.process, *(round(ms * MILLISECOND) for ms in spec.fsync_ms))
+
+
+def address_of_member(host: str) -> str:
+    """The address of a host a new member runs on; one with a name of its own gets its place behind the others."""
+    kind, _, number = host.rpartition("-")
+    return address(host) if kind in ("cp", "node", "etcd") and number.isdigit() else f"172.18.2.{_index(host)}"
+
+
+def _index(host: str) -> int:
+    digits = "".join(letter for letter in host if letter.isdigit())
+    return int(digits or "0") % 250 + 1
+
+
+def add_member(world: World, spec: ClusterSpec, process: str, host: str, member: int) -> None:
+    """A place for a member that was just added to the cluster: its process, its disk, its host if it is new."""
+    host = host or process
+    if host not in world.state.hosts:
+        world.add_host(host)
+    known = [slot.config for slot in world.state.slots.values() if slot.kind == "etcd"]
+    members = tuple(MemberSeed(id=c.id, name=c.name, process=seed.process, host=c.host)
+                    for c in known for seed in c.members if seed.id == c.id)  # fmt: skip
+    me = MemberSeed(id=member, name=process if spec.bare else host, process=process, host=host)
+    world.add_process(process, "etcd", host, member_config(spec, process, (*members, me), joining=True))
+    world.add_disk(process, *(round(ms * MILLISECOND) for ms in spec.fsync_ms))
 
 
 def _add_control_plane(world: World, spec: ClusterSpec) -> None:

@@ -32,6 +32,14 @@ class TransferBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
     to: Name
 
 
+class MemberBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST etcd/members``: a new member (a process of this name) on ``host``, or on one of its own."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
+    host: Annotated[str, Meta(pattern=r"^([a-z][a-z0-9-]{0,40})?$")] = ""
+    learner: bool = False
+
+
 class PartitionBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST network/partition``: who hears whom. A place in no group is alone."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from explainer.api.bodies import EtcdOpBody, LinkBody, NoBody, PartitionBody, TransferBody
+from explainer.api.bodies import EtcdOpBody, LinkBody, MemberBody, NoBody, PartitionBody, TransferBody
 from explainer.api.calls import body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
@@ -15,9 +15,10 @@ MEMBER = (*RUNNING, "campaign", "transfer")
 
 @call("GET", "POST")
 async def members(request: HttpRequest, bus: Bus, cluster: str) -> Any:
-    """etcd's members as they are now."""
+    """etcd's members as they are now; POST adds one."""
     if request.method == "POST":
-        raise Failed(404, "adding members is part of the contract but not of this version")
+        body = body_as(request, MemberBody)
+        return await _membership(bus, cluster, "MemberAddIn", name=body.name, host=body.host, learner=body.learner)
     log = request.GET.get("log", "none")
     if log not in ("none", "full"):
         raise Failed(400, "log is none or full")
@@ -31,6 +32,27 @@ async def member(request: HttpRequest, bus: Bus, cluster: str, name: str, op: st
     to = body_as(request, TransferBody).to if op == "transfer" else ""
     await bus.act(cluster, item("MemberOp", member=name, op=op, to=to))
     return await bus.query_json(cluster, "members")
+
+
+@call("DELETE")
+async def remove(request: HttpRequest, bus: Bus, cluster: str, name: str) -> Any:
+    """Take a member out of the cluster."""
+    return await _membership(bus, cluster, "MemberRemoveIn", member=name)
+
+
+@call("POST")
+async def promote(request: HttpRequest, bus: Bus, cluster: str, name: str) -> Any:
+    """Make a learner a voter."""
+    return await _membership(bus, cluster, "MemberPromoteIn", member=name)
+
+
+async def _membership(bus: Bus, cluster: str, kind: str, **fields: Any) -> Any:
+    """Ask etcd for a change of membership; its own words when it refuses (409), else the members as they are now."""
+    async for piece in bus.stream(cluster, kind, 60.0, **fields):
+        if "error" in piece:
+            raise Failed(409, piece["error"])
+        return await bus.query_json(cluster, "members")
+    raise Failed(503, "no answer")
 
 
 @call("POST")

@@ -28,6 +28,9 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("get", f"{C}/export", "The cluster as one file.", None),
     ("post", "/api/import", "A cluster from such a file (?name= gives it another name).", None),
     ("get", f"{C}/etcd/members", "etcd's members (?log=full|none&from=N).", None),
+    ("post", f"{C}/etcd/members", "Add a member, as a learner or a voter.", bodies.MemberBody),
+    ("delete", f"{C}/etcd/members/{{name}}", "Take a member out of the cluster.", None),
+    ("post", f"{C}/etcd/members/{{name}}/promote", "Make a learner a voter.", None),
     (
         "post",
         f"{C}/etcd/members/{{name}}/{{op}}",

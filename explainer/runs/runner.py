@@ -56,7 +56,7 @@ STEP_LIMIT = 200_000
 
 DOOR = frozenset({"HttpIn", "HttpDataIn", "HttpCloseIn", "ConsoleIn", "EtcdGatewayIn", "EtcdOpIn", "PacketIn"})
 """Inputs that wait at the door of a paused cluster."""
-ANSWERED = frozenset({"ConsoleIn", "EtcdGatewayIn", "PacketIn"})
+ANSWERED = frozenset({"ConsoleIn", "EtcdGatewayIn", "PacketIn", "MemberAddIn", "MemberRemoveIn", "MemberPromoteIn"})
 """Inputs that the world itself answers (``CallOut``); the others are acknowledged here when they have a call."""
 VISIBLE = frozenset({"request", "stage", "raft", "object", "effect", "process", "host", "flight"})
 """Events that a step stops at."""

@@ -5,7 +5,22 @@ import contextlib
 import orjson
 import pytest
 
-from cluster.lab import Entry, EtcdOpIn, HostOp, HttpIn, Lab, LinkIn, MemberOp, PacketIn, PartitionIn, ProcessOp, UnknownName
+from cluster.lab import (
+    Entry,
+    EtcdOpIn,
+    HostOp,
+    HttpIn,
+    Lab,
+    LinkIn,
+    MemberAddIn,
+    MemberOp,
+    MemberPromoteIn,
+    MemberRemoveIn,
+    PacketIn,
+    PartitionIn,
+    ProcessOp,
+    UnknownName,
+)
 from cluster.sim.clock import SECOND
 from tests.cluster.lab.desk import ADMIN, NOBODY, Desk
 
@@ -148,7 +163,9 @@ def test_the_cluster_survives_its_leader(desk):
     desk.lab.run_until(desk.lab.now + 3 * SECOND)
     members = desk.lab.query("members", log="full")
     assert sum(m["role"] == "leader" for m in members) == 1 and not next(m for m in members if m["id"] == leader)["up"]
-    code, _ = desk.ask("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}})
+    code, _ = desk.ask(
+        "POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "x"}}
+    )
     assert code == 201
     desk.lab.submit(MemberOp(leader, "start"))
     desk.lab.run_until(desk.lab.now + 5 * SECOND)
@@ -256,3 +273,35 @@ def test_any_earlier_instant_can_be_made_again_and_gone_on_from_differently(boot
     fork.submit(MemberOp("m1", "stop"))
     fork.run_until(moments[3][0])
     assert fork.digest() != moments[3][1] and live.digest() == moments[-1][1]
+
+
+def call(desk, item):
+    desk.lab.submit(item)
+    answers = []
+
+    def answered():
+        answers.extend(o.doc for o in desk.drain() if getattr(o, "call", None) == item.call)
+        return bool(answers) and answers[-1]["done"]
+
+    desk.until(answered)
+    return answers[-1]
+
+
+def test_a_member_is_added_as_learner_promoted_and_another_removed():
+    desk = Desk.boot(bare=True, etcd_members=3)
+    desk.lab.run_until(desk.lab.now + 10 * SECOND)
+    assert "members" in call(desk, MemberAddIn("a", "m4", learner=True))
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    assert "members" in call(desk, MemberPromoteIn("b", "m4"))
+    leader = next(m["id"] for m in desk.lab.query("members") if m["role"] == "leader")
+    other = next(m["id"] for m in desk.lab.query("members") if m["id"] not in (leader, "m4"))
+    assert len(call(desk, MemberRemoveIn("c", other))["members"]) == 3
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    rows = {m["id"]: m for m in desk.lab.query("members")}
+    assert not rows[other]["up"] and rows["m4"]["up"] and not rows["m4"]["learner"]
+    again = Lab.restore(desk.lab.checkpoint())
+    again.run_until(desk.lab.now + 5 * SECOND)
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    assert again.digest() == desk.lab.digest()
+    with pytest.raises(UnknownName):
+        desk.lab.submit(MemberAddIn("d", "m4"))

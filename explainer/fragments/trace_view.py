@@ -14,6 +14,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from . import words
+from .particles import settle
 
 INNER = ("propose", "append", "commit", "apply")
 """Stages that happen inside the ``etcd`` stage."""
@@ -164,12 +165,14 @@ def sentence(row: dict[str, Any]) -> str:
     names = {"who": who(row), "verb": row.get("verb", ""), "what": what(row), "code": row.get("code") or ""}
     outcome = row.get("outcome")
     if outcome == "deny":
-        return _("%(who)s may not %(verb)s %(what)s: %(code)s.") % names
-    if outcome in ("error", "throttle"):
-        return _("%(who)s asked to %(verb)s %(what)s and failed: %(code)s.") % names
-    if outcome == "wait":
-        return _("%(who)s asks to %(verb)s %(what)s. The answer is not there yet.") % names
-    return _("%(who)s asked to %(verb)s %(what)s: %(code)s.") % names
+        said = _("%(who)s may not %(verb)s %(what)s: %(code)s.")
+    elif outcome in ("error", "throttle"):
+        said = _("%(who)s asked to %(verb)s %(what)s and failed: %(code)s.")
+    elif outcome == "wait":
+        said = _("%(who)s asks to %(verb)s %(what)s. The answer is not there yet.")
+    else:
+        said = _("%(who)s asked to %(verb)s %(what)s: %(code)s.")
+    return settle(said % names)
 
 
 def who(row: dict[str, Any]) -> str:

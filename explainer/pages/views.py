@@ -10,14 +10,14 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from explainer.fragments import map_drawing, ring_drawing, rules_view, trace_view, words
+from explainer.fragments import map_drawing, particles, ring_drawing, rules_view, sentences, trace_view, words
 
 from . import context
 from .reads import Missing, Unreachable, read
@@ -263,7 +263,8 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
         "roles": [(name, words.role(name)) for name in words.ROLES],
     }
     if leader:
-        data["caption"] = _("%(member)s leads in term %(term)s.") % {"member": leader["id"], "term": leader["term"]}
+        told = _("%(member)s leads in term %(term)s.") % {"member": leader["id"], "term": leader["term"]}
+        data["caption"] = particles.settle(told)
     elif members:
         data["caption"] = _("Nobody leads. Writes wait.")
     if asked_for(request, "part") == "logs":
@@ -315,6 +316,14 @@ async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
 def _ports(service: dict[str, Any] | None) -> str:
     ports = (service or {}).get("ports") or []
     return ", ".join(f"{p['port']}/{p.get('protocol', 'TCP')}" if isinstance(p, dict) else str(p) for p in ports)
+
+
+async def sentences_table(request: HttpRequest) -> HttpResponse:
+    """The world's sentences in the reader's language, for scripts that meet them in the feed."""
+    response = JsonResponse(sentences.table(), safe=False, json_dumps_params={"ensure_ascii": False})
+    response["Cache-Control"] = "private, max-age=300"
+    response["Vary"] = "Cookie, Accept-Language"
+    return response
 
 
 async def style(request: HttpRequest) -> HttpResponse:

@@ -9,8 +9,8 @@ const lines = document.querySelectorAll("[data-caption]");
 const waiting = [];
 let timer = 0;
 
-export function say(sentence, { outcome = "ok", href = "", quiet = false } = {}) {
-  list(sentence, outcome, href);
+export function say(sentence, { outcome = "ok", href = "", quiet = false, lang = "" } = {}) {
+  list(sentence, outcome, href, lang);
   if (quiet || lines.length === 0) return;
   waiting.push(sentence);
   if (waiting.length > 4) waiting.splice(0, waiting.length - 4);
@@ -27,7 +27,7 @@ function next() {
   timer = setTimeout(next, HOLD_MS);
 }
 
-function list(sentence, outcome, href) {
+function list(sentence, outcome, href, lang) {
   const feed = document.querySelector("[data-feed]");
   if (!feed) return;
   feed.querySelector(".empty")?.remove();
@@ -44,6 +44,7 @@ function list(sentence, outcome, href) {
   const text = document.createElement(href ? "a" : "span");
   text.textContent = sentence;
   if (href) text.href = href;
+  if (lang) text.lang = lang;
   const cell = document.createElement("span");
   const times = document.createElement("span");
   times.className = "times";

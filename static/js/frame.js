@@ -3,7 +3,7 @@
 import { call } from "./control.js";
 import { clock, cluster, now, on, setClock } from "./feed.js";
 import { say } from "./captions.js";
-import { instant, speed, t, what, who } from "./words.js";
+import { instant, speed, t, told, what, who } from "./words.js";
 
 const root = document.documentElement;
 const all = (selector) => document.querySelectorAll(selector);
@@ -149,13 +149,15 @@ function narrate() {
     if (event.role === "follower") say(t(event.lead ? "raft.follower" : "raft.alone", event), { outcome: event.lead ? "ok" : "wait" });
     else say(t(`raft.${event.role}`, event), { outcome: event.role === "leader" ? "allow" : "wait" });
   });
-  const told = (event) => {
+  const state = (event) => {
     const key = !event.up ? "process.down" : event.paused ? "process.paused" : "process.up";
     say(t(key, event), { outcome: event.up ? (event.paused ? "wait" : "ok") : "error" });
   };
-  on("process", told);
-  on("host", told);
-  on("effect", (event) => {
-    if (event.text && event.cause) say(event.text, { outcome: "change", href: `/clusters/${cluster}/requests/${event.cause}/`, quiet: true });
+  on("process", state);
+  on("host", state);
+  on("effect", async (event) => {
+    if (!event.text || !event.cause) return;
+    const { text, lang } = await told(event.text);
+    say(text, { lang, outcome: "change", href: `/clusters/${cluster}/requests/${event.cause}/`, quiet: true });
   });
 }

@@ -6,7 +6,36 @@ for (const item of document.getElementById("words")?.content.querySelectorAll("[
 
 export function t(key, values = {}) {
   const pattern = words.get(key) ?? key;
-  return pattern.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return settle(pattern.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? ""));
+}
+
+// Korean particles after a name: explainer/fragments/particles.py says how.
+const FORMS = { "이(가)": ["이", "가"], "은(는)": ["은", "는"], "을(를)": ["을", "를"], "(으)로": ["으로", "로"] };
+const FIGURES = [21, 8, 0, 16, 0, 0, 1, 8, 8, 0];
+
+function settle(text) {
+  if (document.documentElement.lang !== "ko") return text;
+  return text.replace(/([0-9가-힣])(["')]?)(이\(가\)|은\(는\)|을\(를\)|\(으\)로)/g, (_, letter, quote, both) => {
+    const final = letter <= "9" ? FIGURES[Number(letter)] : (letter.charCodeAt(0) - 0xac00) % 28;
+    return letter + quote + FORMS[both][final && !(both === "(으)로" && final === 8) ? 0 : 1];
+  });
+}
+
+// The world speaks English; its sentences are looked up in a table that is fetched when the first one is met in another language.
+let table = null;
+
+export async function told(text) {
+  if (document.documentElement.lang.startsWith("en")) return { text };
+  table ??= fetch("/sentences.json")
+    .then((answer) => answer.json())
+    .then((rows) => rows.map(([expression, sentence]) => [new RegExp(expression), sentence]))
+    .catch(() => []);
+  const plural = text.replace(/\b1 (rule|Pod|endpoint|object)\b/g, "1 $1s");
+  for (const [expression, sentence] of await table) {
+    const found = expression.exec(plural);
+    if (found) return { text: settle(sentence.replace(/\{(\w+)\}/g, (_, name) => found.groups[name] ?? "")) };
+  }
+  return { text, lang: "en" };
 }
 
 export const has = (key) => words.has(key);

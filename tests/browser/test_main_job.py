@@ -10,11 +10,13 @@ import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from explainer.fragments import sentences
 from tests.product import Product, wait_for
 
 PATIENCE = 20_000
@@ -286,3 +288,34 @@ def test_a_lost_connection_is_said_and_comes_back_by_itself(live: Product, look:
     run(live, "kubectl create configmap after-the-loss --from-literal=a=b")
     expect(page.locator("[data-feed]")).to_contain_text("asked to create configmaps", timeout=PATIENCE)
     assert page.evaluate("window.same"), "without reload"
+
+
+def test_what_the_world_says_is_known_to_the_catalogues(live: Product) -> None:
+    """At least 95 in 100 of the kinds of sentences of a run; the API's own messages stay in its own words."""
+    run(live, "kubectl create deployment said --image=nginx --replicas=2")
+    run(live, "kubectl expose deployment said --port=80")
+    run(live, "kubectl rollout status deployment said --timeout=50s")
+    run(live, "kubectl scale deployment said --replicas=1; kubectl delete deployment said")
+    run(live, "kubectl create namespace short; kubectl delete namespace short")
+    said: dict[str, str] = {}
+
+    def add(text: str) -> None:
+        said[re.sub(r"\S*[\d/-]\S*", "*", text)] = text
+
+    def walk(nodes: list[dict[str, Any]]) -> None:
+        for node in nodes:
+            if node["kind"] == "effect":
+                add(node["text"])
+            walk(node.get("children") or [])
+
+    for row in live.api("GET", "/requests?limit=250"):
+        status, trace = live.call("GET", f"/api/clusters/demo/requests/{row['id']}")
+        if status != 200:
+            continue  # forgotten meanwhile
+        for stage in trace["stages"]:
+            if stage["outcome"] not in ("deny", "error") and row["code"] < 400:
+                add(stage["reason"])
+        walk(trace["tree"])
+    assert len(said) > 40
+    unknown = [text for text in said.values() if sentences.recognise(text) is None]
+    assert len(unknown) <= len(said) / 20, unknown

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
 
-from explainer.fragments import names, words
+from explainer.fragments import names, particles, sentences, words
 
 register = template.Library()
 
@@ -19,6 +20,14 @@ register.filter("role_word", words.role)
 register.filter("phase_word", words.phase)
 register.filter("outcome_word", words.outcome)
 register.filter("stage_word", words.stage)
+register.filter("settled", particles.settle)
+
+
+@register.filter
+def told(text: str) -> str:
+    """A sentence of the world in the reader's language; one that only exists in English is marked as English."""
+    said = sentences.tell(text or "")
+    return format_html("{}" if said.known else '<span lang="en">{}</span>', said.text)
 
 
 @register.filter

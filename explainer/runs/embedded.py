@@ -7,15 +7,23 @@ acknowledged, because the file is written before the reply is (only a power cut 
 Upstream: https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
 import tempfile
+import time
 from hashlib import blake2b
 from pathlib import Path
 
+from explainer.runs import resp
+
 UNIX_PATH_LIMIT = 100
 """A unix socket's path may have 107 bytes on Linux, 103 on macOS."""
+
+
+LEFTOVER_SECONDS = 10.0
+"""How long a leftover server may take to write down what it has."""
 
 
 class NoRedis(Exception):
@@ -47,6 +55,26 @@ def socket_path(data: Path) -> Path:
 def url(data: Path) -> str:
     """``REDIS_URL``, or the private server's."""
     return os.environ.get("REDIS_URL") or f"unix://{socket_path(data)}"
+
+
+def end_leftover(data: Path) -> None:
+    """End a private server that outlived its supervisor (where the kernel doesn't see to that): two must not write one file.
+
+    Only for whoever holds the data folder's lock. NoRedis if it will not end.
+    """
+    address = resp.Address(f"unix://{socket_path(data)}")
+    until = time.monotonic() + LEFTOVER_SECONDS
+    while True:
+        try:
+            link = resp.Link(address, 1.0)
+        except OSError:
+            return
+        with contextlib.suppress(OSError, resp.RedisError):
+            link.call("SHUTDOWN")
+        link.close()
+        if time.monotonic() > until:
+            raise NoRedis(f"An older redis-server still uses {socket_path(data)} and does not end; stop it.")
+        time.sleep(0.05)
 
 
 def command(data: Path) -> list[str]:

@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import os
 import signal
 import socket
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from explainer import config
 from explainer.runs import embedded, resp
@@ -26,6 +27,8 @@ from explainer.runs import embedded, resp
 STOP_SECONDS = 12.0
 TOO_OFTEN = (5, 20.0)
 """So many deaths within so many seconds and the child is given up."""
+FIRST_LOOK, LAST_LOOK = 0.03, 2.0
+"""Wall seconds between two questions whether all is ready: soon at first, rarely when something is broken."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -42,7 +45,11 @@ class Child:
     def start(self) -> None:
         """Run it, in a session of its own so that Ctrl-C reaches only this supervisor."""
         self.process = subprocess.Popen(
-            self.command, cwd=config.ROOT, start_new_session=True, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL
+            self.command,
+            cwd=config.ROOT,
+            start_new_session=True,
+            preexec_fn=functools.partial(_die_with_parent, os.getpid()),
+            stdin=subprocess.DEVNULL,
         )
 
     def running(self) -> bool:
@@ -55,7 +62,7 @@ class Child:
         return len(self.deaths) >= count
 
     def stop(self, seconds: float) -> None:
-        """SIGTERM, and SIGKILL if that takes too long."""
+        """SIGTERM, and SIGKILL if that takes too long; what it started itself goes with it."""
         process = self.process
         if process is None or process.poll() is not None:
             return
@@ -63,15 +70,22 @@ class Child:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            pass
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # its session is its own: the group's number is the child's
+        process.wait()
 
 
-def _die_with_parent() -> None:
-    """Linux: the kernel kills the child when this process dies, however that happens."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+_PRCTL: Any = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
+"""Looked up before there is a child: between fork and exec nothing should be loaded."""
+
+
+def _die_with_parent(parent: int) -> None:
+    """Linux: the kernel kills the child when this process dies, however that happens, also if it has just happened."""
+    if _PRCTL is not None:
+        _PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 class Trouble(Exception):
@@ -124,12 +138,14 @@ class Supervisor:
             child = Child(name, [*python, *arguments])
             self.children.append(child)
             child.start()
-        code = 0
+        code, pause, next_look = 0, FIRST_LOOK, 0.0
         while not self.stopping and not code:
             code = self._look_after()
-            if not self.ready and not code:
+            if not self.ready and not code and time.monotonic() >= next_look:
                 self._say_when_ready()
-            time.sleep(0.03 if not self.ready else 0.2)
+                next_look = time.monotonic() + pause
+                pause = min(pause * 1.1, LAST_LOOK)
+            time.sleep(FIRST_LOOK if not self.ready else 0.2)
         for child in reversed(self.children):
             child.stop(STOP_SECONDS)
         return code
@@ -145,6 +161,7 @@ class Supervisor:
                 raise Trouble(f"Redis is not reachable at REDIS_URL: {error}.") from None
             return
         try:
+            embedded.end_leftover(self.settings.data)
             child = Child("Redis", embedded.command(self.settings.data))
         except embedded.NoRedis as error:
             raise Trouble(str(error)) from None

@@ -1,12 +1,14 @@
 """``up``: one clear line when it can't start."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from explainer.runs import embedded
 from tests.explainer.conftest import FAKE
-from tests.product import Product
+from tests.product import Product, wait_for
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,18 @@ def test_a_redis_that_is_not_there(tmp_path: Path) -> None:
         lonely.output().startswith("clearplane: Redis is not reachable at REDIS_URL: ")
         and lonely.output().count("\n") == 1
     )
+
+
+def test_a_leftover_redis_is_ended_first(own_product: Product) -> None:
+    command = embedded.command(own_product.data)
+    leftover = subprocess.Popen(command)
+    try:
+        wait_for(embedded.socket_path(own_product.data).exists, "the leftover", 10)
+        own_product.start()
+        assert leftover.wait(10) == 0
+    finally:
+        leftover.kill()
+        leftover.wait()
 
 
 def test_a_port_that_is_no_number(tmp_path: Path) -> None:

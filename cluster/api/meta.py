@@ -142,7 +142,11 @@ _ORDER = {
 def with_meta(doc: Doc, **changes: Any) -> Doc:
     """A copy whose metadata has these values; None removes one. Keys stay in the order of the Go struct."""
     metadata = {**meta_of(doc), **changes}
-    ordered = {k: metadata[k] for k in sorted(metadata, key=lambda k: _ORDER.get(k, 99)) if metadata[k] is not None}
+    ordered = {
+        k: metadata[k]
+        for k in sorted(metadata, key=lambda k: _ORDER.get(k, 99))
+        if metadata[k] is not None or k not in changes  # a template's creationTimestamp is null, and stays
+    }
     out: Doc = {}
     placed = False
     for key, value in doc.items():

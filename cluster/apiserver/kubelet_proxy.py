@@ -55,6 +55,11 @@ def found(server: Any, job: Job, out: Outbox, item: Item, what: str) -> None:
         path = f"/portForward/{info.namespace}/{info.name}"
     else:
         path = exec_path(info.namespace, info.name, container).replace("/exec/", f"/{what}/")
+    ask(server, job, out, node, path)
+
+
+def ask(server: Any, job: Job, out: Outbox, node: str, path: str) -> None:
+    """Put the job's request to the kubelet of ``node`` under ``path``; its answer becomes the job's."""
     number = out.next_id()
     request = HttpRequest(
         number, job.request.method, path, job.request.query, job.request.headers, job.request.body, None,

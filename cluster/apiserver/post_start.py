@@ -39,6 +39,8 @@ START_SPREAD = 300 * MILLISECOND
 """Apiservers that start together begin up to so much apart, so that the first creates and the others find."""
 _MASTERS = b"/registry/masterleases/"
 _PEER = TlsPeer(common_name=LOOPBACK_USER, organizations=(MASTERS,))
+_STATUS_APART = {"APIService": "", "FlowSchema": "api-priority-and-fairness-config-consumer-v1"}
+"""Bootstrap kinds whose status is written after their creation, and by which field manager."""
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -103,30 +105,39 @@ def _bootstrap(server: Any, out: Outbox) -> None:
         ),
         server.scheme,
     )
-    server.state.bootstrap = [(path, doc) for path, doc in wanted if not _present(server, doc)]
+    server.state.bootstrap = [
+        (path, doc) for path, doc in wanted if not _present(server, doc) or _lacks_status(server, doc)
+    ]
     for _ in range(min(PARALLEL, len(server.state.bootstrap))):
         _create_next(server, out)
     if not server.state.bootstrap and not server.state.loopback:
         server.state.hooks["bootstrap"] = True
 
 
-def _present(server: Any, doc: Document) -> bool:
+def _present(server: Any, doc: Document) -> Document | None:
+    """The stored object, None when there is none."""
     group, _, version = doc["apiVersion"].rpartition("/")
     resource = server.scheme.kind(group, version, doc["kind"])
     meta = doc["metadata"]
-    cache = server.cache_of(resource)
-    return (
-        cache is not None
-        and (f"{meta['namespace']}/{meta['name']}" if meta.get("namespace") else meta["name"]) in cache.items
-    )
+    return server.view.get(resource.group_resource, meta.get("namespace", ""), meta["name"])
+
+
+def _lacks_status(server: Any, doc: Document) -> bool:
+    """Is there something to say in its status that a creation cannot say?"""
+    stored = _present(server, doc)
+    return doc["kind"] in _STATUS_APART and stored is not None and not (stored.get("status") or {}).get("conditions")
 
 
 def _create_next(server: Any, out: Outbox) -> None:
     state = server.state
     while state.bootstrap:
         path, doc = state.bootstrap.pop(0)
-        if not _present(server, doc):
+        stored = _present(server, doc)
+        if stored is None:
             server.call_self(out, "POST", path, doc, bootstrapped, (path, doc))
+            return
+        if _lacks_status(server, doc):
+            _say_status(server, out, path, stored, doc)
             return
     if not any(then == "post_start.bootstrapped" for then, _ in state.loopback.values()):
         state.hooks["bootstrap"] = True
@@ -138,10 +149,20 @@ def bootstrapped(server: Any, job: None, out: Outbox, response: HttpResponse, pa
     if response.code == 404:  # its namespace is only being created
         server.state.bootstrap.append((path, doc))
         out.timer("bootstrap-more", 5 * MILLISECOND, cause=0)
+    elif response.code == 201 and doc["kind"] in _STATUS_APART:
+        _say_status(server, out, path, response.doc, doc)
     elif response.code in (200, 201, 409) or response.code == 422:
         _create_next(server, out)
     else:
         out.timer("bootstrap", SECOND, cause=0)
+
+
+def _say_status(server: Any, out: Outbox, path: str, stored: Document, doc: Document) -> None:
+    """Write the status of an APIService or a FlowSchema, as their controllers in the apiserver do."""
+    query = f"?fieldManager={manager}" if (manager := _STATUS_APART[doc["kind"]]) else ""
+    whole = {**stored, "kind": doc["kind"], "apiVersion": doc["apiVersion"], "status": doc["status"]}
+    name = doc["metadata"]["name"]
+    server.call_self(out, "PUT", f"{path}/{name}/status{query}", whole, bootstrapped, (path, doc))
 
 
 # -- the kubernetes Service ---------------------------------------------------------------------------------------

@@ -289,6 +289,9 @@ def updated(
         kvs = found.kvs
         if not kvs:
             server.etcd_stage(job, out, "error", "The key was deleted meanwhile", answer)
+            if "missing" in job.data:
+                server.go_on(job.data.pop("missing"), job, out)
+                return
             raise status.not_found(resource.group_resource, doing.name)
         server.etcd_stage(
             job, out, "wait", f"The key is at revision {kvs[0].mod_revision} by now: trying again", answer

@@ -99,7 +99,8 @@ def _decide(server: Any, resource: Any, options: DeleteOptions, old: Doc) -> Cha
         if asked is None or seconds is None or seconds >= held:
             return Change("keep", old)
     finalizers = _finalizers(meta, options)
-    if not seconds and not finalizers and not _held_by_spec(old):
+    gone = not seconds and not finalizers and not _held_by_spec(old)
+    if gone and seconds is None:
         return Change("delete", old)
     changed: Doc = {
         key: meta[key] for key in ("name", "generateName", "namespace", "uid", "resourceVersion") if key in meta
@@ -119,7 +120,7 @@ def _decide(server: Any, resource: Any, options: DeleteOptions, old: Doc) -> Cha
     new = {**old, "metadata": changed}
     if old.get("kind") == "Namespace":
         new["status"] = {**(old.get("status") or {}), "phase": "Terminating"}
-    return Change("put", new)
+    return Change("delete" if gone else "put", new)
 
 
 def _held_by_spec(old: Doc) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.api import status
 from cluster.apiserver import kubelet_proxy, watching
-from cluster.apiserver.handlers import deletion, nonresource, reading, reviews, subresources, writing
+from cluster.apiserver.handlers import deletion, nonresource, proxying, reading, reviews, subresources, writing
 from cluster.apiserver.job import Job
 from cluster.apiserver.negotiation import negotiate
 from cluster.sim import Outbox
@@ -89,6 +89,9 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
             request.header("accept"), request.header("user-agent"), job.query.get("pretty"),
             job.query.get("includeObject", "Metadata"),
         )  # fmt: skip
+    if info.subresource == "proxy" and resource.stored and not resource.group:
+        proxying.proxy(server, job, out)
+        return
     handler = SPECIAL.get((full, verb)) if not resource.group or not resource.stored else None
     (handler or VERBS[verb])(server, job, out)
 

@@ -10,7 +10,12 @@ Units: user units of the ring's viewBox (400 by 400).
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
+
+from django.utils.translation import gettext as _
+
+from .words import noop
 
 SIZE = 400
 RADIUS = 130
@@ -114,6 +119,7 @@ def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
                     "index": index,
                     "term": entry[1] if entry else "",
                     "text": entry[2] if entry else "",
+                    "line": line(entry[2]) if entry else "",
                     "state": state,
                     "hatch": hatch(entry[1]) if entry else "none",
                     "x": (index - first) * CELL,
@@ -136,6 +142,28 @@ def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
         "width": width,
         "indexes": [{"index": i, "x": (i - first) * CELL + CELL / 2} for i in range(first, last + 1)],
     }
+
+
+WRITE = re.compile(r"(?:txn if (?P<guard>.*?) then )?(?P<deed>put|delete) (?P<key>/registry/[^=;\s]+)")
+VERBS = {"create": noop("create"), "update": noop("update"), "put": noop("write"), "delete": noop("delete")}
+
+
+def line(text: str) -> str:
+    """Return an entry in one short line: the verb and the object it carries; entries of etcd's own as they are."""
+    found = WRITE.match(text)
+    if found is None:
+        return text
+    guard, deed = found["guard"], found["deed"]
+    verb = deed if deed == "delete" or guard is None else "create" if f"mod({found['key']})=0" in guard else "update"
+    return f"{_(VERBS[verb])} {thing(found['key'])}"
+
+
+def thing(key: str) -> str:
+    """Return what a key of Kubernetes names: ``/registry/pods/default/web`` is ``pods default/web``."""
+    parts = key.split("/")[2:]
+    if len(parts) > 2 and ("." in parts[0] or parts[0] == "services"):
+        parts = parts[1:] if "." in parts[0] else [{"specs": "services"}.get(parts[1], parts[1]), *parts[2:]]
+    return f"{'nodes' if parts[0] == 'minions' else parts[0]} {'/'.join(parts[1:])}".strip()
 
 
 def column(index: int | None, first: int) -> float | None:

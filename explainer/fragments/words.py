@@ -43,6 +43,12 @@ OUTCOMES = {
     "wait": noop("waiting"),
     "throttle": noop("throttled"),
 }
+CELLS = {
+    "committed": noop("committed"),
+    "stored": noop("stored"),
+    "missing": noop("missing"),
+    "compacted": noop("compacted"),
+}
 STAGES = {
     "tls": noop("TLS"),
     "authentication": noop("Authentication"),
@@ -100,6 +106,11 @@ def phase(name: str) -> str:
 def outcome(name: str) -> str:
     """Return the label of a verdict."""
     return _(OUTCOMES[name]) if name in OUTCOMES else name
+
+
+def cell(name: str) -> str:
+    """Return the label of a log cell's state."""
+    return _(CELLS[name]) if name in CELLS else name
 
 
 def stage(name: str) -> str:

@@ -231,6 +231,8 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         "decided": decided,
         "sentence": trace_view.sentence(trace),
         "raw": raw,
+        "path": str(trace.get("path", "")).partition("?")[0],
+        "query": str(trace.get("path", "")).partition("?")[2],
         "what": trace_view.what(trace),
         "took": None if trace.get("endMicros") is None else trace["endMicros"] - trace["startMicros"],
         "previous": at - 1 if at > 1 else None,

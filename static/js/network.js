@@ -8,7 +8,13 @@ export function start() {
   const rules = document.querySelector("[data-rules]");
   const first = rules?.querySelector(".rule.concerned");
   if (first) rules.scrollTop = Math.max(0, first.offsetTop - rules.offsetTop - 60);
-  document.querySelector("[data-only]")?.addEventListener("change", (event) => rules?.classList.toggle("only", event.target.checked));
+  const only = document.querySelector("[data-only]");
+  only?.addEventListener("change", () => rules?.classList.toggle("only", only.checked));
+  // A projector has no room for the other Services' lines.
+  if (only && document.documentElement.dataset.theme === "screen") {
+    only.checked = true;
+    rules?.classList.add("only");
+  }
   document.querySelector("[data-auto]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
   const form = document.querySelector("[data-packet]");
   form?.addEventListener("submit", (event) => {

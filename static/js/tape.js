@@ -58,7 +58,8 @@ function item(one) {
     node.setAttribute("href", one.href);
     node.setAttribute("tabindex", "-1");
   } else node.setAttribute("role", "img");
-  node.append(svg("rect", { x: -4, y: 0, width: 24, height: 30, fill: "transparent" }), svg("path", { d: "M8 0V8", stroke: "currentColor", "stroke-width": 1.5 }), svg("use", { href: `#${one.shape}`, width: 14, height: 14, x: 1, y: 9 }));
+  one.count = svg("text", { class: "mark-count", x: 17, y: 20 });
+  node.append(one.count, svg("rect", { x: -4, y: 0, width: 24, height: 30, fill: "transparent" }), svg("path", { d: "M8 0V8", stroke: "currentColor", "stroke-width": 1.5 }), svg("use", { href: `#${one.shape}`, width: 14, height: 14, x: 1, y: 9 }));
   one.node = node;
   items.push(one);
   marks.append(node);
@@ -72,14 +73,25 @@ function draw() {
   const span = reach();
   const x = (at) => width - 14 - ((edge - at) / span) * (width - 20);
   let shown = null;
-  for (const one of items) {
+  // From now backwards: a mark that would cover a newer one keeps its tick only, and the newer one counts it.
+  let drawn = null;
+  for (const one of [...items].sort((a, b) => b.at - a.at)) {
     const at = x(one.at);
     const inside = at > -20;
     one.node.toggleAttribute("hidden", !inside);
     one.node.setAttribute("display", inside ? "inline" : "none");
-    if (inside) {
-      one.node.setAttribute("transform", `translate(${(at - 8).toFixed(1)} 17)`);
-      if (one.href) shown = one;
+    if (!inside) continue;
+    one.node.setAttribute("transform", `translate(${(at - 8).toFixed(1)} 17)`);
+    if (one.href) shown ??= one;
+    const grave = ["deny", "error", "throttle"].includes(one.tone);
+    const covered = drawn && drawn.x - at < (drawn.more ? 40 : 17) && one.node !== document.activeElement && !(grave && !drawn.grave);
+    one.node.classList.toggle("covered", Boolean(covered));
+    if (covered) {
+      drawn.more += 1;
+      drawn.text.textContent = `+${drawn.more}`;
+    } else {
+      one.count.textContent = "";
+      drawn = { x: at, more: 0, text: one.count, grave };
     }
   }
   // One stop in the tab order: the mark last focused, else the newest.

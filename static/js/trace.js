@@ -59,6 +59,7 @@ export function start() {
   });
 
   if (last) buttons();
+  if (at > 1) page.querySelector(".stage.here a")?.scrollIntoView({ block: "nearest" });
 
   const id = Number(page.dataset.trace);
   grow(page.querySelector("[data-caused]"), id);

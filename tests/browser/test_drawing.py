@@ -124,3 +124,25 @@ def test_rules_of_a_service_are_found_by_name_and_by_chain() -> None:
     assert any("--to-destination 10.244.1.2:8080" in text for text in texts)
     assert not any("kubernetes:https" in text for text in texts)
     assert {row["table"] for row in rows if row["kind"] == "rule"} == {"filter", "nat"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        ("txn if mod(/registry/pods/default/web)=0 then put /registry/pods/default/web={…}", "create pods default/web"),
+        (
+            "txn if mod(/registry/leases/kube-system/a)=7 then put /registry/leases/kube-system/a={…}",
+            "update leases kube-system/a",
+        ),
+        ("txn if mod(/registry/pods/default/web)=9 then delete /registry/pods/default/web", "delete pods default/web"),
+        ("txn if mod(/registry/minions/cp-1)=0 then put /registry/minions/cp-1={…}", "create nodes cp-1"),
+        (
+            "txn if mod(/registry/services/specs/default/web)=0 then put /registry/services/specs/default/web={…}",
+            "create services default/web",
+        ),
+        ("put /registry/masterleases/172.18.0.2={…}", "write masterleases 172.18.0.2"),
+        ("lease grant 421d 15s", "lease grant 421d 15s"),
+    ],
+)
+def test_an_entry_in_one_line(entry: str, line: str) -> None:
+    assert ring_drawing.line(entry) == line

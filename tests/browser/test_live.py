@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -265,3 +266,25 @@ def test_a_member_is_stopped_by_a_click(open_page: Open, site: Site) -> None:
     page.get_by_role("button", name="Stop m2").click()
     expect(page.locator(".member.leader")).to_have_count(1)
     assert site.calls()[-1] == ["POST", "/api/clusters/demo/etcd/members/m2/stop", {}]
+
+
+def test_the_strips_are_walked_by_keys_and_an_entry_opens(open_page: Open) -> None:
+    page = open_page("/clusters/demo/etcd/")
+    stops = page.locator('[data-cell][tabindex="0"]')
+    expect(stops).to_have_count(1)
+    stops.focus()
+    first = page.evaluate("document.activeElement.dataset.cell")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    here = page.evaluate("document.activeElement.dataset.cell")
+    assert here.split(":")[0] != first.split(":")[0] and int(here.split(":")[1]) == int(first.split(":")[1]) - 1
+    expect(page.locator("[data-entry-line]")).to_contain_text(here.replace(":", " · "))
+    page.keyboard.press("Enter")
+    expect(page.locator(f"[data-entry='{here.split(':')[1]}'] pre")).to_be_visible()
+
+
+def test_marks_that_would_cover_each_other_are_counted(live_map: Page, site: Site) -> None:
+    request = {**fixture_world.requests()[5], "outside": True, "initiator": 0}
+    now = request["startMicros"] + 5_000_000
+    site.frame(*({**request, "id": 7000 + n, "startMicros": now + n} for n in range(4)), nowMicros=now + 1_000_000)
+    expect(live_map.locator(".tape .mark:not(.covered) .mark-count").last).to_have_text(re.compile(r"^\+\d$"))

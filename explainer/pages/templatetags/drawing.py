@@ -20,6 +20,7 @@ register.filter("role_word", words.role)
 register.filter("phase_word", words.phase)
 register.filter("outcome_word", words.outcome)
 register.filter("stage_word", words.stage)
+register.filter("cell_word", words.cell)
 register.filter("settled", particles.settle)
 
 

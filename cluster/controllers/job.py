@@ -7,15 +7,30 @@ Counting takes three steps so that a crash between any two neither loses nor dou
 
 After a failed Pod the next waits 10 s · 2ⁿ ≤ 10 min.
 
-Simplified here: no pod failure policy, no success policy, no per-index back-off limit.
+Pods without owner that match the selector are adopted, owned ones that no longer match are let go. What a failed Pod means is up
+to the pod failure policy (``lib/pod_failure``).
 
-Upstream: kubernetes pkg/controller/job/{job_controller,indexed_job_utils,backoff_utils}.go.
+Simplified here: no success policy, no per-index back-off limit.
+
+Upstream: kubernetes pkg/controller/job/{job_controller,indexed_job_utils,backoff_utils,pod_failure_policy}.go.
 """
 
 from typing import Any
 
+from cluster.api import selectors
 from cluster.clientgo import Doc, controller_of, reason_of
-from cluster.controllers.lib.meta import condition, condition_true, deleting, path, since, status_of, without_zeros
+from cluster.controllers.lib.meta import (
+    condition,
+    condition_true,
+    deleting,
+    labels_of,
+    owner_reference,
+    path,
+    since,
+    status_of,
+    without_zeros,
+)
+from cluster.controllers.lib.pod_failure import action_of
 from cluster.controllers.lib.podcontrol import PodControl
 from cluster.controllers.lib.pods import from_template, is_active, is_ready, phase
 from cluster.sim import MINUTE, SECOND, Outbox
@@ -48,7 +63,14 @@ class JobController(PodControl):
 
     def on_pods(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         key = self.owner_key(new, "Job")
+        previous = self.owner_key(old, "Job") if old is not None and event_type == "MODIFIED" else None
+        if previous is not None and previous != key:
+            self.enqueue(out, previous)
         if key is None:
+            if event_type != "DELETED" and not deleting(new) and labels_of(new):
+                for job in self.store("jobs").by("namespace", new["metadata"]["namespace"]):
+                    if _selects(job, new):
+                        self.enqueue(out, f"{job['metadata']['namespace']}/{job['metadata']['name']}")
             return
         self.observe(key, event_type, new)
         if self.store("jobs").get(key) is None and event_type != "DELETED":
@@ -73,9 +95,7 @@ class JobController(PodControl):
             return
         if job["spec"].get("managedBy", "kubernetes.io/job-controller") != "kubernetes.io/job-controller":
             return
-        pods = [
-            p for p in self.store("pods").by("owner", job["metadata"]["uid"]) if (controller_of(p) or {}).get("uid")
-        ]
+        pods = self._claimed(job, out)
         if _finished(status_of(job)):
             for pod in pods:
                 self._release(pod, out)
@@ -83,6 +103,8 @@ class JobController(PodControl):
         if deleting(job):
             return
         counted = self._count(job, pods)
+        for pod in counted["_ignored"]:
+            self._release(pod, out)
         status = {k: v for k, v in counted.items() if not k.startswith("_")}
         active: list[Doc] = [pod for pod in pods if is_active(pod)]
         conditions: list[Doc] = list(status.get("conditions") or ())
@@ -120,6 +142,33 @@ class JobController(PodControl):
         self.manage(key, job, create, doomed, now, out)
         self._write(job, status, pods, now, out)
 
+    def _claimed(self, job: Doc, out: Outbox) -> list[Doc]:
+        """The Job's Pods; orphans that it selects become its own, its own that it no longer selects are let go."""
+        meta, store = job["metadata"], self.store("pods")
+        kept: list[Doc] = []
+        over = _finished(status_of(job)) or deleting(job)
+        for pod in store.by("owner", meta["uid"]):
+            if not (controller_of(pod) or {}).get("uid"):
+                continue
+            if over or deleting(pod) or not job["spec"].get("selector") or _selects(job, pod):
+                kept.append(pod)
+                continue
+            owners = [r for r in pod["metadata"]["ownerReferences"] if r["uid"] != meta["uid"]]
+            finalizers = [f for f in pod["metadata"].get("finalizers") or () if f != FINALIZER]
+            self._patch_meta(pod, {"ownerReferences": owners or None, "finalizers": finalizers or None}, out)
+        for pod in () if over else store.by("orphans", meta["namespace"]):
+            if not deleting(pod) and _selects(job, pod):
+                owners = [*(pod["metadata"].get("ownerReferences") or ()), owner_reference(job, "batch/v1", "Job")]
+                finalizers = [*(pod["metadata"].get("finalizers") or ()), FINALIZER]
+                self._patch_meta(pod, {"ownerReferences": owners, "finalizers": finalizers}, out)
+                kept.append(pod)
+        return kept
+
+    def _patch_meta(self, pod: Doc, change: Doc, out: Outbox) -> None:
+        meta = pod["metadata"]
+        self.request(out, "PATCH", path("v1", "pods", meta["namespace"], meta["name"]),
+                     doc={"metadata": {"uid": meta["uid"], **change}}, content_type="application/merge-patch+json")  # fmt: skip
+
     # -- counting -------------------------------------------------------------------------------------------------
 
     def _count(self, job: Doc, pods: list[Doc]) -> dict[str, Any]:
@@ -127,6 +176,8 @@ class JobController(PodControl):
         uncounted = status.get("uncountedTerminatedPods") or {}
         lists: dict[str, list[str]] = {}
         by_uid = {pod["metadata"]["uid"]: pod for pod in pods}
+        policy = job["spec"].get("podFailurePolicy")
+        ignored: list[Doc] = []
         for outcome in ("succeeded", "failed"):
             left: list[str] = []
             for uid in uncounted.get(outcome) or ():
@@ -143,9 +194,14 @@ class JobController(PodControl):
                 continue
             if phase(pod) == "Succeeded":
                 lists["succeeded"].append(uid)
-            elif phase(pod) == "Failed" or (deleting(pod) and phase(pod) != "Running" and not is_ready(pod)):
+            elif phase(pod) == "Failed" and action_of(policy, pod)[0] == "Ignore":
+                ignored.append(pod)
+            elif phase(pod) == "Failed" or (
+                deleting(pod) and phase(pod) != "Running" and not is_ready(pod) and policy is None
+            ):
                 lists["failed"].append(uid)
         status["uncountedTerminatedPods"] = {name: uids for name, uids in lists.items() if uids}
+        status["_ignored"] = ignored
         status["_uncounted"] = sum(len(uids) for uids in lists.values())
         if job["spec"].get("completionMode") == "Indexed":
             done = set(_parse_indexes(status.get("completedIndexes", "")))
@@ -169,6 +225,11 @@ class JobController(PodControl):
             known = condition(status, interim)
             if known is not None and known["status"] == "True":
                 return kind, known.get("reason", ""), known.get("message", "")
+        for pod in pods if spec.get("podFailurePolicy") else ():
+            if phase(pod) == "Failed":
+                action, why = action_of(spec["podFailurePolicy"], pod)
+                if action == "FailJob":
+                    return "Failed", "PodFailurePolicy", why
         succeeded, failed = self._totals(status)
         limit = spec.get("backoffLimit", 6)
         restarts = 0
@@ -297,6 +358,11 @@ class JobController(PodControl):
         failure = self.failure_of(key)
         if failure is not None:
             self.note(out, f"jobs/{key}", f"Job {key} could not create a Pod: {failure[1]}")
+
+
+def _selects(job: Doc, pod: Doc) -> bool:
+    selector = job["spec"].get("selector")
+    return bool(selector) and selectors.from_struct(selector).matches(labels_of(pod))
 
 
 def _finished(status: Doc) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from cluster.api import meta
 from cluster.api.field import FieldError
 from cluster.api.scheme import Resource
-from cluster.apiserver.registry.strategy import Context, Strategy, put
+from cluster.apiserver.registry.strategy import ALL_META, Context, Strategy, put
 
 Doc = dict[str, Any]
 
@@ -23,6 +23,7 @@ class CustomResourceStrategy(Strategy):
 
     counts_generation = True
     allow_unconditional_update = False
+    status_keeps = ALL_META
 
     def __init__(self, resource: Resource, subresource: str) -> None:
         self.resource = resource

@@ -33,6 +33,10 @@ class Context(Struct, frozen=True):
 _CARRIED = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "selfLink")
 
 
+ALL_META = ("labels", "annotations", "finalizers", "ownerReferences")
+_STATUS_ONLY_GROUPS = ("admissionregistration.k8s.io", "apiregistration.k8s.io", "flowcontrol.apiserver.k8s.io")
+
+
 class Strategy:
     """One kind's rules (stateless; one object for the process). Subclasses set the class attributes and override."""
 
@@ -50,8 +54,8 @@ class Strategy:
     allow_unconditional_update: bool = True
     reset_fields: tuple[tuple[str, ...], ...] = ()
     """Paths that writes through here never own (managedFields)."""
-    status_keeps: tuple[str, ...] = ("labels", "annotations", "finalizers", "ownerReferences")
-    """Metadata that a status write cannot change (``finalizers`` and ``annotations`` vary by kind upstream)."""
+    status_keeps: tuple[str, ...] = ()
+    """Metadata that a status write cannot change: for most kinds it may change all, for younger ones nothing."""
 
     @classmethod
     def generic(cls, group: str, kind: str, subresource: str, namespaced: bool, has_status: bool) -> "Strategy":
@@ -66,6 +70,8 @@ class Strategy:
             made.reset_fields = (("spec",), ("metadata", "deletionTimestamp")) if subresource else (("status",),)
         if not namespaced:
             made.field_labels = ("metadata.name",)
+        if group in _STATUS_ONLY_GROUPS or (group, kind) == ("storage.k8s.io", "VolumeAttachment"):
+            made.status_keeps = ALL_META
         return made
 
     # -- preparing ----------------------------------------------------------------------------------------------------

@@ -343,9 +343,8 @@ class JobStrategy(Strategy):
         labels = {key: labels[key] for key in sorted(labels)}
         selector = spec.get("selector") or {}
         matched = {"batch.kubernetes.io/controller-uid": uid, **(selector.get("matchLabels") or {})}
-        doc = put_spec(
-            doc, selector={**selector, "matchLabels": matched}, template=meta.with_meta(template, labels=labels)
-        )
+        template = {**template, "metadata": {**meta.meta_of(template), "labels": labels}}  # its null timestamp stays
+        doc = put_spec(doc, selector={**selector, "matchLabels": matched}, template=template)
         if not meta.labels_of(doc):
             # Upstream sees this when it reads the object back: defaulting copies the template's labels.
             doc = meta.with_meta(doc, labels=labels)

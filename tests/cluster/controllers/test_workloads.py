@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+from cluster.controllers.lib.pod_failure import action_of
 from tests.cluster.controllers.harness import DEPLOYMENTS, Bench, deployment
 
 JOBS = "/apis/batch/v1/namespaces/default/jobs"
@@ -279,3 +280,67 @@ def test_claim_takes_the_smallest_volume_that_will_do() -> None:
     assert b.events("FailedBinding") == ["no persistent volumes available for this claim and no storage class is set"]
     b.do("DELETE", claims + "/data")
     assert b.get(volumes + "/small")["status"]["phase"] == "Released"
+
+
+def test_pod_failure_policy_names_the_first_rule_that_matches() -> None:
+    rules = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": {"containerName": "c", "operator": "In", "values": [1, 42]}},
+        {"action": "Ignore", "onExitCodes": {"operator": "NotIn", "values": [3]}},
+    ]
+
+    def action(code: int, *conditions: dict[str, str], name: str = "c") -> tuple[str, str]:
+        ended = [{"name": name, "state": {"terminated": {"exitCode": code}}}]
+        status = {"phase": "Failed", "containerStatuses": ended, "conditions": list(conditions)}
+        return action_of({"rules": rules}, {"metadata": {"namespace": "default", "name": "p"}, "status": status})
+
+    why = "Container c for pod default/p failed with exit code 42 matching FailJob rule at index 1"
+    assert action(42) == ("FailJob", why)
+    assert action(42, {"type": "DisruptionTarget", "status": "True"})[0] == "Ignore"
+    assert action(42, name="other")[0] == "Ignore" and action(3) == ("Count", "")
+    assert action_of(None, {"metadata": {}, "status": {}}) == ("Count", "")
+
+
+def test_a_job_fails_early_by_its_policy_and_ignores_disrupted_pods() -> None:
+    b = bench()
+    rules = [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}},
+    ]
+    b.do("POST", JOBS, job(backoffLimit=0, podFailurePolicy={"rules": rules}))
+    fail(b, conditions=[{"type": "DisruptionTarget", "status": "True"}])
+    assert conditions(b) == {} and "failed" not in b.get(JOBS + "/once")["status"], "that failure does not count"
+    b.run(20)
+    fail(b)
+    b.run(5)
+    assert conditions(b)["Failed"]["reason"] == "PodFailurePolicy"
+
+
+def fail(b: Bench, **status: Any) -> None:
+    (pod,) = [p for p in b.all("pods") if (p.get("status") or {}).get("phase") != "Failed"]
+    ended = [{"name": "c", "state": {"terminated": {"exitCode": 1, "finishedAt": b.stamp()}}}]
+    where = f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}"
+    b.do("PUT", f"{where}/status", {**pod, "status": {"phase": "Failed", "containerStatuses": ended, **status}})
+    b.run(2)
+
+
+def test_a_job_adopts_what_it_selects_and_lets_go_of_what_it_does_not() -> None:
+    b = bench()
+    pods = "/api/v1/namespaces/default/pods"
+    b.do(
+        "POST",
+        pods,
+        {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "orphan", "labels": {"a": "b"}}, "spec": {}},
+    )
+    doc = job(selector={"matchLabels": {"a": "b"}}, manualSelector=True)
+    doc["spec"]["template"]["metadata"] = {"labels": {"a": "b"}}
+    b.do("POST", JOBS, doc)
+    b.run(3)
+    meta = b.get(pods + "/orphan")["metadata"]
+    assert meta["ownerReferences"][0]["kind"] == "Job" and meta["finalizers"] == ["batch.kubernetes.io/job-tracking"]
+    assert len(b.all("pods")) == 1
+    b.do("PUT", pods + "/orphan", {**b.get(pods + "/orphan"), "metadata": {**meta, "labels": {"a": "c"}}})
+    b.run(3)
+    meta = b.get(pods + "/orphan")["metadata"]
+    assert not meta.get("ownerReferences") and not meta.get("finalizers")
+    assert len(b.all("pods")) == 2

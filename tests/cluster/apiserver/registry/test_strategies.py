@@ -229,3 +229,23 @@ def test_a_certificate_request_is_approved_through_its_subresource_only():
     assert new["status"]["conditions"][0]["lastUpdateTime"] == CTX.now
     both = {"conditions": [{"type": t, "status": "True"} for t in ("Approved", "Denied")]}
     assert changed(doc, lambda old: {**old, "status": both}, "approval")[2][0].endswith("mutually exclusive")
+
+
+@pytest.mark.parametrize(("api_version", "kind", "kept"), [("batch/v1", "Job", True), ("apps/v1", "Deployment", True),
+                         ("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", False)])  # fmt: skip
+def test_annotations_written_with_a_status(api_version, kind, kept):
+    group, _, version = api_version.rpartition("/")
+    strategy = registry.strategy_for(S.kind(group, version, kind), "status")
+    old = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": {}}
+    new = {**old, "metadata": {"name": "x", "annotations": {"a": "b"}}, "spec": {"x": 1}, "status": {"conditions": []}}
+    made = strategy.prepare_for_update(new, old, CTX)
+    assert ("annotations" in made["metadata"]) == kept and made["spec"] == {} and made["status"] == {"conditions": []}
+
+
+def test_a_job_can_be_written_back_as_it_was_read():
+    container = {"name": "c", "image": "busybox"}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    doc = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x"}, "spec": {"template": template}}
+    resource, strategy, old = prepare(doc)
+    again = S.schema_of(resource).decode(old).doc
+    assert strategy.validate_update(strategy.prepare_for_update(again, old, CTX), old, CTX) == []

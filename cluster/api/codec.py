@@ -15,7 +15,7 @@ import orjson
 import yaml
 from msgspec import Struct
 
-from cluster.api import gojson, schema, status
+from cluster.api import gojson, limits, schema, status
 
 if TYPE_CHECKING:
     from cluster.api.scheme import Scheme
@@ -54,6 +54,8 @@ _Loader.yaml_implicit_resolvers = {
 def load_yaml(data: bytes | str) -> Any:
     """The first document of a YAML text, with string keys. ``ValueError`` with Go-like words when it is malformed."""
     try:
+        if problem := limits.yaml_problem(data, _Loader):
+            raise ValueError(f"error converting YAML to JSON: yaml: {problem}")
         loaded = next(iter(yaml.load_all(data, Loader=_Loader)), None)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -146,7 +148,7 @@ def decode_doc(
     except schema.DecodeError as error:
         raise cannot_handle(expected, kind, str(error)) from None
     out = decoded.doc
-    if said_kind is None or said_version is None:
+    if not said_kind or not said_version:
         out = {"kind": kind, "apiVersion": _join(expected), **out}
         out["kind"], out["apiVersion"] = kind, _join(expected)
     problems = (*(repeated or ()), *decoded.problems)

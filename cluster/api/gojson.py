@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from cluster.api import limits
+
 
 class SyntaxProblem(ValueError):
     """The bytes are not JSON; the text is Go's."""
@@ -25,6 +27,8 @@ _LITERALS = {"t": "true", "f": "false", "n": "null"}
 
 def loads(data: bytes) -> Any:
     """The value. SyntaxProblem when it is not JSON."""
+    if limits.json_too_deep(data):
+        raise SyntaxProblem(limits.TOO_DEEP)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:

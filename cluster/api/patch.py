@@ -12,12 +12,16 @@ Upstream: evanphx/json-patch, apimachinery/pkg/util/strategicpatch/patch.go.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cluster.api import field, gojson, status
+import orjson
+
+from cluster.api import field, gojson, limits, status
 from cluster.api.schema import Field, ListNode, MapNode, Node, StructNode, json_kind
 
 Doc = dict[str, Any]
 
 MAX_OPERATIONS = 10_000
+MAX_COPIED = 3 * 1024 * 1024
+"""Bytes that all copies of one JSON patch may add (``AccumulatedCopySizeLimit``)."""
 DIRECTIVE = "$patch"
 RETAIN = "$retainKeys"
 DELETE_PRIMITIVES = "$deleteFromPrimitiveList"
@@ -42,6 +46,11 @@ def parse(data: bytes, kind: str) -> Any:
         patch = gojson.loads(data)
     except gojson.SyntaxProblem as error:
         raise status.bad_request(f"error decoding patch: {error}" if kind == "merge" else str(error)) from None
+    return check(patch, kind)
+
+
+def check(patch: Any, kind: str) -> Any:
+    """``patch``, when it has the shape of its ``kind``. ApiError 400 (413: too many operations) else."""
     if kind == "json":
         if not isinstance(patch, list):
             raise status.bad_request(f"json: cannot unmarshal {json_kind(patch)} into Go value of type jsonpatch.Patch")
@@ -64,11 +73,19 @@ def misfit(shown: str, why: str) -> status.ApiError:
 
 def json_patch(doc: Any, operations: Sequence[Any]) -> Any:
     """``doc`` after all operations, or PatchError."""
+    grown = 0
     for operation in operations:
         if not isinstance(operation, dict):
             raise PatchError(f"json: cannot unmarshal {json_kind(operation)} into Go value of type jsonpatch.Operation",
                              malformed=True)  # fmt: skip
-        doc = _operate(doc, operation)
+        before, doc = doc, _operate(doc, operation)
+        if operation["op"] == "copy":
+            grown += len(orjson.dumps(_get(before, _pointer(operation["from"]), operation["from"])))
+            if grown > MAX_COPIED:
+                raise PatchError(
+                    f"Unable to complete the copy, the accumulated size increase of copy is {grown}, exceeding the "
+                    f"limit {MAX_COPIED}"
+                )
     return doc
 
 
@@ -77,6 +94,8 @@ def _operate(doc: Any, operation: Doc) -> Any:
     if not isinstance(path, str):
         raise PatchError(f"{op} operation missing path field")
     keys = _pointer(path)
+    if len(keys) > limits.MAX_DEPTH:
+        raise PatchError(limits.TOO_DEEP)
     if op == "add":
         return _add(doc, keys, _value(operation), path)
     if op == "remove":

@@ -255,6 +255,13 @@ def service_unavailable(why: str) -> ApiError:
     return failure(503, "ServiceUnavailable", why)
 
 
+def plain_text(code: int, message: str) -> ApiError:
+    """What a filter writes by itself: text, no Status (net/http's ``Error``)."""
+    error = failure(code, "", message)
+    error.plain = f"{message}\n"
+    return error
+
+
 def page_not_found() -> ApiError:
     """404 in plain text: no handler serves the path."""
     error = failure(404, "NotFound", "404 page not found")

@@ -5,6 +5,7 @@ In → the query of a write; out → ``WriteOptions``, or ApiError 422 in the wo
 Upstream: apimachinery/pkg/apis/meta/v1/validation/validation.go (v1.32).
 """
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from cluster.api import status
 from cluster.api.field import FieldError, forbidden, invalid, not_supported, required
 
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _FIELD_VALIDATION = ("Ignore", "Warn", "Strict")
 _POLICIES = ("Foreground", "Background", "Orphan")
 
@@ -78,7 +80,7 @@ def delete_options(query: dict[str, str], body: dict[str, Any] | None) -> Delete
         raise status.invalid("meta.k8s.io", "DeleteOptions", "", errors)
     seconds = said.get("gracePeriodSeconds")
     if isinstance(seconds, str):
-        if not seconds.lstrip("-").isdigit():
+        if not _INTEGER.fullmatch(seconds):
             raise status.bad_request(f'strconv.ParseInt: parsing "{seconds}": invalid syntax')
         seconds = int(seconds)
     conditions = said.get("preconditions") if body else None

@@ -263,6 +263,25 @@ class ApiServer(Actor):
             if job is None:
                 raise
             respond.error(self, job, out, error)
+        except Exception as error:
+            if job is None:
+                raise
+            self._panicked(job, out, error)
+
+    def _panicked(self, job: Job, out: Outbox, error: Exception) -> None:
+        """A mistake of this program met a request: it ends with a 500, everything else goes on (``WithPanicRecovery``)."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = f"{trace.tb_frame.f_globals['__name__']}:{trace.tb_lineno}" if trace is not None else ""
+        job.stage(out, "panic", "error", f"{type(error).__name__}: {error}"[:300], where)
+        if job.streaming:
+            watching.stop(self, job)
+            out.send(job.src, HttpEnd(job.id, "stream error: stream ID 1; INTERNAL_ERROR; received from peer"))
+            self.finish(job)
+        elif job.id in self.state.jobs:
+            text = "This request caused apiserver to panic. Look in the logs for details."
+            respond.error(self, job, out, status.plain_text(500, text))
 
     def _cancel(self, number: int, out: Outbox) -> None:
         job = self.state.jobs.get(number)

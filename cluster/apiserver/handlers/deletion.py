@@ -10,6 +10,7 @@ Upstream: apiserver/pkg/registry/generic/registry/store.go ``Delete``, registry/
 from typing import Any
 
 from cluster.api import codec, status
+from cluster.api.schema import json_kind
 from cluster.apiserver import admission, pipeline, protobuf, registry, respond, storage
 from cluster.apiserver.handlers import reading, writing
 from cluster.apiserver.job import Job, continuation, name_of
@@ -30,12 +31,15 @@ def delete(server: Any, job: Job, out: Outbox) -> None:
     """One object."""
     resource, info = job.resource, job.info
     assert resource is not None
-    job.data["options"] = _options(job, out)
+    job.data["options"] = _options(server, job, out)
     namespace = info.namespace if resource.namespaced else ""
     storage.update(server, job, out, resource, namespace, info.name, removed, answered)
 
 
-def _options(job: Job, out: Outbox) -> DeleteOptions:
+_GVK = ("", "v1", "DeleteOptions")
+
+
+def _options(server: Any, job: Job, out: Outbox) -> DeleteOptions:
     request = job.request
     body = request.doc
     if body is None and request.body:
@@ -46,9 +50,27 @@ def _options(job: Job, out: Outbox) -> DeleteOptions:
                 body = codec.load(request.body, codec.media_type(request.header("content-type")) or "application/json")
         except ValueError as error:
             raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    if body:
+        body = _typed(server, body)
     options = delete_options(job.query, body)
     job.stage(out, "decoding", "ok", "The options of the deletion", here(), {"options": body} if body else None)
     return options
+
+
+def _typed(server: Any, body: Any) -> Doc:
+    """``body`` checked to be DeleteOptions, which every group version has."""
+    if not isinstance(body, dict):
+        what = json_kind(body)
+        raise status.bad_request(
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type "
+            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    if body.get("kind") not in (None, "", "DeleteOptions"):
+        raise status.bad_request(
+            f"the object provided is unrecognized (must be of type DeleteOptions): got {body['kind']}"
+        )
+    plain = {key: value for key, value in body.items() if key not in ("kind", "apiVersion")}
+    return codec.decode_doc(plain, server.scheme, _GVK, "Ignore").doc
 
 
 @transform
@@ -172,7 +194,7 @@ def delete_collection(server: Any, job: Job, out: Outbox) -> None:
     resource = job.resource
     assert resource is not None
     reading.check_selectors(job)
-    job.data["options"] = _options(job, out)
+    job.data["options"] = _options(server, job, out)
     reading.fresh(server, job, out, resource, collected)
 
 

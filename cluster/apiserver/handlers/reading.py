@@ -9,6 +9,7 @@ A continue token is base64 of ``{"v":"meta.k8s.io/v1","rv":…,"start":…}``: i
 Upstream: apiserver/pkg/storage/cacher/cacher.go ``GetList``, .../storage/continue.go (v1.32).
 """
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from typing import Any
@@ -24,6 +25,7 @@ from cluster.apiserver.watch_cache import Item
 from cluster.sim import SECOND, Outbox
 from cluster.wire.etcd import EtcdError, RangeRequest, RangeResponse
 
+_INTEGER = re.compile(r"[+-]?[0-9]+")
 LIST_PATIENCE = 3 * SECOND
 """How long a list waits for a resourceVersion that the cache hasn't reached (``blockTimeout``)."""
 
@@ -278,6 +280,9 @@ def parse_revision(text: str, field_name: str = "") -> int:
         message = f'strconv.ParseUint: parsing "{text}": invalid syntax'
         shown = f'resourceVersion: Invalid value: "{text}": {message}' if field_name else message
         raise status.plain_error(500, shown)
+    if len(text) > 20 or int(text) >= 1 << 64:
+        message = f'strconv.ParseUint: parsing "{text}": value out of range'
+        raise status.plain_error(500, f'resourceVersion: Invalid value: "{text}": {message}' if field_name else message)
     return int(text)
 
 
@@ -285,8 +290,10 @@ def parse_int(text: str, name: str) -> int:
     """An int64 query option; ApiError 400 in Go's words."""
     if not text:
         return 0
-    if not (text.isascii() and text.lstrip("+-").isdigit()):
+    if not _INTEGER.fullmatch(text):
         raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    if len(text) > 20 or not -(1 << 63) <= int(text) < 1 << 63:
+        raise status.bad_request(f'strconv.ParseInt: parsing "{text}": value out of range')
     return max(int(text), 0)
 
 

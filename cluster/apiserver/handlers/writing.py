@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from cluster.api import codec, fieldmanager, scale, status
+from cluster.api import codec, fieldmanager, limits, scale, status
 from cluster.api import patch as patches
 from cluster.api.field import invalid, too_long
 from cluster.api.scheme import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Resource
@@ -378,6 +378,8 @@ def revision_of(doc: Doc) -> int:
         return 0
     if not (text.isascii() and text.isdigit()):
         raise status.plain_error(500, f'strconv.ParseUint: parsing "{text}": invalid syntax')
+    if len(text) > 20:
+        raise status.plain_error(500, f'strconv.ParseUint: parsing "{text}": value out of range')
     return int(text)
 
 
@@ -417,6 +419,9 @@ def _manager(job: Job, options: WriteOptions) -> str:
 # -- patch --------------------------------------------------------------------------------------------------------
 
 
+_PATCHES = {JSON_PATCH: "json", MERGE_PATCH: "merge", STRATEGIC_PATCH: "strategic", APPLY_PATCH: "apply"}
+
+
 def patch(server: Any, job: Job, out: Outbox) -> None:
     """PATCH in one of four formats."""
     resource, request = job.resource, job.request
@@ -435,10 +440,12 @@ def patch(server: Any, job: Job, out: Outbox) -> None:
         except ValueError as error:
             prefix = "error decoding YAML: " if media == APPLY_PATCH else "error decoding patch: "
             raise status.bad_request(f"{prefix}{error}") from None
+    patches.check(job.doc, _PATCHES[media])
     job.stage(out, "decoding", "ok", f"The body is a patch of type {media}", here(), {"patch": job.doc})
     job.data.update(options=options, media=media)
     if media == APPLY_PATCH:
-        said = job.doc.get("metadata", {}).get("name")
+        metadata = job.doc.get("metadata")
+        said = metadata.get("name") if isinstance(metadata, dict) else None
         if said and said != job.info.name:
             raise status.bad_request(
                 f"the name of the object ({said}) does not match the name on the URL ({job.info.name})"
@@ -475,6 +482,8 @@ def patched(server: Any, job: Job, out: Outbox, item: Item) -> Change:
     if new == whole:
         new = whole
     else:
+        if limits.too_deep(new):
+            raise status.bad_request(limits.TOO_DEEP)
         decoded = codec.decode_doc(new, server.scheme, gvk, options.field_validation)
         job.warnings.extend(text for text in decoded.warnings if text not in job.warnings)
         new = schema.default(decoded.doc)

@@ -1,5 +1,6 @@
 """The recordings, and one product whose clusters are made fresh for each replay."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def api(product: Product, fresh_cluster: Callable[[str], Path]) -> Api:
 @pytest.fixture
 def space(api: Api, request: pytest.FixtureRequest) -> str:
     """The path of a fresh namespace, ``/api/v1/namespaces/<name>``."""
-    name = request.node.name.replace("_", "-").replace("[", "-").strip("]").lower()[:60].rstrip("-")
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:60].strip("-")
     api.post("/api/v1/namespaces", {"metadata": {"name": name}})
     path = f"/api/v1/namespaces/{name}"
     eventually(lambda: not api.gone(f"{path}/serviceaccounts/default"), f"the account of {name}")

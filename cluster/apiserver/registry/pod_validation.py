@@ -141,6 +141,28 @@ def validate_spec(spec: Doc, path: str) -> list[FieldError]:
     errors += at_least_zero(spec.get("terminationGracePeriodSeconds"), f"{path}.terminationGracePeriodSeconds")
     if spec.get("tolerations"):
         errors += validate_tolerations(spec["tolerations"], f"{path}.tolerations")
+    sysctls = (spec.get("securityContext") or {}).get("sysctls") or ()
+    errors += _sysctls(sysctls, f"{path}.securityContext.sysctls")
+    return errors
+
+
+_SYSCTL = "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$"
+
+
+def _sysctls(sysctls: Iterable[Doc], path: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    names: dict[str, None] = {}
+    for index, sysctl in enumerate(sysctls):
+        name = sysctl.get("name", "")
+        where = f"{path}[{index}].name"
+        if not name:
+            errors.append(field.required(where))
+        elif len(name) > 253 or not re.match(_SYSCTL, name):
+            why = f"must have at most 253 characters and match regex {_SYSCTL}"
+            errors.append(field.invalid(where, name, why))
+        elif name in names:
+            errors.append(field.duplicate(where, name))
+        names[name] = None
     return errors
 
 

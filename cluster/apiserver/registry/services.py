@@ -63,7 +63,7 @@ class ServiceStrategy(Strategy):
         return normalise_ips(doc, None)
 
     def on_update(self, new: Doc, old: Doc, ctx: Context) -> Doc:
-        return service_ip.inherit(normalise_ips(new, old), old)
+        return service_ip.inherit(_drop_unneeded(normalise_ips(new, old), old), old)
 
     def check(self, doc: Doc, ctx: Context) -> list[FieldError]:
         spec = doc.get("spec") or {}
@@ -333,3 +333,15 @@ class EndpointSliceStrategy(Strategy):
 
 
 STRATEGIES = (ServiceStrategy(), ServiceStatusStrategy(), EndpointsStrategy(), EndpointSliceStrategy())
+
+
+def _drop_unneeded(new: Doc, old: Doc) -> Doc:
+    """A Service that becomes an ExternalName loses what only a cluster IP needs, if the client left it as it was."""
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    if spec.get("type") != "ExternalName" or before.get("type") == "ExternalName":
+        return new
+    left = [name for name in _OF_CLUSTER_IPS if name in spec and spec[name] == before.get(name)]
+    return put_spec(new, **dict.fromkeys(left)) if left else new
+
+
+_OF_CLUSTER_IPS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy")

@@ -249,3 +249,32 @@ def test_a_job_can_be_written_back_as_it_was_read():
     resource, strategy, old = prepare(doc)
     again = S.schema_of(resource).decode(old).doc
     assert strategy.validate_update(strategy.prepare_for_update(again, old, CTX), old, CTX) == []
+
+
+def test_sysctl_names():
+    names = ("foo-", "kernel.shmmax", "bar..", "net/core/somaxconn", "kernel.shmmax")
+    context = {"sysctls": [{"name": name, "value": "1"} for name in names]}
+    spec = {"containers": [{"name": "c", "image": "nginx"}], "securityContext": context}
+    said = refused({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": spec})
+    where = "spec.securityContext.sysctls"
+    assert [(c["field"], c["reason"]) for c in said["details"]["causes"]] == [
+        (f"{where}[0].name", "FieldValueInvalid"),
+        (f"{where}[2].name", "FieldValueInvalid"),
+        (f"{where}[4].name", "FieldValueDuplicate"),
+    ]
+
+
+def test_a_service_becomes_an_external_name():
+    doc = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"ports": [{"port": 80}]}}
+    resource, strategy, old = prepare(doc)
+    held = {
+        "clusterIP": "10.96.0.9",
+        "clusterIPs": ["10.96.0.9"],
+        "ipFamilies": ["IPv4"],
+        "ipFamilyPolicy": "SingleStack",
+    }
+    old = {**old, "spec": {**old["spec"], **held}}
+    new = {**old, "spec": {**old["spec"], "type": "ExternalName", "externalName": "example.com"}}
+    new = strategy.prepare_for_update(new, old, CTX)
+    assert not {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"} & set(new["spec"])
+    assert strategy.validate_update(new, old, CTX) == []

@@ -1,6 +1,6 @@
 """Frames for onlookers: what happened since the last one, as one JSON text that every websocket sends as it is.
 
-In → the lab's event dicts; out → ``{"cursor","nowMicros","rate","paused","waiting","revision","events":[…]}``, at most
+In → the lab's event dicts; out → ``{"cursor","nowMicros","rate","paused","waiting","watching","revision","events":[…]}``, at most
 20 a second. The cursor is the frame's number, and the id of its entry in the stream ``{c}:events`` is ``<number>-1``.
 
 Simplified here: a frame keeps at most ``FLIGHTS`` messages in flight (the newest) and says how many more there were;
@@ -51,8 +51,8 @@ class Feed:
     def __len__(self) -> int:
         return len(self._events)
 
-    def frame(self, now: int, rate: float, paused: bool, waiting: int) -> bytes:
-        """The next frame; the collection starts anew. ``now`` in virtual ns; ``rate`` 0 means "max"."""
+    def frame(self, now: int, rate: float, paused: bool, waiting: int, watching: int = 0) -> bytes:
+        """The next frame; the collection starts anew. ``now`` in virtual ns; ``rate`` 0 means "max"; ``watching`` people."""
         self.number += 1
         events, self._events = self._events, []
         skipped = 0
@@ -73,6 +73,7 @@ class Feed:
             "rate": rate or "max",
             "paused": paused,
             "waiting": waiting,
+            "watching": watching,
             "revision": self.revision,
         }
         if skipped:

@@ -228,6 +228,7 @@ class Process:
 
     def _let_go(self, held: Held) -> None:
         held.link.close()
+        held.runner.keeper.finish()
         del self.held[held.runner.name]
 
     def _forget(self, held: Held) -> None:

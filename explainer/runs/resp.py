@@ -134,6 +134,7 @@ class Link:
     """A blocking connection. ``OSError`` and ``ConnectionLost`` mean: make a new one."""
 
     def __init__(self, address: Address, timeout: float = 20.0) -> None:
+        self.address = address
         self.socket = address.connect(timeout)
         self.parser = Parser()
         self.ready: collections.deque[Any] = collections.deque()

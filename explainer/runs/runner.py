@@ -1,12 +1,9 @@
-"""One cluster being run: paces virtual against wall time, applies its mail, commits and releases what it says.
+"""One cluster being run: applies its mail, lets time pass, commits and releases what it says.
 
 The only module that knows ``cluster.lab``. In → ``Mail`` from the inbox, in order; out → commits (see ``journal``).
 ``turn`` is one step of it: apply what arrived, let due time pass (at most ``SLICE`` of work), drain, commit; it
-answers how long nothing will be due.
-
-Pacing: virtual time = anchor + elapsed · rate. While nobody's request is open the world is let run on a grid of
-``GRID`` seconds, so an idle cluster wakes the processor rarely; with requests open it wakes at every next event.
-A world that can't keep up slips: the anchor moves, nothing is skipped.
+answers how long nothing will be due. When time is due says ``pacing``; questions and the clock are ``control``'s;
+snapshots ``keeper``'s.
 
 While paused, requests from outside wait at the door (``waiting``), in order; laboratory acts (stop a member, cut a link)
 are applied at the frozen instant, because that is what pausing is for.
@@ -23,43 +20,27 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from explainer.runs import journal, keys, lease, resp, version
+from explainer.runs.control import Control
 from explainer.runs.feed import FRAME_SECONDS, IDLE_SECONDS, Feed, encode_json
 from explainer.runs.journal import Entry, Journal, Mark, Snapshot
-from explainer.runs.mail import Ask, Letter, Mail, Pace, Trouble, decode_any, decode_mail, encode, raw
+from explainer.runs.keeper import REPLAY_BUDGET, Keeper
+from explainer.runs.mail import Letter, Mail, Trouble, decode_any, decode_mail, raw
+from explainer.runs.pacing import CHUNK, SECOND, SLICE, Pacer
 
 if TYPE_CHECKING:
     from cluster import lab as world_door
 
 log = logging.getLogger("clearplane.runsim")
 
-SECOND = 1_000_000_000
-SLICE = 0.010
-"""Wall seconds of work before the inbox is looked at again."""
-CHUNK = 256
-"""Events between two looks at the wall clock."""
-GRID = 0.020
-"""Idle wake-ups are at most so frequent."""
-TICK = 0.0005
-"""Busy wake-ups are at most so frequent."""
-BUSY = 0.030
-"""Wall seconds after the last mail or answer in which the cluster counts as busy."""
-SLIP = 0.25
-"""Wall seconds of lag after which the anchor moves."""
 BOOT_LIMIT = 180 * SECOND
 """Virtual time a new cluster is run as fast as possible until it is ready."""
-REPLAY_BUDGET = 1.5
-"""Wall seconds of world's work after which a snapshot is taken: about how long a replay may take."""
 MODEL_SECONDS = 0.5
 GATEWAYS_REMEMBERED = 64
-STEP_LIMIT = 200_000
-"""Events looked at for one step."""
 
 DOOR = frozenset({"HttpIn", "HttpDataIn", "HttpCloseIn", "ConsoleIn", "EtcdGatewayIn", "EtcdOpIn", "PacketIn"})
 """Inputs that wait at the door of a paused cluster."""
 ANSWERED = frozenset({"ConsoleIn", "EtcdGatewayIn", "PacketIn", "MemberAddIn", "MemberRemoveIn", "MemberPromoteIn"})
 """Inputs that the world itself answers (``CallOut``); the others are acknowledged here when they have a call."""
-VISIBLE = frozenset({"request", "stage", "raft", "object", "effect", "process", "host", "flight"})
-"""Events that a step stops at."""
 
 
 class Deleted(Exception):
@@ -83,27 +64,18 @@ class Runner:
         self.unary = 0
         """How many of them have no answer yet."""
         self.watching: dict[str, int] = {}
-        self.goal: int | None = None
-        """Virtual instant of a ``run`` under way, and who asked."""
-        self.goal_asker: tuple[str, str] | None = None
-        self.busy_until = 0.0
+        self.control = Control(self)
         self.next_frame = 0.0
         self.next_model = 0.0
-        self.debt = 0.0
-        self.snapshot_cost = 0.0
-        self.snapshot_commit = 0
-        self.snapshot_cursor = "0-0"
-        self.side = 1
-        self.announce = False
+        self.announced = False
         """Onlookers are owed a frame even if nothing happened: the clock was set."""
-        self.unkept = False
         self._load()
 
     # -- coming up ------------------------------------------------------------------------------------------------
 
     def _load(self) -> None:
         kept = self.journal.load()
-        self.side = kept.side
+        self.keeper = Keeper(self.journal, kept.side, lambda: self.reconnect())
         if kept.mark is None:
             self._create()
             return
@@ -130,12 +102,12 @@ class Runner:
         else:
             self.delivered, since = snapshot.delivered, snapshot.commit
             self.open = dict.fromkeys(snapshot.open, True)
-            self.snapshot_commit = snapshot.commit
+            self.keeper.commit = snapshot.commit
         self.feed = Feed(mark.frame)
         self._replay([entry for commit, entries in kept.entries if commit > since for entry in entries])
         self.cursor = mark.cursor
         self.seen = dict(mark.seen)
-        self._anchor()
+        self.pacer = Pacer(self.lab.now)
 
     def _spec(self) -> Any:
         blob = self.journal.link.call("GET", keys.spec(self.name))
@@ -152,7 +124,7 @@ class Runner:
         self.feed = Feed(max(int(time.time()), frame + 1))
         self.cursor, self.seen = cursor, {}
         self.mark = Mark(0, 0, cursor, 1.0, bool(spec.paused), self.feed.number, 0, 0, world=self.version)
-        self._anchor()
+        self.pacer = Pacer(self.lab.now)
 
     def _replay(self, entries: list[Entry]) -> None:
         """Go from the snapshot to the mark. What was released before is made again and dropped."""
@@ -170,7 +142,6 @@ class Runner:
             self._replay_to(mark.fed_now, mark.fed_delivered)
         self._replay_to(mark.now, mark.delivered, keep=True)
         self.letters.clear()
-        self.debt = 0.0
         if (self.lab.now, self.delivered) != (mark.now, mark.delivered):
             log.error("cluster %s: replay ended at %d/%d, the mark says %d/%d",
                       self.name, self.lab.now, self.delivered, mark.now, mark.delivered)  # fmt: skip
@@ -178,7 +149,7 @@ class Runner:
     def _replay_to(self, now: int, delivered: int, keep: bool = False) -> None:
         if delivered >= self.delivered and now >= self.lab.now:
             self.delivered += self.lab.run_until(now, delivered - self.delivered)
-        self._drain(keep)
+        self.drain(keep)
 
     # -- one step -------------------------------------------------------------------------------------------------
 
@@ -188,49 +159,53 @@ class Runner:
             self._receive(inbox_id, data, wall)
         started = time.perf_counter()
         more = self._run(wall)
-        self.debt += time.perf_counter() - started
-        self._drain(True)
-        due = (len(self.feed) or self.announce) and wall >= self.next_frame
+        self.keeper.debt += time.perf_counter() - started
+        self.drain(True)
+        due = (len(self.feed) or self.announced) and wall >= self.next_frame
         moved = wall >= self.next_frame and self.lab.now != self.mark.now
         if self.letters or self.entries or due or moved:
             self._commit(wall)
         if wall >= self.next_model:
             self._publish_model(wall)
-        if self.debt > max(REPLAY_BUDGET, 20 * self.snapshot_cost):
-            self.keep()
-        return 0.0 if more else self._idle_for(wall)
+        if self.keeper.due():
+            self._commit(time.monotonic())
+            self.keeper.begin(self.commit, self.cursor, self._snapshot)
+            self._forget_old_gateways()
+        if more:
+            return 0.0
+        frame_due = self.next_frame if len(self.feed) else None
+        return self.pacer.idle_for(wall, self.mark, self.lab.next_at(), self.unary > 0, frame_due)
 
     def _run(self, wall: float) -> bool:
         """Let time pass; True when there is more to do at once."""
         mark = self.mark
         if not mark.ready and not mark.paused:
             return self._boot(wall)
-        if self.goal is not None:
-            more = self._advance(self.goal, wall)
+        if self.control.goal is not None:
+            more = self._advance(self.control.goal, wall)
             if not more:
-                self._finish_goal()
+                self.control.finish_goal()
             return more
         if mark.paused:
             return False
         if mark.rate == 0:
             self._advance(self.lab.now + 3600 * SECOND, wall)
-            self._anchor()
+            self.pacer.anchor(self.lab.now)
             return True
-        target = self._target(wall)
+        target = self.pacer.target(self.lab.now, mark.rate, wall)
         more = self._advance(target, wall)
-        if more and target - self.lab.now > SLIP * SECOND * mark.rate:
-            self._anchor(wall)
+        if more and self.pacer.slipped(self.lab.now, target, mark.rate):
+            self.pacer.anchor(self.lab.now, wall)
         return more
 
     def _boot(self, wall: float) -> bool:
         self._advance(self.lab.now + 100_000_000, wall)
-        self._anchor()
+        self.pacer.anchor(self.lab.now)
         if self.lab.ready() or self.lab.now >= BOOT_LIMIT:
             self.mark.ready = True
-            self.unkept = True
             log.info("cluster %s: up after %.1f virtual seconds", self.name, self.lab.now / SECOND)
             self.next_model = 0.0
-            self.debt = REPLAY_BUDGET * 2
+            self.keeper.debt = REPLAY_BUDGET * 2
         return True
 
     def _advance(self, target: int, wall: float) -> bool:
@@ -243,22 +218,6 @@ class Runner:
                 return False
             if time.monotonic() >= until:
                 return True
-
-    def _target(self, wall: float) -> int:
-        return max(self.lab.now, self.anchor_now + int((wall - self.anchor_wall) * self.mark.rate * SECOND))
-
-    def _anchor(self, wall: float | None = None) -> None:
-        self.anchor_now, self.anchor_wall = self.lab.now, time.monotonic() if wall is None else wall
-
-    def _idle_for(self, wall: float) -> float:
-        now = time.monotonic()
-        wake = self.next_frame if len(self.feed) else now + 1.0
-        following = self.lab.next_at()
-        if not self.mark.paused and self.mark.rate and following is not None:
-            due = self.anchor_wall + (following - self.anchor_now) / SECOND / self.mark.rate
-            busy = self.unary > 0 or now < self.busy_until
-            wake = min(wake, max(due, now + TICK) if busy else max(due, wall + GRID))
-        return max(0.0, min(wake, now + 1.0) - now)
 
     # -- mail -----------------------------------------------------------------------------------------------------
 
@@ -278,15 +237,15 @@ class Runner:
             return
         if mail.number:
             self.seen[mail.gateway] = mail.number
-        self.busy_until = wall + BUSY
+        self.pacer.touch(wall)
         match mail.kind:
             case "input":
                 self._input(inbox_id, mail)
             case "ask":
-                self._ask(mail)
+                self.control.ask(mail)
                 self._done(inbox_id)
             case "pace":
-                self._pace(mail, wall)
+                self.control.pace(mail, wall)
                 self._done(inbox_id)
             case "watching":
                 self.watching[mail.gateway] = decode_any(mail.body)
@@ -303,11 +262,11 @@ class Runner:
 
     def _input(self, inbox_id: str, mail: Mail) -> None:
         kind = _tag(mail.body)
-        if self.mark.paused and self.goal is None and kind in DOOR:
+        if self.mark.paused and self.control.goal is None and kind in DOOR:
             if not self.waiting:
                 self.mark.seen = {**self.seen, mail.gateway: mail.number - 1}
             self.waiting.append((inbox_id, mail))
-            self.announce = True
+            self.announced = True
             return
         self._apply(inbox_id, mail, kind)
         if self.waiting:
@@ -321,16 +280,15 @@ class Runner:
         try:
             self._submit(body)
         except msgspec.ValidationError as error:
-            self._trouble(mail, 422, f"{kind or 'this'} is not an input of this version: {error}")
+            self.trouble(mail, 422, f"{kind or 'this'} is not an input of this version: {error}")
             return
         except (self.lab_module.UnknownName, KeyError) as error:
             self.entries.append(Entry(*place, inbox_id, body))  # it counts as an input, so it is replayed too
-            self._trouble(mail, 404, str(error.args[0]) if error.args else "there is no such thing here")
+            self.trouble(mail, 404, str(error.args[0]) if error.args else "there is no such thing here")
             return
         self.entries.append(Entry(*place, inbox_id, body))
-        self.unkept = True
         if mail.call and kind not in ANSWERED:
-            self._send(mail.gateway, Letter("reply", mail.call, raw(b"{}")))
+            self.send(mail.gateway, Letter("reply", mail.call, raw(b"{}")))
 
     def _submit(self, body: msgspec.Raw) -> None:
         item = self.decode_input(body)
@@ -346,7 +304,7 @@ class Runner:
         if self.open.pop((conn, stream), True) is False:
             self.unary -= 1
 
-    def _open_door(self) -> None:
+    def open_door(self) -> None:
         """Time runs again: everybody who waited comes in, in order."""
         waiting, self.waiting = self.waiting, []
         self.mark.ahead = []
@@ -355,149 +313,10 @@ class Runner:
             self.cursor = max(self.cursor, inbox_id, key=_order)
         self.mark.seen = self.seen
 
-    def _ask(self, mail: Mail) -> None:
-        try:
-            ask = msgspec.msgpack.decode(mail.body, type=Ask)
-            if ask.view == "clock":
-                answer: Any = self.clock()
-            elif ask.view == "digest":
-                answer = {"digest": self.lab.digest(), "now": self.lab.now, "delivered": self.delivered}
-            else:
-                answer = self.lab.query(ask.view, **ask.args)
-        except KeyError as error:
-            self._trouble(mail, 404, f"there is no {error.args[0]!r} in this cluster" if error.args else "not found")
-        except self.lab_module.UnknownName as error:
-            self._trouble(mail, 404, str(error))
-        except (TypeError, ValueError, msgspec.MsgspecError) as error:
-            self._trouble(mail, 422, str(error))
-        else:
-            self._send(mail.gateway, Letter("reply", mail.call, raw(encode_json(answer))))
-
-    def clock(self) -> dict[str, Any]:
-        """Contract's clock, and how many wait at the door."""
-        mark = self.mark
-        return {
-            "nowMicros": self.lab.now // 1000,
-            "rate": mark.rate or "max",
-            "paused": mark.paused and self.goal is None,
-            "waiting": len(self.waiting),
-            "ready": self.mark.ready,
-        }
-
-    def _pace(self, mail: Mail, wall: float) -> None:
-        try:
-            pace = msgspec.msgpack.decode(mail.body, type=Pace)
-        except msgspec.MsgspecError as error:
-            self._trouble(mail, 422, str(error))
-            return
-        self._anchor(wall)
-        self._announce()
-        match pace.op:
-            case "set":
-                self._set(pace)
-                self._answer_clock(mail)
-            case "run":
-                self._finish_goal()
-                self.goal = self.lab.now + pace.micros * 1000
-                self.goal_asker = (mail.gateway, mail.call)
-                self.mark.paused = True
-                self._open_door()
-            case "step":
-                happened = self._step(pace.request)
-                self._send(
-                    mail.gateway,
-                    Letter("reply", mail.call, raw(encode_json({**self.clock(), "events": happened}))),
-                )
-            case "fork":
-                self._fork(mail, pace.name)
-
-    def _announce(self) -> None:
-        self.announce = True
-        self.next_frame = self.next_model = 0.0
-
-    def _set(self, pace: Pace) -> None:
-        if pace.rate is not None:
-            self.mark.rate = 0.0 if pace.rate == "max" else float(pace.rate)
-        if pace.paused is not None:
-            self._finish_goal()
-            self.mark.paused = pace.paused
-            if not pace.paused:
-                self._open_door()
-
-    def _answer_clock(self, mail: Mail) -> None:
-        self._send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))
-
-    def _finish_goal(self) -> None:
-        if self.goal is None:
-            return
-        self.goal = None
-        asker, self.goal_asker = self.goal_asker, None
-        self._anchor()
-        self._announce()
-        if asker is not None and asker[1]:
-            self._send(asker[0], Letter("reply", asker[1], raw(encode_json(self.clock()))))
-
-    def _step(self, request: int) -> list[dict[str, Any]]:
-        """To the next stage of ``request``, or to the next visible event; then paused. What happened on the way."""
-        self._finish_goal()
-        self.mark.paused = True
-        self._open_door()
-        stages = self._stages(request) if request else 0
-        happened: list[dict[str, Any]] = []
-        for _ in range(STEP_LIMIT):
-            following = self.lab.next_at()
-            if following is None:
-                break
-            self.delivered += self.lab.run_until(following, 1)
-            new = self._drain(True)
-            happened += new
-            if request and (self._stages(request) > stages or self._ended(request)):
-                break
-            if not request and any(event.get("t") in VISIBLE for event in new):
-                break
-        self._anchor()
-        return happened[-200:]
-
-    def _stages(self, request: int) -> int:
-        try:
-            return len(self.lab.query("request", id=request)["stages"])
-        except KeyError:
-            return 0
-
-    def _ended(self, request: int) -> bool:
-        try:
-            return bool(self.lab.query("request", id=request).get("code"))
-        except KeyError:
-            return False
-
-    def _fork(self, mail: Mail, name: str) -> None:
-        """A second cluster that begins at this instant, paused, with this one's past. Its open requests stay here."""
-        link = self.journal.link
-        if not name or link.call("EXISTS", keys.spec(name)):
-            self._trouble(mail, 409, f"there is a cluster {name!r} already")
-            return
-        number = int(time.time() * 1000)
-        mark = Mark(
-            self.lab.now, self.delivered, "0-0", self.mark.rate, True, int(time.time()), self.lab.now, self.delivered,
-            ready=self.mark.ready,
-            world=self.version,
-        )  # fmt: skip
-        snapshot = Snapshot(number, self.delivered, [], journal.compress(self.lab.checkpoint()))
-        spec = link.call("GET", keys.spec(self.name))
-        link.pipeline(
-            [
-                ("MULTI",),
-                ("SET", keys.spec(name), spec),
-                ("SET", keys.snapshot(name, 0), encode(snapshot)),
-                ("HSET", keys.mark(name), "commit", number, "mark", encode(mark), "side", 0),
-                ("EXEC",),
-            ]
-        )
-        self._send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))
-
     # -- what comes out -------------------------------------------------------------------------------------------
 
-    def _drain(self, keep: bool) -> list[dict[str, Any]]:
+    def drain(self, keep: bool) -> list[dict[str, Any]]:
+        """Take what the world said: outputs on their way, frames into the feed if ``keep``; the frames."""
         drained = self.lab.drain()
         for output in drained.outputs:
             self._output(output)
@@ -517,30 +336,31 @@ class Runner:
             elif kind == "HttpOut" and self.open.get(key) is False:
                 self.open[key] = True
                 self.unary -= 1
-        self._send(gateway, Letter("output", "", raw(output)))
+        self.send(gateway, Letter("output", "", raw(output)))
 
-    def _send(self, gateway: str, letter: Letter) -> None:
+    def send(self, gateway: str, letter: Letter) -> None:
+        """To that web process, with the next commit."""
         if gateway:
             self.letters.setdefault(gateway, []).append(letter)
 
-    def _trouble(self, mail: Mail, status: int, error: str) -> None:
+    def trouble(self, mail: Mail, status: int, error: str) -> None:
+        """Tell whoever sent ``mail`` why not."""
         if mail.call:
-            self._send(mail.gateway, Letter("error", mail.call, raw(Trouble(status, error))))
+            self.send(mail.gateway, Letter("error", mail.call, raw(Trouble(status, error))))
 
     def _commit(self, wall: float) -> None:
         mark = self.mark
         frame = b""
         if wall >= self.next_frame:
-            if len(self.feed) or self.announce:
-                self.announce = False
-                frame = self.feed.frame(self.lab.now, mark.rate, mark.paused, len(self.waiting))
+            if len(self.feed) or self.announced:
+                self.announced = False
+                frame = self.feed.frame(self.lab.now, mark.rate, mark.paused, len(self.waiting), self.onlookers())
             mark.fed_now, mark.fed_delivered = self.lab.now, self.delivered
-            onlookers = any(self.watching.values())
-            self.next_frame = wall + (FRAME_SECONDS if onlookers else IDLE_SECONDS)
+            self.next_frame = wall + (FRAME_SECONDS if self.onlookers() else IDLE_SECONDS)
         mark.now, mark.delivered, mark.cursor, mark.frame = self.lab.now, self.delivered, self.cursor, self.feed.number
         letters, self.letters = self.letters, {}
         if letters:
-            self.busy_until = wall + BUSY
+            self.pacer.touch(wall)
         entries, self.entries = self.entries, []
         number = self.commit + 1 if self.commit else max(self.floor + 1, int(time.time() * 1000))
         outs = {gateway: journal.encode_letters(batch) for gateway, batch in letters.items()}
@@ -555,8 +375,7 @@ class Runner:
             except journal.Lost:
                 log.warning("cluster %s: Redis forgot its last moments; writing them again", self.name)
                 self.journal.overwrite(self.commit, mark)
-                self.side = 1 - self.side
-                self._keep_now(number)
+                self.keeper.now(number, self.cursor, self._snapshot)
             except journal.Fenced:
                 if not lease.renew(self.journal.link, self.name, self.journal.token):
                     raise
@@ -567,33 +386,22 @@ class Runner:
     """Set by the process: waits for Redis and answers a new link."""
 
     def keep(self) -> None:
-        """Take a snapshot, at a commit."""
+        """Take a snapshot, at a commit, and wait for it."""
         self._commit(time.monotonic())
-        self.side = 1 - self.side
-        self._keep_now(self.commit)
+        self.keeper.now(self.commit, self.cursor, self._snapshot)
+        self._forget_old_gateways()
+
+    def _snapshot(self, commit: int) -> Snapshot:
+        return Snapshot(commit, self.delivered, list(self.open), journal.compress(self.lab.checkpoint()))
+
+    def _forget_old_gateways(self) -> None:
         for gateway in list(self.seen)[:-GATEWAYS_REMEMBERED]:
             del self.seen[gateway]
-        self.unkept = False
-
-    def _keep_now(self, commit: int) -> None:
-        started = time.perf_counter()
-        snapshot = Snapshot(commit, self.delivered, list(self.open), journal.compress(self.lab.checkpoint()))
-        before, cursor = self.snapshot_commit, self.snapshot_cursor
-        while True:
-            try:
-                self.journal.keep(self.side, snapshot, before + 1 if before else 0, cursor)
-                break
-            except (OSError, resp.ConnectionLost):
-                self.journal.use(self.reconnect())
-        self.snapshot_commit, self.snapshot_cursor = commit, self.cursor
-        self.snapshot_cost = time.perf_counter() - started
-        self.debt = 0.0
 
     def _publish_model(self, wall: float) -> None:
-        onlookers = any(self.watching.values())
-        self.next_model = wall + (MODEL_SECONDS if onlookers else 10 * MODEL_SECONDS)
-        models = [encode_json(self.clock())]
-        models += [encode_json(self.lab.query(view)) for view in ("map", "members")]
+        self.next_model = wall + (MODEL_SECONDS if self.onlookers() else 10 * MODEL_SECONDS)
+        models = [encode_json(self.control.clock())]
+        models += [encode_json(self.control.view(view)) for view in ("map", "members")]
         names = ("clock", "map", "members")
         try:
             self.journal.link.call(
@@ -601,6 +409,15 @@ class Runner:
             )
         except (OSError, resp.ConnectionLost):
             self.journal.use(self.reconnect())
+
+    def onlookers(self) -> int:
+        """How many look at the cluster, over all web processes."""
+        return sum(self.watching.values())
+
+    def announce(self) -> None:
+        """The clock was set: everybody is told at once."""
+        self.announced = True
+        self.next_frame = self.next_model = 0.0
 
     def gateways(self) -> list[str]:
         """Web processes that this cluster still has something open for."""
@@ -629,28 +446,3 @@ class _Tagged(msgspec.Struct):
 def _order(inbox_id: str) -> tuple[int, int]:
     high, _, low = inbox_id.partition("-")
     return int(high), int(low or 0)
-
-
-def replay(
-    spec: bytes, snapshot: bytes | None, entries: list[Entry], now: int, delivered: int, door: str = "cluster.lab"
-) -> tuple[int, int, str]:
-    """Run a moment again, from ``snapshot`` (or from nothing) to the point given: ``(now, delivered, digest)`` reached."""
-    world: Any = import_module(door)
-    decode = msgspec.msgpack.Decoder(world.Input).decode
-    done = 0
-    if snapshot is None:
-        lab = world.Lab.start(msgspec.msgpack.decode(spec, type=world.ClusterSpec))
-    else:
-        found = msgspec.msgpack.decode(snapshot, type=Snapshot)
-        lab, done = world.Lab.restore(journal.decompress(found.world)), found.delivered
-    for entry in entries:
-        if entry.delivered < done or entry.delivered > delivered:
-            continue
-        done += lab.run_until(entry.now, entry.delivered - done)
-        try:
-            lab.submit(decode(entry.input))
-        except (world.UnknownName, KeyError):
-            pass
-        lab.drain()
-    done += lab.run_until(now, delivered - done)
-    return lab.now, done, lab.digest()

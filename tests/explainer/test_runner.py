@@ -105,6 +105,35 @@ def test_a_restart_from_a_snapshot_is_the_same(bench: Bench) -> None:
     assert (bench.runner.lab.digest(), bench.stored()) == (digest, stored)
 
 
+def test_a_snapshot_in_the_background_is_of_the_moment_it_was_begun(bench: Bench) -> None:
+    keeper = bench.runner.keeper
+    for number in range(10):
+        if number in (3, 6):
+            keeper.finish()
+            keeper.debt = 100.0
+        bench.settle([bench.post(f"/objects/{number}")], 0.05)
+    keeper.finish()
+    bench.runner._commit(bench.wall)
+    assert keeper.commit and len(bench.link.call("XRANGE", keys.journal("demo"), "-", "+")) < 10
+    digest, stored = bench.runner.lab.digest(), bench.stored()
+    bench.runner = bench.boot()
+    assert (bench.runner.lab.digest(), bench.stored()) == (digest, stored)
+
+
+def test_a_snapshot_that_failed_is_taken_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = bench.runner.keeper
+    keeper.finish()
+    before = keeper.commit
+    with monkeypatch.context() as broken:
+        broken.setattr(keeper, "_write_in_child", lambda commit, take: 1)
+        keeper.debt = 100.0
+        bench.settle([bench.post("/objects/a")], 0.05)
+        keeper.finish()
+    assert keeper.commit == before
+    bench.settle([bench.post("/objects/b")], 0.05)
+    assert keeper.commit > before
+
+
 def test_mail_that_was_not_committed_is_applied_after_the_restart(bench: Bench) -> None:
     bench.settle([bench.post("/objects/a")])
     bench.post("/objects/b")  # in the inbox, never seen by the runner that dies now
@@ -123,11 +152,11 @@ def test_mail_said_twice_is_done_once(bench: Bench) -> None:
 def test_an_act_beyond_waiting_requests_is_not_repeated(bench: Bench) -> None:
     bench.settle([bench.mail("pace", Pace("set", paused=True), "w1/c1")])
     bench.settle([bench.post("/objects/patient"), bench.mail("input", item("MemberOp", member="m1", op="stop"))])
-    assert bench.runner.clock()["waiting"] == 1
+    assert bench.runner.control.clock()["waiting"] == 1
     assert len(bench.link.call("XRANGE", keys.journal("demo"), "-", "+")) == 1
     bench.runner = bench.boot()
     bench.settle(bench.unread())
-    assert bench.runner.clock()["waiting"] == 1
+    assert bench.runner.control.clock()["waiting"] == 1
     assert len(bench.link.call("XRANGE", keys.journal("demo"), "-", "+")) == 1
     bench.settle([bench.mail("pace", Pace("set", paused=False))])
     assert bench.stored() == ["/objects/patient"]
@@ -159,7 +188,7 @@ def test_run_goes_exactly_so_far(bench: Bench) -> None:
     start = bench.runner.lab.now
     bench.settle([bench.mail("pace", Pace("run", micros=12_345_678), "w1/c9")])
     assert bench.runner.lab.now == start + 12_345_678_000
-    assert bench.runner.clock()["paused"] is True
+    assert bench.runner.control.clock()["paused"] is True
 
 
 def test_questions_are_not_journalled(bench: Bench) -> None:

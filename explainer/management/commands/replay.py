@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from explainer.runs import runner
+from explainer.runs.again import replay
 from explainer.runs.journal import Entry
 from explainer.runs.moment import HEAD, Moment
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             entries = [entry for _, blob in moment.journal for entry in msgspec.msgpack.decode(blob, type=list[Entry])]
             snapshot = moment.snapshots[0] if moment.snapshots else None
             door = os.environ.get("CLEARPLANE_DOOR", "cluster.lab")
-            now, delivered, digest = runner.replay(moment.spec, snapshot, entries, moment.now, moment.delivered, door)
+            now, delivered, digest = replay(moment.spec, snapshot, entries, moment.now, moment.delivered, door)
         except msgspec.MsgspecError as error:
             raise CommandError(f"{file} was made by another version: {error}") from error
         where = f"{len(entries)} inputs, {delivered} events, {now / 1e9:.6f} virtual seconds"

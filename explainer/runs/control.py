@@ -1,0 +1,179 @@
+"""What web processes ask of a running cluster besides its inputs: read models, the clock, exact runs, steps, forks.
+
+In → mail of kind ``ask`` and ``pace``; out → a letter to whoever asked: JSON, or ``Trouble`` 404 for a name that isn't there,
+409 for one that is, 422 for what makes no sense.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from explainer.runs import journal, keys
+from explainer.runs.feed import encode_json
+from explainer.runs.journal import Mark
+from explainer.runs.mail import Ask, Letter, Mail, Pace, encode, raw
+
+if TYPE_CHECKING:
+    from explainer.runs.runner import Runner
+
+STEP_LIMIT = 200_000
+"""Events looked at for one step."""
+VISIBLE = frozenset({"request", "stage", "raft", "object", "effect", "process", "host", "flight"})
+"""Events that a step stops at."""
+
+
+class Control:
+    """The hands on one cluster's clock."""
+
+    def __init__(self, run: Runner) -> None:
+        self.run = run
+        self.goal: int | None = None
+        """Virtual instant (ns) of an exact ``run`` under way."""
+        self.goal_asker: tuple[str, str] | None = None
+        """Who asked for it: web process and call."""
+
+    def ask(self, mail: Mail) -> None:
+        try:
+            ask = msgspec.msgpack.decode(mail.body, type=Ask)
+            if ask.view == "clock":
+                answer: Any = self.clock()
+            elif ask.view == "digest":
+                answer = {"digest": self.run.lab.digest(), "now": self.run.lab.now, "delivered": self.run.delivered}
+            else:
+                answer = self.view(ask.view, **ask.args)
+        except KeyError as error:
+            self.run.trouble(mail, 404, f"there is no {error.args[0]!r} in this cluster" if error.args else "not found")
+        except self.run.lab_module.UnknownName as error:
+            self.run.trouble(mail, 404, str(error))
+        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+            self.run.trouble(mail, 422, str(error))
+        else:
+            self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(answer))))
+
+    def view(self, name: str, **args: Any) -> Any:
+        """A read model. The map says where in the feed it stands, and how many look at the cluster."""
+        found = self.run.lab.query(name, **args)
+        if name == "map":
+            return {**found, "cursor": str(self.run.feed.number), "watching": self.run.onlookers()}
+        return found
+
+    def clock(self) -> dict[str, Any]:
+        """Contract's clock, and how many wait at the door."""
+        mark = self.run.mark
+        return {
+            "nowMicros": self.run.lab.now // 1000,
+            "rate": mark.rate or "max",
+            "paused": mark.paused and self.goal is None,
+            "waiting": len(self.run.waiting),
+            "ready": self.run.mark.ready,
+        }
+
+    def pace(self, mail: Mail, wall: float) -> None:
+        try:
+            pace = msgspec.msgpack.decode(mail.body, type=Pace)
+        except msgspec.MsgspecError as error:
+            self.run.trouble(mail, 422, str(error))
+            return
+        self.run.pacer.anchor(self.run.lab.now, wall)
+        self.run.announce()
+        match pace.op:
+            case "set":
+                self._set(pace)
+                self._answer_clock(mail)
+            case "run":
+                self.finish_goal()
+                self.goal = self.run.lab.now + pace.micros * 1000
+                self.goal_asker = (mail.gateway, mail.call)
+                self.run.mark.paused = True
+                self.run.open_door()
+            case "step":
+                happened = self._step(pace.request)
+                self.run.send(
+                    mail.gateway,
+                    Letter("reply", mail.call, raw(encode_json({**self.clock(), "events": happened}))),
+                )
+            case "fork":
+                self._fork(mail, pace.name)
+
+    def _set(self, pace: Pace) -> None:
+        if pace.rate is not None:
+            self.run.mark.rate = 0.0 if pace.rate == "max" else float(pace.rate)
+        if pace.paused is not None:
+            self.finish_goal()
+            self.run.mark.paused = pace.paused
+            if not pace.paused:
+                self.run.open_door()
+
+    def _answer_clock(self, mail: Mail) -> None:
+        self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))
+
+    def finish_goal(self) -> None:
+        if self.goal is None:
+            return
+        self.goal = None
+        asker, self.goal_asker = self.goal_asker, None
+        self.run.pacer.anchor(self.run.lab.now)
+        self.run.announce()
+        if asker is not None and asker[1]:
+            self.run.send(asker[0], Letter("reply", asker[1], raw(encode_json(self.clock()))))
+
+    def _step(self, request: int) -> list[dict[str, Any]]:
+        """To the next stage of ``request``, or to the next visible event; then paused. What happened on the way."""
+        self.finish_goal()
+        self.run.mark.paused = True
+        self.run.open_door()
+        stages = self._stages(request) if request else 0
+        happened: list[dict[str, Any]] = []
+        for _ in range(STEP_LIMIT):
+            following = self.run.lab.next_at()
+            if following is None:
+                break
+            self.run.delivered += self.run.lab.run_until(following, 1)
+            new = self.run.drain(True)
+            happened += new
+            if request and (self._stages(request) > stages or self._ended(request)):
+                break
+            if not request and any(event.get("t") in VISIBLE for event in new):
+                break
+        self.run.pacer.anchor(self.run.lab.now)
+        return happened[-200:]
+
+    def _stages(self, request: int) -> int:
+        try:
+            return len(self.run.lab.query("request", id=request)["stages"])
+        except KeyError:
+            return 0
+
+    def _ended(self, request: int) -> bool:
+        try:
+            return bool(self.run.lab.query("request", id=request).get("code"))
+        except KeyError:
+            return False
+
+    def _fork(self, mail: Mail, name: str) -> None:
+        """A second cluster that begins at this instant, paused, with this one's past. Its open requests stay here."""
+        link = self.run.journal.link
+        if not name or link.call("EXISTS", keys.spec(name)):
+            self.run.trouble(mail, 409, f"there is a cluster {name!r} already")
+            return
+        number = int(time.time() * 1000)
+        mark = Mark(
+            self.run.lab.now, self.run.delivered, "0-0", self.run.mark.rate, True, int(time.time()), self.run.lab.now, self.run.delivered,
+            ready=self.run.mark.ready,
+            world=self.run.version,
+        )  # fmt: skip
+        snapshot = journal.Snapshot(number, self.run.delivered, [], journal.compress(self.run.lab.checkpoint()))
+        spec = link.call("GET", keys.spec(self.run.name))
+        link.pipeline(
+            [
+                ("MULTI",),
+                ("SET", keys.spec(name), spec),
+                ("SET", keys.snapshot(name, 0), encode(snapshot)),
+                ("HSET", keys.mark(name), "commit", number, "mark", encode(mark), "side", 0),
+                ("EXEC",),
+            ]
+        )
+        self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))

@@ -26,7 +26,7 @@ def test_an_error_reply_is_a_value() -> None:
 
 
 def test_what_is_not_redis_is_refused() -> None:
-    with pytest.raises(RedisError, match="not a Redis reply"):
+    with pytest.raises(RedisError, match="Protocol error"):
         Parser().feed(b"HTTP/1.1 400\r\n")
 
 

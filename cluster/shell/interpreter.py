@@ -6,20 +6,23 @@ that ends with the exit status; what commands print goes to a ``Terminal`` in or
 Errors end up as bash's texts on standard error with bash's statuses: 127 command not found, 130 interrupted, 1 and 2 for bad
 redirections and syntax. Limits: commands a line, characters of output, words.
 
-Simplified here: the commands of a pipeline run one after another, each to its end, and hand on whole texts; ``kubectl get -w | grep``
-therefore shows its lines when the watch ends.
+Simplified here: the commands of a pipeline run one after another, each to its end, and hand on whole texts, except where
+everything behind the first passes lines on as they come (``flowing``).
 """
 
 from collections.abc import Generator, Mapping
 from typing import Any
 
 from cluster.shell.effects import Answer, Effect
+from cluster.shell.flowing import enough, flows
 from cluster.shell.language import Command, Part, Pipeline, Redirect, Script, ShellSyntaxError, Word
 from cluster.shell.session import FileError, Files, Session
 
 MAX_COMMANDS = 500
 MAX_OUTPUT = 4 << 20
 MAX_WORDS = 5_000
+MAX_FLOWING = 1 << 18
+"""Characters in a pipe up to which lines flow on at once; a longer text waits for its end."""
 
 Run = Generator[Effect, Answer, int]
 
@@ -154,11 +157,54 @@ class Machine:
     def _pipeline(self, pipeline: Pipeline, stdin: str | None, out: Sink, err: Sink) -> Run:
         status, text = 0, stdin
         last = len(pipeline.commands) - 1
+        if last and flows(pipeline.commands[1:]):
+            return (yield from self._flowing(pipeline, stdin, out, err))
         for place, command in enumerate(pipeline.commands):
             sink = out if place == last else Sink()
             status = yield from self._command(command, text, sink, err, alone=last == 0)
             text = sink.text() if place != last else None
         return status
+
+    def _flowing(self, pipeline: Pipeline, stdin: str | None, out: Sink, err: Sink) -> Run:
+        """A pipeline whose right side passes on every line as it comes."""
+        first, *rest = pipeline.commands
+        pipe, shown, seen = Sink(), "", 0
+        wanted = enough(rest[-1])
+        left = self._command(first, stdin, pipe, err, alone=False)
+        try:
+            effect = next(left)
+            while True:
+                if pipe.size != seen and pipe.size <= MAX_FLOWING:
+                    seen = pipe.size
+                    ready = pipe.text()
+                    said, _ = self._pass(rest, ready[: ready.rfind("\n") + 1], Sink())
+                    if said.startswith(shown):
+                        out.write(said[len(shown) :])
+                        shown = said
+                    if wanted and shown.count("\n") >= wanted:
+                        left.close()
+                        break
+                answer = yield effect
+                effect = left.send(answer)
+        except StopIteration:
+            pass
+        said, status = self._pass(rest, pipe.text(), err)
+        out.write(said.removeprefix(shown))
+        return status
+
+    def _pass(self, commands: list[Command], text: str, err: Sink) -> tuple[str, int]:
+        """``text`` through commands that wait for nothing: (what comes out, the last status)."""
+        status, count = 0, self.count
+        for command in commands:
+            sink = Sink()
+            try:
+                next(self._command(command, text, sink, err, alone=False))
+                raise AssertionError("a filter waits")
+            except StopIteration as stop:
+                status = stop.value or 0
+            text = sink.text()
+        self.count = count + len(commands) if err.terminal is not None else count
+        return text, status
 
     def _command(self, command: Command, stdin: str | None, out: Sink, err: Sink, *, alone: bool) -> Run:
         self.count += 1

@@ -43,6 +43,42 @@ def test_pieces_that_come_together_are_not_lost(amnesia: bool) -> None:
     assert Shell(flood, amnesia=amnesia).run(WATCH + " | tail -2").stdout == "3\n4\n"
 
 
+@pytest.mark.parametrize("amnesia", [False, True])
+def test_lines_flow_through_a_pipe_as_they_come(amnesia: bool) -> None:
+    shell = Shell(opened, amnesia=amnesia)
+    result = shell.run(WATCH + " | grep -v two | sed s/o/0/ | cut -c1-2")
+    number = shell.requests[0].id
+    for piece, shown in ((b"one\ntw", "0n\n"), (b"o\nthree\n", "0n\nth\n"), (b"four", "0n\nth\n")):
+        shell.message(HttpChunk(number, piece))
+        assert result.stdout == shown
+    shell.message(HttpEnd(number))
+    assert result.stdout == "0n\nth\nf0\n"
+    assert result.code == 0
+
+
+@pytest.mark.parametrize("amnesia", [False, True])
+def test_who_has_enough_ends_the_watch(amnesia: bool) -> None:
+    shell = Shell(opened, amnesia=amnesia)
+    result = shell.run(WATCH + " | grep o | head -2; echo next")
+    number = shell.requests[0].id
+    shell.message(HttpChunk(number, b"one\nthree\n"))
+    assert (result.stdout, result.code) == ("one\n", None)
+    shell.message(HttpChunk(number, b"two\nfour\n"))
+    assert (result.stdout, result.code) == ("one\ntwo\nnext\n", 0)
+    assert shell.cancelled == [HttpCancel(number)]
+
+
+def test_what_needs_the_end_waits_for_it() -> None:
+    for tool, shown in (("wc -l", "2\n"), ("grep -c o", "2\n"), ("sort -r", "two\none\n"), ("tail -1", "two\n")):
+        shell = Shell(opened)
+        result = shell.run(f"{WATCH} | {tool}")
+        number = shell.requests[0].id
+        shell.message(HttpChunk(number, b"one\ntwo\n"))
+        assert result.stdout == ""
+        shell.message(HttpEnd(number))
+        assert result.stdout == shown
+
+
 def test_ctrl_c_ends_what_runs_and_closes_its_connection() -> None:
     shell = Shell(opened)
     result = shell.run("A=1; " + WATCH)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -16,6 +17,15 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def need(*tools: str) -> None:
+    """Fail with one sentence unless these programs are on PATH: tests with real clients never skip."""
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    assert not missing, (
+        f"{' and '.join(missing)} not found on PATH: this test speaks to Clearplane with real clients; "
+        "install kubectl (https://kubernetes.io/docs/tasks/tools/), curl, jq and bash."
+    )
 
 
 def wait_for(check: Callable[[], Any], what: str | Callable[[], str], seconds: float = 30.0) -> Any:

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.product import Product, wait_for
+from tests.product import Product, need, wait_for
 
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """The product with the demo cluster."""
+    need("bash", "curl", "kubectl")
     running = Product(tmp_path_factory.mktemp("live")).start()
     try:
         yield running

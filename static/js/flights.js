@@ -24,6 +24,7 @@ export class Flights {
     this.perLine = new Map();
     this.causes = new Map();
     this.outside = new Set();
+    this.named = new Map();
     this.losses = new Map();
     this.order = 0;
     this.index();
@@ -62,6 +63,10 @@ export class Flights {
   // A request that somebody outside began, or that descends from one: its messages come first.
   mine(event) {
     if (!event.outside) return;
+    if (!event.initiator) {
+      this.named.set(`${event.method} ${event.path.split("?")[0]}`, event.id);
+      if (this.named.size > 60) this.named.delete(this.named.keys().next().value);
+    }
     this.outside.add(event.id);
     if (this.outside.size > 600) this.outside.delete(this.outside.values().next().value);
   }
@@ -70,8 +75,10 @@ export class Flights {
     const [a, b] = [this.place(flight.src), this.place(flight.dst)];
     if (!a || !b || a === b || document.hidden) return;
     const slow = typeof clock.rate === "number" && clock.rate <= 0.1;
-    const mine = this.outside.has(flight.cause);
-    if (!flight.cause && !slow && !(flight.dropped && this.first(`${a}>${b}`))) return;
+    // Until an apiserver has it a request has no number: its way through the gate is known by its name.
+    if (!flight.cause && flight.kind === "HttpRequest") flight.cause = this.named.get(flight.label) ?? 0;
+    const mine = this.outside.has(flight.cause) || a === "outside" || a === "console";
+    if (!mine && !flight.cause && !slow && !(flight.dropped && this.first(`${a}>${b}`))) return;
     if (!mine && !slow && this.movers.size >= QUIET_MOVERS) return;
     const route = this.route(a, b);
     if (!route) return;
@@ -105,11 +112,21 @@ export class Flights {
       if (this.causes.size > 200) this.causes.delete(this.causes.keys().next().value);
     }
     const crowd = this.perLine.get(line) ?? [];
+    // What somebody outside just asked is what they look for: it takes the place of the oldest message of the cluster's own.
+    const first = line.startsWith("outside>") || line.startsWith("console>");
+    if (first && this.movers.size >= MAX_MOVERS) for (const [mover, animation] of this.movers) {
+      if (mover.first) continue;
+      animation.onfinish = animation.oncancel = null;
+      animation.cancel();
+      mover.end();
+      break;
+    }
     if (crowd.length >= MAX_PER_LINE || this.movers.size >= MAX_MOVERS) {
-      crowd.at(-1)?.count();
+      crowd.at(-1)?.count(label(flight));
       return;
     }
     const mover = this.pill(flight, route);
+    mover.first = first;
     crowd.push(mover);
     this.perLine.set(line, crowd);
     const corners = flight.dropped ? half(route.points) : route.points;
@@ -127,6 +144,7 @@ export class Flights {
       }
       if (!flight.dropped) mover.node.remove();
     };
+    mover.end = done;
     animation.onfinish = done;
     animation.oncancel = done;
   }
@@ -149,11 +167,14 @@ export class Flights {
     if (flight.dropped) node.append(svg("path", { class: "wall", d: `M${-left + 14} -16V16` }), svg("text", { "text-anchor": "middle", y: high + 18 }, flight.dropped.slice(0, 24)));
     this.layer.append(node);
     let more = 1;
+    let named = words;
     return {
       node,
-      count() {
+      // The counted pill is named after its newest message, and a write keeps its name before reads.
+      count(newest) {
         more += 1;
-        text.textContent = `${words} ×${more}`;
+        if (!/^GET/.test(newest) || /^GET/.test(named)) named = newest;
+        text.textContent = `${named} ×${more}`;
         shape.setAttribute("d", outline(text.textContent));
       },
     };

@@ -288,3 +288,18 @@ def test_marks_that_would_cover_each_other_are_counted(live_map: Page, site: Sit
     now = request["startMicros"] + 5_000_000
     site.frame(*({**request, "id": 7000 + n, "startMicros": now + n} for n in range(4)), nowMicros=now + 1_000_000)
     expect(live_map.locator(".tape .mark:not(.covered) .mark-count").last).to_have_text(re.compile(r"^\+\d$"))
+
+
+def test_a_request_flies_from_its_client_through_the_gate(live_map: Page, site: Site) -> None:
+    """Before an apiserver numbers a request its messages have no cause; they are drawn all the same, in order."""
+    request = {**fixture_world.requests()[5], "id": 9100, "method": "POST", "outside": True, "initiator": 0}
+    request["path"] = "/api/v1/namespaces/default/services?fieldManager=kubectl-expose"
+    hop = {"t": "flight", "kind": "HttpRequest", "label": "POST /api/v1/namespaces/default/services", "cause": 0}
+    site.frame(
+        {**hop, "src": "outside:w1/2", "dst": "lb", "sentMicros": 100, "arriveMicros": 900},
+        {**hop, "src": "lb", "dst": "kube-apiserver-cp-1", "sentMicros": 900, "arriveMicros": 1700},
+        request,
+    )
+    expect(live_map.locator(".flight")).to_have_count(2)
+    delays = live_map.evaluate("document.getAnimations().map(a => a.effect.getTiming().delay).sort((a, b) => a - b)")
+    assert delays[-1] - delays[0] > 500

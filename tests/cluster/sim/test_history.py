@@ -1,5 +1,7 @@
 """Checkpoints: which are kept, and which one leads to an instant."""
 
+from itertools import pairwise
+
 from cluster.sim import SECOND, History
 
 
@@ -21,5 +23,5 @@ def test_it_is_bounded_dense_near_now_and_reaches_back_to_the_beginning():
     assert instants == sorted(instants)
     ages = [4999 - at for at in instants[1:]]
     assert sum(age <= 100 for age in ages) >= 4
-    for older, younger in zip(instants[1:], instants[2:], strict=False):
+    for older, younger in pairwise(instants[1:]):
         assert younger - older <= max(4, (4999 - older))

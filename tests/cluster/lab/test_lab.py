@@ -305,3 +305,37 @@ def test_a_member_is_added_as_learner_promoted_and_another_removed():
     assert again.digest() == desk.lab.digest()
     with pytest.raises(UnknownName):
         desk.lab.submit(MemberAddIn("d", "m4"))
+
+
+def test_claims_and_volumes_go_when_nobody_uses_them(desk):
+    claims = "/api/v1/namespaces/default/persistentvolumeclaims"
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": ""},
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "user"},
+        "spec": {
+            "containers": [{"name": "c", "image": "nginx"}],
+            "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}],
+        },
+    }
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "spare"},
+        "spec": {"capacity": {"storage": "1Mi"}, "accessModes": ["ReadOnlyMany"], "hostPath": {"path": "/x"}},
+    }
+    for path, doc in ((claims, claim), ("/api/v1/namespaces/default/pods", pod), ("/api/v1/persistentvolumes", volume)):
+        assert desk.ask("POST", path, doc)[0] == 201
+    desk.lab.run_until(desk.lab.now + 2 * SECOND)
+    assert desk.ask("DELETE", f"{claims}/data")[0] == 200
+    assert desk.ask("DELETE", "/api/v1/persistentvolumes/spare")[0] == 200
+    desk.until(lambda: desk.ask("GET", "/api/v1/persistentvolumes/spare")[0] == 404)
+    assert "deletionTimestamp" in desk.get(f"{claims}/data")["metadata"]  # the Pod still uses it
+    desk.ask("DELETE", "/api/v1/namespaces/default/pods/user?gracePeriodSeconds=0")
+    desk.until(lambda: desk.ask("GET", f"{claims}/data")[0] == 404)

@@ -80,7 +80,12 @@ def _rule(verbs: list[str], resources: list[str], group: str = "", names: list[s
 def _role(name: str, rules: list[Doc], namespace: str = "") -> tuple[str, Doc]:
     kind = "Role" if namespace else "ClusterRole"
     path = f"{RBAC}/namespaces/{namespace}/roles" if namespace else f"{RBAC}/clusterroles"
-    doc = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": _meta(name, namespace), "rules": rules}
+    doc = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": kind,
+        "metadata": _meta(name, namespace),
+        "rules": rules,
+    }
     return path, doc
 
 
@@ -331,7 +336,9 @@ def _kube_proxy(config: "KubeadmConfig") -> list[tuple[str, Doc]]:
     return [
         _service_account("kube-proxy"),
         _binding("kubeadm:node-proxier", "system:node-proxier", [_account("kube-proxy")]),
-        _configmap("kube-proxy", {"config.conf": proxy_conf, "kubeconfig.conf": kubeconfig}, labels={"app": "kube-proxy"}),
+        _configmap(
+            "kube-proxy", {"config.conf": proxy_conf, "kubeconfig.conf": kubeconfig}, labels={"app": "kube-proxy"}
+        ),
         _role("kube-proxy", reader, SYSTEM),
         _binding("kube-proxy", "kube-proxy", [_group("system:bootstrappers:kubeadm:default-node-token")], SYSTEM),
         (f"/apis/apps/v1/namespaces/{SYSTEM}/daemonsets", daemonset),

@@ -135,7 +135,7 @@ def node(doc: Doc, now: float) -> list[Any]:
     if (doc.get("spec") or {}).get("unschedulable"):
         words.append("SchedulingDisabled")
     info = status.get("nodeInfo") or {}
-    where = {each["type"]: each["address"] for each in reversed(status.get("addresses") or ())}
+    where: dict[str, str] = {each["type"]: each["address"] for each in reversed(status.get("addresses") or ())}
     return [
         doc["metadata"]["name"],
         ",".join(words),

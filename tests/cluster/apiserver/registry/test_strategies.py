@@ -266,7 +266,7 @@ def test_sysctl_names():
 
 def test_a_service_becomes_an_external_name():
     doc = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"ports": [{"port": 80}]}}
-    resource, strategy, old = prepare(doc)
+    _resource, strategy, old = prepare(doc)
     held = {
         "clusterIP": "10.96.0.9",
         "clusterIPs": ["10.96.0.9"],

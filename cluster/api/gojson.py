@@ -22,6 +22,7 @@ class SyntaxProblem(ValueError):
 
 END = "unexpected end of JSON input"
 _SPACE = " \t\r\n"
+_HALVES = re.compile("[\ud800-\udfff]")
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
 
 
@@ -32,10 +33,11 @@ def loads(data: bytes) -> Any:
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        problem = syntax_error(data.decode("utf-8", "replace"))
+        text = data.decode("utf-8", "replace")
+        problem = syntax_error(text)
         if problem is None:
-            # orjson is stricter (lone surrogates, NaN, depth) than Go: take what the lenient parser makes of it.
-            return json.loads(data)
+            # orjson is stricter than Go, who reads half a surrogate pair and bytes that are not UTF-8 as U+FFFD
+            return orjson.loads(_HALVES.sub("\ufffd", json.dumps(json.loads(text), ensure_ascii=False)))
         raise SyntaxProblem(problem) from None
 
 

@@ -57,3 +57,8 @@ def test_patches_of_another_shape() -> None:
     for kind, wrong in (("json", {}), ("merge", []), ("strategic", "x"), ("apply", 7)):
         with pytest.raises(Exception, match="cannot unmarshal"):
             patch.check(wrong, kind)
+
+
+def test_bytes_that_are_no_text_are_replaced_as_go_does() -> None:
+    assert gojson.loads(b'{"a":"x\xffy"}') == {"a": "x\ufffdy"}
+    assert gojson.loads(b'{"a":"\\ud800","b":"\\ud83d\\ude00"}') == {"a": "\ufffd", "b": "\U0001f600"}

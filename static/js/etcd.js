@@ -12,6 +12,8 @@ let due = 0;
 export function start() {
   const live = document.querySelector("[data-live]");
   if (!live) return; // nothing is known yet; app.js asks again
+  const logs = live.querySelector("[data-part=logs]");
+  if (logs) logs.scrollLeft = logs.scrollWidth;
   strips(live);
   on("raft", soon);
   on("process", soon);
@@ -51,10 +53,12 @@ function patch(live, html) {
   for (const part of live.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (!other || part.dataset.part === "legend") continue;
+    // Newest entries are at the right: who looks there stays there.
+    const end = part.scrollLeft + part.clientWidth >= part.scrollWidth - 40;
     const scroll = part.scrollLeft;
     if (part.innerHTML !== other.innerHTML) {
       part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
-      part.scrollLeft = scroll;
+      part.scrollLeft = end ? part.scrollWidth : scroll;
       for (const entry of part.querySelectorAll("[data-entry]")) entry.open = opened.has(entry.dataset.entry);
     }
   }

@@ -58,8 +58,9 @@ function item(one) {
     node.setAttribute("href", one.href);
     node.setAttribute("tabindex", "-1");
   } else node.setAttribute("role", "img");
-  one.count = svg("text", { class: "mark-count", x: 17, y: 20 });
+  one.count = svg("text", { class: "mark-count", x: -2, y: 20, "text-anchor": "end" });
   node.append(one.count, svg("rect", { x: -4, y: 0, width: 24, height: 30, fill: "transparent" }), svg("path", { d: "M8 0V8", stroke: "currentColor", "stroke-width": 1.5 }), svg("use", { href: `#${one.shape}`, width: 14, height: 14, x: 1, y: 9 }));
+  node.setAttribute("display", "none");
   one.node = node;
   items.push(one);
   marks.append(node);

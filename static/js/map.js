@@ -3,6 +3,7 @@
 import { Flights } from "./flights.js";
 import { on } from "./feed.js";
 import { say, svg } from "./captions.js";
+import * as inflight from "./inflight.js";
 import { cut, t } from "./words.js";
 
 let drawing = document.querySelector("[data-map]");
@@ -16,6 +17,7 @@ export function start() {
     flights.add(flight);
     if (flight.dropped && flight.cause && !/^Msg/.test(flight.kind)) say(t("flight.lost", { ...flight, why: flight.dropped }), { outcome: "error" });
   });
+  inflight.start();
   on("object", object);
   on("raft", member);
   on("process", process);

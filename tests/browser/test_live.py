@@ -303,3 +303,17 @@ def test_a_request_flies_from_its_client_through_the_gate(live_map: Page, site: 
     expect(live_map.locator(".flight")).to_have_count(2)
     delays = live_map.evaluate("document.getAnimations().map(a => a.effect.getTiming().delay).sort((a, b) => a - b)")
     assert delays[-1] - delays[0] > 500
+
+
+def test_messages_in_flight_are_listed_while_the_clock_stands(live_map: Page, site: Site) -> None:
+    hop = {"t": "flight", "kind": "MsgApp", "label": "MsgApp 1", "src": "m1", "dst": "m2", "cause": 9200}
+    section = live_map.locator("[data-inflight]")
+    expect(section).to_be_hidden()
+    there = {**hop, "sentMicros": 900, "arriveMicros": 1400}
+    gone = {**hop, "label": "MsgApp 2", "sentMicros": 100, "arriveMicros": 900}
+    site.frame(there, gone, nowMicros=1000, paused=True)
+    expect(section.get_by_role("link")).to_have_text("MsgApp 1: m1 → m2, arrives in 400 µs")
+    site.frame(nowMicros=2000, paused=True)
+    expect(section).to_contain_text("Nothing is on its way at this moment.")
+    site.frame(nowMicros=2000, paused=False)
+    expect(section).to_be_hidden()

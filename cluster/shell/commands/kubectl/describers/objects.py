@@ -17,7 +17,7 @@ Doc = dict[str, Any]
 
 
 def service(k: Kubectl, target: Target) -> Asking:
-    """A service in words."""
+    """A Service with its endpoints."""
     doc = target.doc or {}
     spec = doc["spec"]
     query = [("labelSelector", f"kubernetes.io/service-name={target.name}")]
@@ -75,7 +75,7 @@ def _backends(slices: Any, name: str) -> str:
 
 
 def endpoints(k: Kubectl, target: Target) -> str:
-    """A endpoints in words."""
+    """Endpoints: ready and not ready addresses."""
     doc = target.doc or {}
     out = head(doc) + pairs(doc) + d.line(0, "Subsets:")
     for subset in doc.get("subsets") or ():
@@ -147,7 +147,7 @@ def limit_range(k: Kubectl, target: Target) -> str:
 
 
 def secret(k: Kubectl, target: Target) -> str:
-    """A secret in words."""
+    """A Secret: how long its values are, not what they say."""
     doc = target.doc or {}
     out = (
         head(doc)
@@ -197,7 +197,7 @@ def service_account(k: Kubectl, target: Target) -> Asking:
 
 
 def rules(k: Kubectl, target: Target) -> str:
-    """A rules in words."""
+    """The rules of a Role or ClusterRole as a table."""
     doc = target.doc or {}
     out = d.line(0, f"Name:\t{target.name}") + pairs(doc) + d.line(0, "PolicyRule:")
     out += d.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs") + d.line(
@@ -207,7 +207,7 @@ def rules(k: Kubectl, target: Target) -> str:
 
 
 def binding(k: Kubectl, target: Target) -> str:
-    """A binding in words."""
+    """Whom a binding gives which role."""
     doc = target.doc or {}
     out = d.line(0, f"Name:\t{target.name}") + pairs(doc) + d.line(0, "Role:")
     out += (
@@ -228,7 +228,7 @@ def _quantity_rows(title: str, found: Doc) -> str:
 
 
 def node(k: Kubectl, target: Target) -> Asking:
-    """A node in words."""
+    """A Node: conditions, capacity, and what its pods ask for."""
     doc = target.doc or {}
     spec, status = doc.get("spec") or {}, doc.get("status") or {}
     prefix = "node-role.kubernetes.io/"
@@ -297,7 +297,7 @@ def _node_pods(k: Kubectl, pods: list[Doc]) -> str:
 
 
 def ingress(k: Kubectl, target: Target) -> str:
-    """A ingress in words."""
+    """An Ingress: hosts, paths and backends."""
     doc = target.doc or {}
     spec = doc["spec"]
     out = (

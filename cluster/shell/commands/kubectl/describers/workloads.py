@@ -14,7 +14,7 @@ Doc = dict[str, Any]
 
 
 def pod(k: Kubectl, target: Target) -> str:
-    """A pod in words."""
+    """A Pod, its containers, conditions and volumes."""
     doc = target.doc or {}
     spec, status = doc["spec"], doc.get("status") or {}
     out = head(doc)

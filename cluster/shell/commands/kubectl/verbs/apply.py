@@ -56,9 +56,9 @@ def run(k: Kubectl) -> Run:
     for target in (yield from k.file_targets()):
         try:
             if k.flags["server-side"]:
-                doc, verb = yield from _server_side(k, target)
+                doc, verb = yield from server_side(k, target)
             else:
-                doc, verb = yield from _client_side(k, target)
+                doc, verb = yield from client_side(k, target)
         except ApiFailure as error:
             if k.flags["server-side"] and error.code == 409:
                 k.err(_conflicts(error))
@@ -73,7 +73,8 @@ def run(k: Kubectl) -> Run:
     return status
 
 
-def _server_side(k: Kubectl, target: Target) -> Any:
+def server_side(k: Kubectl, target: Target) -> Any:
+    """(the object, what was done) by field owners."""
     if k.dry_run == "client":
         raise Failure("--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)")
     query = k.write_query("kubectl")
@@ -110,7 +111,8 @@ def _conflicts(error: ApiFailure) -> str:
     )
 
 
-def _client_side(k: Kubectl, target: Target) -> Any:
+def client_side(k: Kubectl, target: Target) -> Any:
+    """(the object, what was done) by the three-way comparison."""
     doc = _placed(target.doc or {}, target)
     modified = with_last_applied(doc)
     if not target.name:

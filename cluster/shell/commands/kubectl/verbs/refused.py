@@ -12,7 +12,6 @@ NAMES = (
     "attach",
     "cp",
     "debug",
-    "diff",
     "kustomize",
     "plugin",
     "completion",
@@ -26,7 +25,6 @@ _WHY = {
     "attach": "it needs a terminal; use 'kubectl logs -f'",
     "cp": "containers here have no files",
     "debug": "it needs a terminal",
-    "diff": "it needs a diff program; use 'kubectl apply --dry-run=server -o yaml'",
 }
 
 

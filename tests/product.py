@@ -93,11 +93,15 @@ class Product:
     def start(self) -> "Product":
         before = self.output().count("Clearplane is ready")
         self.spawn()
-        wait_for(
-            lambda: self.output().count("Clearplane is ready") > before or self._ended(),
-            lambda: f"ready; said:\n{self.output()}",
-            60,
-        )
+        try:
+            wait_for(
+                lambda: self.output().count("Clearplane is ready") > before or self._ended(),
+                lambda: f"ready; said:\n{self.output()}",
+                60,
+            )
+        except BaseException:
+            self.stop()  # whoever asked for it never gets it to stop it
+            raise
         return self
 
     def _ended(self) -> None:

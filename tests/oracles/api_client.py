@@ -22,6 +22,10 @@ PATCHES = {
 }
 
 
+IDLE = 10.0
+"""Seconds after which a connection isn't used again."""
+
+
 class Refused(AssertionError):
     """A call that should have succeeded did not."""
 
@@ -56,9 +60,16 @@ class Api:
             link = self.local.link = self.connection()
         sent = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
         said = {"Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}}
-        link.request(method, self.prefix + path, sent, said)
-        answer = link.getresponse()
-        raw = answer.read()
+        if time.monotonic() - getattr(self.local, "used", 0.0) > IDLE:
+            link.close()  # the server may have, meanwhile; the next request opens it again
+        try:
+            link.request(method, self.prefix + path, sent, said)
+            answer = link.getresponse()
+            raw = answer.read()
+        except (OSError, http.client.HTTPException):
+            link.close()
+            raise
+        self.local.used = time.monotonic()
         if (answer.headers.get("Content-Type") or "").startswith("application/json"):
             return answer.status, json.loads(raw)
         return answer.status, raw.decode()

@@ -8,6 +8,9 @@ everything stays reachable.
 In → ``keep(now, events, data)``; out → ``before(now)``. A fork is ``before`` restored under another name: nothing is shared that changes.
 """
 
+# pyright: reportUnknownVariableType=false
+# (what field(default_factory=list) makes is of unknown type to pyright)
+
 from msgspec import Struct, field
 
 

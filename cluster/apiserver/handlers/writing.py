@@ -59,6 +59,7 @@ def decode(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], valida
         except ValueError as error:
             raise status.bad_request(str(error)) from None
     if doc is not None:
+        _check_depth(job, doc)
         body = codec.decode_doc(doc, server.scheme, gvk, validation)
     else:
         body = codec.decode_body(request.body, request.header("content-type"), server.scheme, gvk, validation, custom)
@@ -67,6 +68,12 @@ def decode(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], valida
     job.stage(out, "decoding", "ok", f"The body is a {gvk[2]} of {gvk[0] + '/' if gvk[0] else ''}{gvk[1]}", here(),
               {"bytes": size, "warnings": list(body.warnings)} if size or body.warnings else None)  # fmt: skip
     return default(server, job, out, gvk, body.doc)
+
+
+def _check_depth(job: Job, doc: Any) -> None:
+    """A document that came as such (from the console, say) is as deep as its author likes; what others cause is not."""
+    if job.parent == 0 and limits.too_deep(doc):
+        raise status.bad_request(limits.TOO_DEEP)
 
 
 def default(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], doc: Doc) -> Doc:
@@ -433,6 +440,7 @@ def patch(server: Any, job: Job, out: Outbox) -> None:
         raise status.request_entity_too_large(MAX_BODY)
     options = write_options(job.query, "PatchOptions", media == APPLY_PATCH)
     if request.doc is not None:
+        _check_depth(job, request.doc)
         job.doc = request.doc
     else:
         try:

@@ -147,7 +147,7 @@ def limit_range(k: Kubectl, target: Target) -> str:
 
 
 def secret(k: Kubectl, target: Target) -> str:
-    """A Secret: how long its values are, not what they say."""
+    """A Secret: how long its values are (the token of an account is shown)."""
     doc = target.doc or {}
     out = (
         head(doc)

@@ -81,4 +81,4 @@ def test_an_api_service_for_every_group_version_but_its_own() -> None:
 
 def test_nodes_are_not_bound_to_the_node_role() -> None:
     assert "subjects" not in by_name("ClusterRoleBinding")["system:node"]
-    assert policy.NODE_RULES == by_name("ClusterRole")["system:node"]["rules"]
+    assert by_name("ClusterRole")["system:node"]["rules"] == policy.NODE_RULES

@@ -324,6 +324,10 @@ class Lab:
         self.objects.follow(self.world)
         return snapshot.ready(self.world, self.objects, self.spec)
 
+    def watched(self, by_anyone: bool) -> None:
+        """Whether anybody looks at messages in flight; telling of them costs, and changes nothing that happens."""
+        self.recorder.watching = by_anyone
+
     def digest(self) -> str:
         """Equal digests, equal histories."""
         return self.world.digest()

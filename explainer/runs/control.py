@@ -125,6 +125,7 @@ class Control:
         self.finish_goal()
         self.run.mark.paused = True
         self.run.open_door()
+        self.run.lab.watched(True)
         stages = self._stages(request) if request else 0
         happened: list[dict[str, Any]] = []
         for _ in range(STEP_LIMIT):

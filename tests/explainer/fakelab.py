@@ -214,6 +214,9 @@ class Lab:
             return args
         raise KeyError(view)
 
+    def watched(self, by_anyone: bool) -> None:
+        """It tells everything always."""
+
     def digest(self) -> str:
         return self.log.hex()
 

@@ -41,14 +41,19 @@ class Body(Struct, frozen=True):
     gvk: GVK
 
 
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML as Kubernetes reads it: timestamps stay texts, keys are strings."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+_ONLY_TEXT = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+YAML_RESOLVERS = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _ONLY_TEXT]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+"""What a plain scalar may mean to Kubernetes' YAML library: a timestamp and a lone ``=`` are texts there (goyaml.v2 resolve.go)."""
+
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML as Kubernetes reads it."""
+
+
+_Loader.yaml_implicit_resolvers = YAML_RESOLVERS
 
 
 def load_yaml(data: bytes | str) -> Any:
@@ -216,17 +221,15 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     tag = "tag:yaml.org,2002:str"
     if "\n" in text:
         return dumper.represent_scalar(tag, text, style="|")
-    if text and yaml.SafeLoader.yaml_implicit_resolvers and _ambiguous(text):
+    if text and _ambiguous(text):
         return dumper.represent_scalar(tag, text, style='"')
     return dumper.represent_scalar(tag, text, style='"' if text == "" else None)
 
 
 def _ambiguous(text: str) -> bool:
     """Whether a plain text would be read as something else, so that Go quotes it with double quotes."""
-    for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers.get(text[0], ()):
-        if tag != "tag:yaml.org,2002:str" and pattern.match(text):
-            return True
-    return False
+    resolvers = yaml.SafeLoader.yaml_implicit_resolvers if text != "=" else YAML_RESOLVERS
+    return any(tag != "tag:yaml.org,2002:str" and pattern.match(text) for tag, pattern in resolvers.get(text[0], ()))
 
 
 _Dumper.add_representer(str, _text)

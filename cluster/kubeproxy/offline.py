@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from cluster.api.codec import YAML_RESOLVERS
 from cluster.kubeproxy.change_tracker import ChangeTracker
 from cluster.kubeproxy.modes import mode_named
 from cluster.kubeproxy.modes.iptables import base_jumps
@@ -24,7 +25,12 @@ from cluster.netfilter.tables import Ruleset
 from cluster.netfilter.walk import Walker, as_json
 from cluster.wire.packet import Packet
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+    """YAML as kubectl prints it."""
+
+
+_Loader.yaml_implicit_resolvers = YAML_RESOLVERS
 _KINDS = ("Node", "Service", "EndpointSlice")
 
 

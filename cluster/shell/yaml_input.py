@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from cluster.api.codec import YAML_RESOLVERS
+
 MAX_ALIASES = 30
 MAX_DEPTH = 100
 
@@ -30,10 +32,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-_Loader.yaml_implicit_resolvers = {
-    key: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+_Loader.yaml_implicit_resolvers = YAML_RESOLVERS
 
 
 def load_all(text: str) -> list[Any]:

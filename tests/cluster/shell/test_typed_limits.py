@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cluster.shell import matcher, yaml_input
@@ -97,6 +97,7 @@ DOCUMENTS = st.recursive(
 )
 
 
+@example({"1": "="})
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.text("abyn1:- ", min_size=1, max_size=4), DOCUMENTS, min_size=1, max_size=3))
 def test_printed_yaml_reads_back_as_the_same_document(doc: dict) -> None:

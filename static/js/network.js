@@ -45,7 +45,8 @@ function show(walk, rules) {
   const steps = walk.steps ?? [];
   panel.hidden = false;
   const verdict = panel.querySelector("[data-walk-verdict]");
-  const tail = walk.masquerade ? ` ${t("masquerade")}` : "";
+  const always = (walk.outcomes || []).every((outcome) => outcome.masquerade);
+  const tail = walk.masquerade ? ` ${t(always ? "masquerade" : "masquerade.some")}` : "";
   verdict.textContent = `${walk.verdict}. ${t(`walk.${walk.verdict}`, { endpoints: (walk.endpoints ?? []).join(", ") })}${tail}`;
   const back = (i) => i > 0 && steps[i - 1].hook === "POSTROUTING" && steps[i].hook !== "POSTROUTING";
   list.replaceChildren(

@@ -90,8 +90,8 @@ def test_every_operation_of_a_kind(api: Api, space: str, plural: str) -> None:
     eventually(lambda: api.gone(f"{where}/e2e-a"), "one is gone")
     api.delete(chosen)
     eventually(lambda: not api.get(chosen)["items"], "the collection is gone")
-    kinds = {name: [kind for kind, n in watch.seen() if n == name] for name in ("e2e-a", "e2e-b")}
     eventually(lambda: ("DELETED", "e2e-b") in set(watch.seen()), "the last event")
+    kinds = {name: [kind for kind, n in watch.seen() if n == name] for name in ("e2e-a", "e2e-b")}
     assert kinds["e2e-a"][0] == "ADDED" and "MODIFIED" in kinds["e2e-a"]
     watch.close()
 

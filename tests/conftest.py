@@ -20,16 +20,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite tests/scripts/*.txt with what happens today")
 
 
-REAL_CLIENTS = ("tests/browser/", "tests/explainer/", "tests/oracles/")
-"""Tests with processes, real clients and wall time: on a busy machine one may be late. One more try, which the summary counts."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.nodeid.startswith(REAL_CLIENTS):
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> bool:
     """Whether transcripts are to be rewritten."""

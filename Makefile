@@ -39,7 +39,7 @@ clean: ## forget the environment (not the data in var/)
 .PHONY: browser catalogs
 catalogs: $(VENV)/.catalogs
 
-$(VENV)/.catalogs: $(VENV)/.run $(wildcard locale/*/LC_MESSAGES/*.po)
+$(VENV)/.catalogs: $(VENV)/.run $(wildcard locale/*/LC_MESSAGES/*.po locale/*/rooms/*.po)
 	@$(PY) -m explainer.fragments.catalogs
 	@touch $@
 

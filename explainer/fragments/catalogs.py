@@ -1,4 +1,6 @@
-"""Message catalogues: ``locale/*/LC_MESSAGES/django.po`` compiled to ``.mo`` without GNU gettext.
+"""Message catalogues: ``locale/*/LC_MESSAGES/django.po`` and the rooms' ``locale/*/rooms/*.po``, compiled to one ``.mo`` a language.
+
+No GNU gettext is needed. A room (a page, say) keeps its sentences in a catalogue of its own; the frame's are in ``django.po``.
 
 ``python -m explainer.fragments.catalogs`` compiles what is older than its source (at set-up; a compiled catalogue is not committed).
 ``python -m explainer.fragments.catalogs --collect`` finds the sentences of templates and Python, writes new ones into every catalogue
@@ -28,11 +30,30 @@ def compile_all(root: Path = LOCALE) -> list[Path]:
     """Compile every catalogue that is newer than its compiled form; return the files written."""
     written = []
     for source in sorted(root.glob("*/LC_MESSAGES/*.po")):
-        target = source.with_suffix(".mo")
-        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            polib.pofile(str(source)).save_as_mofile(str(target))
+        target, parts = source.with_suffix(".mo"), [source, *rooms(source)]
+        newest = max(part.stat().st_mtime for part in [*parts, *(part.parent for part in parts[1:])])
+        if not target.exists() or target.stat().st_mtime < newest:
+            whole(source).save_as_mofile(str(target))
             written.append(target)
     return written
+
+
+def rooms(source: Path) -> list[Path]:
+    """Return the rooms' catalogues of the same language."""
+    return sorted((source.parents[1] / "rooms").glob("*.po"))
+
+
+def whole(source: Path) -> polib.POFile:
+    """Return a language's catalogue with those of its rooms; what is said first counts."""
+    catalogue = whole(source)
+    have = {entry.msgid for entry in catalogue if entry.translated()}
+    for room in rooms(source):
+        for entry in polib.pofile(str(room)):
+            if entry.msgid not in have:
+                have.add(entry.msgid)
+                catalogue[:] = [other for other in catalogue if other.msgid != entry.msgid]
+                catalogue.append(entry)
+    return catalogue
 
 
 def said() -> dict[str, str]:
@@ -60,7 +81,7 @@ def _unquote(match: re.Match[str]) -> str:
 
 def missing(source: Path) -> list[str]:
     """Return the sentences that a catalogue does not translate."""
-    catalogue = polib.pofile(str(source))
+    catalogue = whole(source)
     have = {entry.msgid for entry in catalogue if entry.msgstr or any(entry.msgstr_plural.values())}
     return [sentence for sentence in said() if sentence not in have]
 
@@ -72,6 +93,7 @@ def collect() -> dict[str, list[str]]:
     for source in sorted(LOCALE.glob("*/LC_MESSAGES/django.po")):
         language = source.parent.parent.name
         old = {entry.msgid: entry for entry in polib.pofile(str(source))}
+        elsewhere = {entry.msgid for room in rooms(source) for entry in polib.pofile(str(room))}
         catalogue = polib.POFile(wrapwidth=120)
         forms = "nplurals=1; plural=0;" if language == "ko" else "nplurals=2; plural=(n != 1);"
         catalogue.metadata = {
@@ -82,6 +104,8 @@ def collect() -> dict[str, list[str]]:
             "Plural-Forms": forms,
         }
         for one, many in sentences.items():
+            if one in elsewhere:
+                continue
             entry = old.get(one)
             if entry is None:
                 entry = polib.POEntry(msgid=one, msgid_plural=many, msgstr_plural={0: ""} if many else {})

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from explainer.fragments import names
@@ -18,6 +20,10 @@ from explainer.fragments import names
 from .reads import Unreachable, read
 
 THEMES = ("auto", "light", "dark", "screen")
+MOMENT = re.compile(r"(?:e?[0-9]{1,18})?")
+"""A moment in an address: ``at=<virtual micros>``, or ``at=e<deliveries>`` for an exact place between two events."""
+KEPT = ("at", "screen", "lang", "theme")
+"""Parameters that links inside a page carry on, so that one stays in the moment and on the sheet that one looks at."""
 RATES = (0.001, 0.01, 0.1, 1, 10, 100, "max")
 
 
@@ -29,6 +35,17 @@ def theme(request: HttpRequest) -> str:
     return asked if isinstance(asked, str) and asked in THEMES else "auto"
 
 
+def moment(request: HttpRequest) -> str:
+    """Return the moment that the address asks for; empty: now."""
+    asked = request.GET.get("at", "")
+    return asked if isinstance(asked, str) and MOMENT.fullmatch(asked) else ""
+
+
+def kept(request: HttpRequest) -> dict[str, str]:
+    """Return the parameters that links carry on."""
+    return {name: str(request.GET[name]) for name in KEPT if name in request.GET}
+
+
 def notch(revision: int) -> str:
     """Return where the notch sits on the plane line: one step a commit, round again after 200 (static/js/frame.js does the same)."""
     return f"{1 + revision % 200 * 0.42:.2f}%"
@@ -36,15 +53,16 @@ def notch(revision: int) -> str:
 
 async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
     """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
+    at = moment(request)
     # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
     model, clock, terms = await asyncio.gather(
-        _or_none(cluster, "map"), _or_none(cluster, "clock"), _or_none(cluster, "terms")
+        _or_none(cluster, "map", at), _or_none(cluster, "clock", at), _or_none(cluster, "terms", at)
     )
     problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
     out = base(request, page)
     data = {**(model or {}), **(clock or {})}
     rate = data.get("rate", 1)
-    base_path = f"/clusters/{cluster}"
+    base_path, keep = f"/clusters/{cluster}", out["keep"]
     out |= {
         "cluster": cluster,
         "model": model,
@@ -58,19 +76,19 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
         "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms or []]),
         "pages": [
-            {"name": "map", "label": _("Map"), "href": f"{base_path}/"},
-            {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/"},
-            {"name": "etcd", "label": "etcd", "href": f"{base_path}/etcd/"},
-            {"name": "network", "label": _("Network"), "href": f"{base_path}/network/"},
+            {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},
+            {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/{keep}"},
+            {"name": "etcd", "label": "etcd", "href": f"{base_path}/etcd/{keep}"},
+            {"name": "network", "label": _("Network"), "href": f"{base_path}/network/{keep}"},
         ],
     }
     return out
 
 
-async def _or_none(cluster: str, view: str) -> Any:
+async def _or_none(cluster: str, view: str, at: str) -> Any:
     """Return a read model, or None when the simulation does not answer. Raises Missing."""
     try:
-        return await read(cluster, view)
+        return await read(cluster, view, at=at)
     except Unreachable:
         return None
 
@@ -80,6 +98,9 @@ def base(request: HttpRequest, page: str) -> dict[str, Any]:
     labels = {"auto": _("As the system"), "light": _("Light"), "dark": _("Dark"), "screen": _("Projector")}
     return {
         "cluster": "",
+        "at": moment(request),
+        "kept": (given := kept(request)),
+        "keep": f"?{urlencode(given)}" if given else "",
         "page": page,
         "here": request.get_full_path(),
         "theme": theme(request),

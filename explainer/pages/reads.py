@@ -24,8 +24,10 @@ class Missing(Exception):
     """There is no such cluster, request, node or view."""
 
 
-async def read(cluster: str, view: str, **args: Any) -> Any:
-    """Return the read model `view` of `cluster`. Raises Unreachable or Missing."""
+async def read(cluster: str, view: str, at: str = "", **args: Any) -> Any:
+    """Return the read model `view` of `cluster`, now or at the moment `at`. Raises Unreachable or Missing."""
+    if at:
+        args["at"] = at
     query = import_string(getattr(settings, "CLEARPLANE_READS", "explainer.runs.client.query"))
     try:
         answer = await asyncio.wait_for(query(cluster, view, **args), PATIENCE_SECONDS)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from .views import etcd, home, map, network, requests, style
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("prefs/", views.prefs, name="prefs"),
-    path("style/", views.style, name="style"),
-    path("sentences.json", views.sentences_table, name="sentences"),
-    path("clusters/<str:cluster>/", views.map_page, name="map"),
-    path("clusters/<str:cluster>/requests/", views.requests_page, name="requests"),
-    path("clusters/<str:cluster>/requests/<int:request_id>/", views.request_page, name="request"),
-    path("clusters/<str:cluster>/etcd/", views.etcd_page, name="etcd"),
-    path("clusters/<str:cluster>/network/", views.network_page, name="network"),
+    path("", home.home, name="home"),
+    path("prefs/", home.prefs, name="prefs"),
+    path("style/", style.style, name="style"),
+    path("sentences.json", home.sentences_table, name="sentences"),
+    path("clusters/<str:cluster>/", map.map_page, name="map"),
+    path("clusters/<str:cluster>/requests/", requests.requests_page, name="requests"),
+    path("clusters/<str:cluster>/requests/<int:request_id>/", requests.request_page, name="request"),
+    path("clusters/<str:cluster>/etcd/", etcd.etcd_page, name="etcd"),
+    path("clusters/<str:cluster>/network/", network.network_page, name="network"),
 ]

@@ -284,6 +284,11 @@ class Bus:
                 raise
             return msgspec.json.decode(kept)
 
+    async def query_at(self, cluster: str, at: str, view: str, **args: Any) -> Any:
+        """A read model of an earlier moment, decoded."""
+        await self.require(cluster)
+        raise Unavailable("Looking back is not possible yet.")
+
     async def act(self, cluster: str, item: dict[str, Any], patience: float = PATIENCE) -> None:
         """Apply an input and wait until it is in the journal."""
         await self.answer(cluster, "input", item, patience=patience)

@@ -10,9 +10,14 @@ from typing import Any
 from explainer.runs.bus import Failed, current
 
 
-async def query(cluster: str, view: str, **args: Any) -> Any:
-    """A read model as plain data, from the live cluster or, for ``map`` and ``members``, as it was kept last."""
+async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
+    """A read model as plain data, from the live cluster or, for ``map`` and ``members``, as it was kept last.
+
+    ``at``: as it was at that moment (see ``explainer.pages.context.MOMENT``).
+    """
     try:
+        if at:
+            return await current().query_at(cluster, at, view, **args)
         return await current().query(cluster, view, **args)
     except Failed as error:
         kind = LookupError if error.status == 404 else ValueError

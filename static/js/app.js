@@ -5,11 +5,9 @@ import * as frame from "./frame.js";
 
 document.documentElement.classList.add("js");
 
-const PAGES = { map: "./map.js", requests: "./requests.js", trace: "./trace.js", etcd: "./etcd.js", network: "./network.js" };
-
 frame.start();
-const page = PAGES[document.body.dataset.page];
-if (page) (await import(page)).start();
+const script = document.body.dataset.script;
+if (script) (await import(`./${script}.js`)).start();
 if (document.querySelector("[data-tape]")) (await import("./tape.js")).start();
 
 // The console is loaded when somebody opens it.

@@ -1,8 +1,8 @@
-// Sentences in the reader's language, taken from the page (templates/frame/words.html), and short forms of times and names.
+// Sentences in the reader's language, taken from the page (templates/frame/words.html and the page's own words block), and short forms of times and names.
 // t("raft.leader", {member: "m2", term: 3}) → "m2 leads in term 3."
 
 const words = new Map();
-for (const item of document.getElementById("words")?.content.querySelectorAll("[data-k]") ?? []) words.set(item.dataset.k, item.textContent);
+for (const list of document.querySelectorAll("template.words")) for (const item of list.content.querySelectorAll("[data-k]")) words.set(item.dataset.k, item.textContent);
 
 export function t(key, values = {}) {
   const pattern = words.get(key) ?? key;

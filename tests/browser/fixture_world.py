@@ -692,7 +692,7 @@ VIEWS = {
 }
 
 
-async def query(cluster: str, view: str, **args: Any) -> Any:
+async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     """The pages' source of read models under test. Cluster ``away`` never answers, any other than ``demo`` does not exist."""
     if cluster == "away":
         raise ConnectionError("nobody runs this cluster")

@@ -281,8 +281,15 @@ def test_no_axe_violation_in_korean_and_dark(live: Product, look: Look, name: st
 def test_a_lost_connection_is_said_and_comes_back_by_itself(live: Product, look: Look) -> None:
     page = look("/clusters/demo/", quiet=False)
     page.evaluate("window.same = true")
-    os.kill(live.child("web").pid, signal.SIGKILL)
-    soon(page.locator("[data-lost]"))
+    page.locator("html[data-live]").wait_for()
+    web = live.child("web").pid
+    assert live.process is not None
+    live.process.send_signal(signal.SIGSTOP)  # or it starts another before anybody misses the first
+    try:
+        os.kill(web, signal.SIGKILL)
+        soon(page.locator("[data-lost]"))
+    finally:
+        live.process.send_signal(signal.SIGCONT)
     expect(page.locator("[data-lost]")).to_contain_text("The connection to the cluster is lost.")
     expect(page.locator("[data-lost]")).to_be_hidden(timeout=PATIENCE)
     run(live, "kubectl create configmap after-the-loss --from-literal=a=b")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.utils.html import format_html
+from django.utils.http import urlencode
 
 from explainer.fragments import names, particles, sentences, words
 
@@ -22,6 +23,13 @@ register.filter("outcome_word", words.outcome)
 register.filter("stage_word", words.stage)
 register.filter("cell_word", words.cell)
 register.filter("settled", particles.settle)
+
+
+@register.simple_tag(takes_context=True)
+def to(context: dict[str, Any], path: str, /, **parameters: Any) -> str:
+    """The address ``path`` with ``parameters`` (empty ones left out), in the moment and on the sheet that the page shows."""
+    kept = context["frame"]["kept"] | {name: value for name, value in parameters.items() if value not in (None, "")}
+    return f"{path}?{urlencode(kept)}" if kept else path
 
 
 @register.filter

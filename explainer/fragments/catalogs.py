@@ -45,7 +45,7 @@ def rooms(source: Path) -> list[Path]:
 
 def whole(source: Path) -> polib.POFile:
     """Return a language's catalogue with those of its rooms; what is said first counts."""
-    catalogue = whole(source)
+    catalogue = polib.pofile(str(source))
     have = {entry.msgid for entry in catalogue if entry.translated()}
     for room in rooms(source):
         for entry in polib.pofile(str(room)):

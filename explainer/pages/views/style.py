@@ -1,52 +1,162 @@
-"""The living style page: every shape, line and colour with its meaning."""
+"""The living style page: every shape, line, colour and component with its meaning, in whatever sheet and language one looks at it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import words
+from explainer.fragments import palette, words
 from explainer.pages import context
+
+SCALE = (
+    ("h1", "34/42"),
+    ("h2", "28/36"),
+    ("h3", "23/30"),
+    ("h4", "19/28"),
+    ("text", "16/26"),
+    ("control", "14/20"),
+    ("data", "13/20"),
+    ("meta", "12/16"),
+)
+SPACES = (4, 8, 12, 16, 24, 32, 48)
 
 
 async def style(request: HttpRequest) -> HttpResponse:
-    """The living style page: every shape, line and colour with its meaning."""
-    frame = context.base(request, "style")
+    """The drawing sheet: shapes, lines, colours with their figures, type, components, the frame, keys."""
     data = {
-        "frame": frame,
-        "colours": [
-            ("live", _("now, links, the plane line")),
-            ("allow", _("allowed, committed, ready")),
-            ("deny", _("denied, failed, dropped")),
-            ("change", _("mutated, translated, warning")),
-            ("wait", _("pending, queued")),
-            ("raft", _("consensus: votes, quorum, leader")),
-            ("ink", _("text")),
-            ("ink2", _("second text")),
-            ("ink3", _("smallest text")),
-            ("edge", _("borders of things, lines")),
-            ("rule", _("table lines, decoration only")),
-            ("paper", _("page")),
-            ("panel", _("cards, picture")),
-            ("sunk", _("code, console, tape")),
-            ("past", _("ground of everything that is not now")),
-            ("focus", _("the focus ring, nothing else")),
+        "frame": context.base(request, "style"),
+        "parts": [
+            ("shapes", _("Shapes")),
+            ("lines", _("Lines")),
+            ("colours", _("Colours")),
+            ("type", _("Type")),
+            ("components", _("Components")),
+            ("frame", _("On every picture")),
+            ("keys", _("Keys")),
         ],
-        "roles": [(name, words.role(name)) for name in words.ROLES],
-        "phases": [(name, words.phase(name)) for name in words.PHASES],
-        "outcomes": [(name, words.outcome(name)) for name in words.OUTCOMES] + [("audit", _("audited"))],
-        "kinds": [
-            ("kube-apiserver", "kube-apiserver"),
-            ("etcd", "etcd"),
-            ("kube-scheduler", "kube-scheduler"),
-            ("kube-controller-manager", "kube-controller-manager"),
-            ("kubelet", "kubelet"),
-            ("kube-proxy", "kube-proxy"),
-            ("balancer", _("load balancer")),
-            ("client", _("client")),
-            ("service", "Service"),
-            ("request", _("request")),
+        "shapes": _shapes(),
+        "lines": _lines(),
+        "terms": [("", 4), ("45", 5), ("135", 6), ("dots", 7)],
+        "sheets": [{"name": name, "label": label} for name, label in _sheets().items()],
+        "colours": _colours(),
+        "eyes": _eyes(),
+        "scale": SCALE,
+        "spaces": SPACES,
+        "chips": [
+            ("allow", _("allowed")),
+            ("deny", _("denied")),
+            ("change", _("changed")),
+            ("wait", _("waiting")),
+            ("raft", _("leader")),
+            ("live", _("now")),
         ],
+        "keyboard": _keys(),
     }
     return render(request, "style/page.html", data)
+
+
+def _shapes() -> list[tuple[str, str, list[tuple[str, str]]]]:
+    return [
+        (_("Pods"), "phase", [(name, words.phase(name)) for name in words.PHASES]),
+        (_("Raft roles"), "role", [(name, words.role(name)) for name in words.ROLES]),
+        (
+            _("Verdicts"),
+            "verdict",
+            [(name, words.outcome(name)) for name in words.OUTCOMES] + [("audit", _("audited"))],
+        ),
+        (
+            _("Places"),
+            "kind",
+            [
+                ("kube-apiserver", "kube-apiserver"),
+                ("etcd", "etcd"),
+                ("kube-scheduler", "kube-scheduler"),
+                ("kube-controller-manager", "kube-controller-manager"),
+                ("kubelet", "kubelet"),
+                ("kube-proxy", "kube-proxy"),
+                ("balancer", _("load balancer")),
+                ("client", _("client")),
+                ("service", "Service"),
+                ("request", _("request")),
+            ],
+        ),
+        (
+            _("Marks on a log"),
+            "mark",
+            [("next", _("next entry to send")), ("match", _("known to match")), ("leader", _("leader"))],
+        ),
+    ]
+
+
+def _lines() -> list[tuple[str, str, str]]:
+    return [
+        ("M0 6H96", "", _("established, committed")),
+        ("M0 6H96", "progress", _("in progress, uncommitted")),
+        ("M0 6H96", "watch", _("standing watch")),
+        ("M0 6H96", "raft", _("consensus")),
+        ("M0 4H96M0 8H96", "", _("quorum")),
+        ("M0 6H40M56 6H96M48 0V12", "", _("cut")),
+        ("M0 6H96", "busy", _("selected, or carrying now")),
+    ]
+
+
+def _sheets() -> dict[str, str]:
+    return {"light": _("Light"), "dark": _("Dark"), "screen": _("Projector")}
+
+
+def _colours() -> list[dict[str, Any]]:
+    uses = [
+        ("live", _("now, links, the plane line")),
+        ("allow", _("allowed, committed, ready")),
+        ("deny", _("denied, failed, dropped")),
+        ("change", _("mutated, translated, warning")),
+        ("wait", _("pending, queued")),
+        ("raft", _("consensus: votes, quorum, leader")),
+        ("ink", _("text")),
+        ("ink2", _("second text")),
+        ("ink3", _("smallest text")),
+        ("edge", _("borders of things, lines")),
+        ("focus", _("the focus ring, nothing else")),
+        ("rule", _("table lines, decoration only")),
+        ("paper", _("page")),
+        ("panel", _("cards, picture")),
+        ("sunk", _("code, console, tape")),
+        ("past", _("ground of everything that is not now")),
+    ]
+    return [
+        {"name": name, "use": use, "values": [_value(sheet, name) for sheet in palette.SHEETS]} for name, use in uses
+    ]
+
+
+def _value(sheet: str, role: str) -> dict[str, str]:
+    ground = role in palette.GROUNDS
+    return {"hex": palette.sheets()[sheet][role], "worst": "" if ground else f"{palette.worst(sheet, role):.1f}"}
+
+
+def _eyes() -> list[dict[str, Any]]:
+    named = {
+        "": _("all three cones"),
+        "protanopia": _("no red cones (protanopia)"),
+        "deuteranopia": _("no green cones (deuteranopia)"),
+        "tritanopia": _("no blue cones (tritanopia)"),
+    }
+    rows = []
+    for eye, word in named.items():
+        values = [palette.nearest(sheet, eye) for sheet in palette.SHEETS]
+        rows.append({"word": word, "values": [{"distance": f"{d:.0f}", "pair": f"{a} · {b}"} for d, a, b in values]})
+    return rows
+
+
+def _keys() -> list[tuple[tuple[str, ...], str]]:
+    return [
+        (("Space", "."), _("pause, resume")),
+        (("→", "PageDown"), _("next stage of a request, next step of the clock")),
+        (("←", "PageUp"), _("stage before")),
+        (("Home", "End"), _("first and last stage")),
+        (("b",), _("projector: blank the screen, and back")),
+        (("f",), _("projector: full screen, and back")),
+        (("Esc",), _("close what is open")),
+    ]

@@ -6,7 +6,7 @@ here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query`
 
 from cluster.snapshot.etcd import members
 from cluster.snapshot.map import cluster_map, processes, ready
-from cluster.snapshot.network import nodes_rules, packet, rules
+from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.objects import object_yaml, objects
 from cluster.snapshot.requests import otlp, recent, request, requests, terms
 from cluster.snapshot.scene import Scene
@@ -17,6 +17,7 @@ VIEWS = {
     "objects": objects,
     "object": object_yaml,
     "otlp": otlp,
+    "packet": packet_view,
     "processes": processes,
     "recent": recent,
     "request": request,

@@ -9,6 +9,8 @@ FORWARD chain too, which holds nothing that kube-proxy's first node hasn't decid
 
 from typing import Any
 
+from msgspec import Struct
+
 from cluster.kubeproxy.proxy import KubeProxy
 from cluster.netfilter.walk import as_json
 from cluster.snapshot.scene import Scene
@@ -65,6 +67,21 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
         "to": {"name": probe.dst, "ip": target, "port": probe.port, "protocol": sent.protocol},
         "endpointNames": {e: names.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},
     }
+
+
+class Probe(Struct, frozen=True):
+    """What to send from where: as ``PacketIn``, for a question that isn't journalled."""
+
+    src: str
+    dst: str
+    protocol: str = "tcp"
+    port: int = 80
+    node: str = ""
+
+
+def packet_view(scene: Scene, **probe: Any) -> dict[str, Any]:
+    """The walk of a packet as a question: nothing is journalled, so the past can be asked, too."""
+    return packet(scene.world, scene.objects, Probe(**probe))
 
 
 def _names(objects: Any) -> dict[str, str]:

@@ -50,8 +50,11 @@ async def rules(request: HttpRequest, bus: Bus, cluster: str, node: str) -> Any:
 
 @call("POST")
 async def packets(request: HttpRequest, bus: Bus, cluster: str) -> Any:
-    """Send one packet; the walk."""
+    """Send one packet; the walk. ``?at=`` asks how it would have gone at that moment."""
     body = body_as(request, PacketBody)
+    if request.GET.get("at"):
+        asked = {"src": body.src, "dst": body.dst, "protocol": body.protocol.lower(), "port": body.port}
+        return await bus.query_at(cluster, request.GET["at"], "packet", **asked, node=body.node)
     pieces = bus.stream(
         cluster,
         "PacketIn",

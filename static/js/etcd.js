@@ -15,6 +15,7 @@ export function start() {
   const logs = live.querySelector("[data-part=logs]");
   if (logs) logs.scrollLeft = logs.scrollWidth;
   strips(live);
+  if (document.body.dataset.at) return; // an earlier moment: nothing changes any more
   on("raft", soon);
   on("process", soon);
   on("host", soon);
@@ -34,7 +35,9 @@ async function refresh(live) {
   if (busy) return;
   busy = true;
   try {
-    const answer = await fetch("?part=logs", { headers: { "HX-Request": "true" } });
+    const address = new URLSearchParams(location.search);
+    address.set("part", "logs");
+    const answer = await fetch(`?${address}`, { headers: { "HX-Request": "true" } });
     if (answer.ok) patch(live, await answer.text());
   } catch {
     // The strip at the top says that the connection is lost.

@@ -26,7 +26,8 @@ export function start() {
 async function send(form, rules) {
   const data = new FormData(form);
   try {
-    const walk = await call("POST", "/packets", {
+    const at = document.body.dataset.at;
+    const walk = await call("POST", at ? `/packets?at=${encodeURIComponent(at)}` : "/packets", {
       from: data.get("from"),
       to: data.get("to"),
       protocol: data.get("protocol"),

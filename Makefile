@@ -45,6 +45,7 @@ $(VENV)/.catalogs: $(VENV)/.run $(wildcard locale/*/LC_MESSAGES/*.po locale/*/ro
 
 browser: $(VENV)/.dev
 	@$(PY) -m tests.browser_setup
+	@command -v etcdctl >/dev/null 2>&1 || $(PY) -m tests.etcdctl_setup
 
 # A stamp per requirements file: made again when the file changes. uv if it is there, else pip.
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer).

@@ -97,6 +97,14 @@ class EtcdGatewayIn(Struct, frozen=True, tag=True):
     body: bytes = b"{}"
 
 
+class EtcdWatchIn(Struct, frozen=True, tag=True):
+    """Cancel the gateway's watch that ``call`` began at ``member``, or ask how far it is synced. Nothing if it has ended."""
+
+    call: str
+    member: str
+    op: Literal["cancel", "progress"]
+
+
 class EtcdOpIn(Struct, frozen=True, tag=True):
     """One operation on a key, whose life is recorded (contract: ``etcd/ops``)."""
 
@@ -180,8 +188,8 @@ class PacketIn(Struct, frozen=True, tag=True):
 
 
 Input = (
-    HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdOpIn | MemberOp
-    | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
+    HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdWatchIn | EtcdOpIn
+    | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
 )  # fmt: skip
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
@@ -271,7 +279,6 @@ class LabState(Struct):
     ids: dict[tuple[str, int], int] = field(default_factory=dict)
     calls: dict[int, str] = field(default_factory=dict)
     """Request id (or watch id) → call, for console lines, gateway requests and operations."""
-    watches: dict[int, int] = field(default_factory=dict)
     ops: dict[str, Op] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     """Operations in the order they ended; the position is ``done_since``'s cursor."""
@@ -354,6 +361,8 @@ class Lab:
                 world.post("outside:console", self._slot("console"), ConsoleInterrupt(session))
             case EtcdGatewayIn():
                 self._gateway(item)
+            case EtcdWatchIn():
+                self._etcd_watch_op(item)
             case EtcdOpIn():
                 self._etcd_op(item)
             case MemberOp():
@@ -427,6 +436,13 @@ class Lab:
             self.outputs.append(CallOut(item.call, {"status": 0, "error": "connection refused", "done": True}))
             return
         self.world.post(f"outside:etcd/{number}", member, parsed)
+
+    def _etcd_watch_op(self, item: EtcdWatchIn) -> None:
+        number = next((number for number, call in self.state.calls.items() if call == item.call), None)
+        if number is None or not self.world.state.slots[self._slot(item.member)].up:
+            return
+        request = etcd.WatchCancelRequest if item.op == "cancel" else etcd.WatchProgressRequest
+        self.world.post(f"outside:etcd/{number}", item.member, request(number))
 
     def _member_op(self, item: MemberOp) -> None:
         process = self._slot(item.member)

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         try:
             server.listen_tls(contexts, settings.host, settings.api_port)
             for number, port in enumerate(config.etcd_ports(settings), 1):
-                server.listen_plain(f"etcd/{number}", settings.host, port)
+                server.listen_etcd(number, bus, settings.host, port)
         except CannotListenError as error:
             log.critical("Port %s is taken: %s", error.port, error.socketError)
             server.failed = True

@@ -1,4 +1,4 @@
-"""Daphne with two more kinds of door: TLS for the Kubernetes API, and plain HTTP for etcd's JSON gateway.
+"""Daphne with two more kinds of door: TLS for the Kubernetes API, and an etcd member's port (JSON gateway and gRPC).
 
 ``ClearplaneServer`` is Daphne's ``Server`` that also listens on the TLS port (any client certificate is let through the
 handshake and judged afterwards, as an apiserver does) and puts into every scope which door it came by
@@ -30,6 +30,8 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from explainer import pki
+from explainer.gateway.etcd_grpc import Sniffer
+from explainer.runs.bus import Bus
 
 log = logging.getLogger("clearplane.web")
 
@@ -170,6 +172,17 @@ class DoorFactory(HTTPFactory):
         return protocol
 
 
+class EtcdDoorFactory(DoorFactory):
+    """The door of one etcd member: the JSON gateway, and gRPC for who speaks HTTP/2."""
+
+    def __init__(self, server: "ClearplaneServer", door: str, bus: Bus) -> None:
+        super().__init__(server, door)
+        self.bus = bus
+
+    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+        return Sniffer(self.bus, f"m{self.door.removeprefix('etcd/')}", super().buildProtocol(addr))
+
+
 @implementer(IOpenSSLContextFactory)
 class Contexts:
     """The TLS contexts: one shown by default, others by server name (SNI)."""
@@ -232,9 +245,10 @@ class ClearplaneServer(Server):
         factory.protocol = SniffingTls
         return reactor.listenTCP(port, factory, backlog=1024, interface=host)  # type: ignore[attr-defined]
 
-    def listen_plain(self, door: str, host: str, port: int) -> Any:
-        """Open a plain HTTP door. CannotListenError when the port is taken."""
-        return reactor.listenTCP(port, DoorFactory(self, door), backlog=256, interface=host)  # type: ignore[attr-defined]
+    def listen_etcd(self, number: int, bus: Bus, host: str, port: int) -> Any:
+        """Open the door of the default cluster's member ``m<number>``. CannotListenError when the port is taken."""
+        factory = EtcdDoorFactory(self, f"etcd/{number}", bus)
+        return reactor.listenTCP(port, factory, backlog=256, interface=host)  # type: ignore[attr-defined]
 
 
 __all__ = ["BODY_LIMIT", "CannotListenError", "ClearplaneServer", "Connection", "Contexts"]

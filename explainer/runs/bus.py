@@ -297,13 +297,15 @@ class Bus:
         """Set, run or step the clock; the clock afterwards."""
         return msgspec.json.decode(await self.answer(cluster, "pace", pace, patience=patience))
 
-    async def stream(self, cluster: str, kind: str, patience: float | None = None, **fields: Any) -> AsyncIterator[Any]:
+    async def stream(
+        self, cluster: str, kind: str, patience: float | None = None, call: str = "", **fields: Any
+    ) -> AsyncIterator[Any]:
         """Send an input that the world answers in pieces (``CallOut``): each piece, the last has ``done`` true.
 
-        ``patience`` bounds the wait for the first piece.
+        ``patience`` bounds the wait for the first piece; ``call`` names the answers (default: a new name).
         """
         await self.require(cluster)
-        call = self.new_call()
+        call = call or self.new_call()
         queue = self.calls[call] = asyncio.Queue()
         try:
             self.send(cluster, "input", {"type": kind, "call": call, **fields}, call)

@@ -37,7 +37,9 @@ BOOT_LIMIT = 180 * SECOND
 MODEL_SECONDS = 0.5
 GATEWAYS_REMEMBERED = 64
 
-DOOR = frozenset({"HttpIn", "HttpDataIn", "HttpCloseIn", "ConsoleIn", "EtcdGatewayIn", "EtcdOpIn", "PacketIn"})
+DOOR = frozenset(
+    {"HttpIn", "HttpDataIn", "HttpCloseIn", "ConsoleIn", "EtcdGatewayIn", "EtcdWatchIn", "EtcdOpIn", "PacketIn"}
+)
 """Inputs that wait at the door of a paused cluster."""
 ANSWERED = frozenset({"ConsoleIn", "EtcdGatewayIn", "PacketIn", "MemberAddIn", "MemberRemoveIn", "MemberPromoteIn"})
 """Inputs that the world itself answers (``CallOut``); the others are acknowledged here when they have a call."""

@@ -7,7 +7,9 @@ import pytest
 
 from cluster.lab import (
     Entry,
+    EtcdGatewayIn,
     EtcdOpIn,
+    EtcdWatchIn,
     HostOp,
     HttpIn,
     Lab,
@@ -343,3 +345,16 @@ def test_claims_and_volumes_go_when_nobody_uses_them(desk):
     assert "deletionTimestamp" in desk.get(f"{claims}/data")["metadata"]  # the Pod still uses it
     desk.ask("DELETE", "/api/v1/namespaces/default/pods/user?gracePeriodSeconds=0")
     desk.until(lambda: desk.ask("GET", f"{claims}/data")[0] == 404)
+
+
+def test_a_gateways_watch_can_be_cancelled() -> None:
+    lab = Desk.boot(bare=True, etcd_members=3).lab
+    lab.submit(EtcdGatewayIn("c1", "m1", "/v3/watch", b'{"create_request":{"key":"dw=="}}'))
+    lab.run_until(lab.now + SECOND)
+    assert lab.world.actors["m1"].state.hub.watchers
+    lab.submit(EtcdWatchIn("c1", "m1", "cancel"))
+    lab.submit(EtcdWatchIn("nobody", "m1", "cancel"))
+    lab.run_until(lab.now + SECOND)
+    assert not lab.world.actors["m1"].state.hub.watchers and not lab.state.calls
+    last = lab.drain().outputs[-1]
+    assert last.doc["body"]["result"]["canceled"] and last.doc["done"]

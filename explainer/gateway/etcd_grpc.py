@@ -1,0 +1,427 @@
+"""etcd's gRPC on its members' own ports, so that a real ``etcdctl`` works: HTTP/2 by h2, messages by transcoding.
+
+In → a TCP connection that begins with HTTP/2's preface (anything else on the port is the JSON gateway's); out → what the
+member answers. A call is a stream; ``Watch`` and ``LeaseKeepAlive`` go both ways for as long as the client likes.
+
+Errors: the member's own gRPC status and text; a member that is down breaks the connection, as its kernel would; a call that isn't
+there answers UNIMPLEMENTED with a sentence; a message over etcd's limit RESOURCE_EXHAUSTED, as grpc-go says it.
+
+Upstream: etcd server/etcdserver/api/v3rpc, the gRPC over HTTP/2 protocol document.
+
+Simplified here: no compression of messages is offered or understood; ``grpc-timeout`` is the client's to keep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    WindowUpdated,
+)
+from h2.exceptions import ProtocolError
+from h2.settings import SettingCodes
+from twisted.internet.interfaces import IProtocol
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from explainer.gateway import etcd_messages as messages
+from explainer.runs import clusters
+from explainer.runs.bus import Bus, Failed, Unavailable
+from explainer.runs.mail import item
+
+PREFACE = b"PRI * HTTP/2.0\r\n"
+MESSAGE_LIMIT = 2 * 1024 * 1024
+"""etcd's server takes 1.5 MiB of request and 512 KiB of overhead."""
+STREAMS = 250
+"""Calls at once on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS)."""
+UNKNOWN, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 2, 8, 12, 13, 14
+
+
+class Refused(Exception):
+    """A gRPC status instead of an answer."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Down(Exception):
+    """The member doesn't run: the connection breaks."""
+
+
+class Call:
+    """One stream: messages in, messages out, a status at the end."""
+
+    def __init__(self, connection: GrpcProtocol, stream: int, path: str) -> None:
+        self.connection = connection
+        self.stream = stream
+        self.path = path
+        self.arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.rest = bytearray()
+        self.begun = False
+        self.outgoing = bytearray()
+        self.trailers: list[tuple[str, str]] | None = None
+        self.task = asyncio.ensure_future(self._run())
+
+    # -- in -------------------------------------------------------------------------------------------------------
+
+    def data(self, data: bytes) -> None:
+        """Bytes of the request: whole messages go to the call. Refused when one is compressed or too large."""
+        self.rest += data
+        while len(self.rest) >= 5:
+            compressed, size = self.rest[0], int.from_bytes(self.rest[1:5], "big")
+            if compressed:
+                raise Refused(UNIMPLEMENTED, "grpc: Decompressor is not installed for grpc-encoding")
+            if size > MESSAGE_LIMIT:
+                raise Refused(EXHAUSTED, f"grpc: received message larger than max ({size} vs. {MESSAGE_LIMIT})")
+            if len(self.rest) < 5 + size:
+                return
+            self.arrived.put_nowait(bytes(self.rest[5 : 5 + size]))
+            del self.rest[: 5 + size]
+
+    def ended(self) -> None:
+        """The client has said all."""
+        self.arrived.put_nowait(None)
+
+    async def requests(self) -> AsyncIterator[bytes]:
+        """The messages of the client, until it has said all."""
+        while (data := await self.arrived.get()) is not None:
+            yield data
+
+    # -- out ------------------------------------------------------------------------------------------------------
+
+    def answer(self, document: dict[str, Any], name: str) -> None:
+        """Send a message."""
+        data = messages.from_document(document, name)
+        if not self.begun:
+            self.begun = True
+            self.connection.headers(self.stream, [(":status", "200"), ("content-type", "application/grpc")], False)
+        self.outgoing += b"\0" + len(data).to_bytes(4, "big") + data
+        self.connection.flush(self)
+
+    def close(self, code: int = 0, text: str = "") -> None:
+        """End the call with a status; what is still to be sent goes first."""
+        status = [("grpc-status", str(code))]
+        if text:
+            status.append(("grpc-message", quote(text, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")))
+        if not self.begun:
+            self.connection.headers(
+                self.stream, [(":status", "200"), ("content-type", "application/grpc"), *status], True
+            )
+            self.connection.forget(self)
+            return
+        self.trailers = status
+        self.connection.flush(self)
+
+    async def _run(self) -> None:
+        try:
+            await self.connection.serve(self)
+        except Refused as refusal:
+            self.close(refusal.code, str(refusal))
+        except Down:
+            self.connection.abort()
+        except Unavailable as error:
+            self.close(UNAVAILABLE, str(error))
+        except Failed as error:
+            self.close(UNKNOWN, error.error)
+        else:
+            self.close()
+
+
+@implementer(IProtocol)
+class GrpcProtocol(Protocol):
+    """One connection to one member."""
+
+    def __init__(self, bus: Bus, member: str, cluster: str = clusters.DEFAULT) -> None:
+        self.bus, self.member, self.cluster = bus, member, cluster
+        self.http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        self.calls: dict[int, Call] = {}
+        self.early: bytearray | None = bytearray()
+        """What the client said before the member was found running; None once it was."""
+        self.knocking: asyncio.Task[None] | None = None
+
+    # -- the wire -------------------------------------------------------------------------------------------------
+
+    def connectionMade(self) -> None:  # noqa: N802 (Twisted's names)
+        self.knocking = asyncio.ensure_future(self._knock())
+
+    async def _knock(self) -> None:
+        """Nobody shakes hands for a member that is down: then the client's dialling fails, as it would at a dead host."""
+        try:
+            await self.ask("/v3/maintenance/status", {})
+        except (Down, Unavailable, Failed):
+            self.abort()
+            return
+        except Refused:
+            pass  # it runs, whatever it says
+        self.http.initiate_connection()
+        self.http.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: STREAMS})
+        self._send()
+        early, self.early = self.early, None
+        if early:
+            self.dataReceived(bytes(early))
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.early is not None:
+            self.early += data
+            if len(self.early) > MESSAGE_LIMIT:
+                self.abort()
+            return
+        try:
+            events = self.http.receive_data(data)
+        except ProtocolError:
+            self._send()
+            self._lose()
+            return
+        for event in events:
+            self._happened(event)
+        self._send()
+
+    def connectionLost(self, reason: Any = None) -> None:  # noqa: N802
+        if self.knocking is not None:
+            self.knocking.cancel()
+        for call in list(self.calls.values()):
+            call.task.cancel()
+        self.calls.clear()
+
+    def _happened(self, event: Any) -> None:
+        match event:
+            case RequestReceived():
+                path = next((value for name, value in event.headers or () if name == ":path"), "")
+                self.calls[event.stream_id] = Call(self, event.stream_id, str(path))
+            case DataReceived():
+                self.http.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
+                call = self.calls.get(event.stream_id)
+                if call is not None and event.data:
+                    self._give(call, event.data)
+            case StreamEnded():
+                call = self.calls.get(event.stream_id)
+                if call is not None:
+                    call.ended()
+            case StreamReset():
+                call = self.calls.pop(event.stream_id, None)
+                if call is not None:
+                    call.task.cancel()
+            case WindowUpdated():
+                for call in list(self.calls.values()):
+                    self.flush(call)
+            case ConnectionTerminated():
+                self._lose()
+            case _:
+                pass
+
+    def _give(self, call: Call, data: bytes) -> None:
+        try:
+            call.data(data)
+        except Refused as refusal:
+            call.task.cancel()
+            call.close(refusal.code, str(refusal))
+
+    def headers(self, stream: int, headers: list[tuple[str, str]], end: bool) -> None:
+        """Send headers (or trailers) of a stream, if it is still there."""
+        with contextlib.suppress(ProtocolError):
+            self.http.send_headers(stream, headers, end_stream=end)
+        self._send()
+
+    def flush(self, call: Call) -> None:
+        """Send as much of the call's answer as the client's windows take; then its trailers."""
+        with contextlib.suppress(ProtocolError):
+            while call.outgoing:
+                room = min(self.http.local_flow_control_window(call.stream), self.http.max_outbound_frame_size)
+                if room <= 0:
+                    break
+                self.http.send_data(call.stream, bytes(call.outgoing[:room]))
+                del call.outgoing[:room]
+            if not call.outgoing and call.trailers is not None:
+                self.http.send_headers(call.stream, call.trailers, end_stream=True)
+                self.forget(call)
+        self._send()
+
+    def forget(self, call: Call) -> None:
+        """The call is over. A client that still speaks is told to stop."""
+        if self.calls.pop(call.stream, None) is not None and not call.arrived.empty():
+            with contextlib.suppress(ProtocolError):
+                self.http.reset_stream(call.stream, ErrorCodes.NO_ERROR)
+
+    def abort(self) -> None:
+        """Break the connection off without a word."""
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abortConnection()
+
+    def _lose(self) -> None:
+        transport: Any = self.transport
+        if transport is not None:
+            transport.loseConnection()
+
+    def _send(self) -> None:
+        data = self.http.data_to_send()
+        transport: Any = self.transport
+        if data and transport is not None:
+            transport.write(data)
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    async def serve(self, call: Call) -> None:
+        """Answer one call. Refused, Down, Unavailable, Failed."""
+        if call.path == messages.WATCH:
+            await Watches(self, call).run()
+            return
+        if call.path == messages.KEEP_ALIVE:
+            async for data in call.requests():
+                document = await self.ask(messages.KEEP_ALIVE_PATH, _document(data, "LeaseKeepAliveRequest"))
+                call.answer(document, "LeaseKeepAliveResponse")
+            return
+        known = messages.CALLS.get(call.path)
+        if known is None:
+            service, _, method = call.path.strip("/").partition("/")
+            raise Refused(UNIMPLEMENTED, f"unknown method {method} for service {service}: Clearplane does not have it")
+        data = await call.arrived.get()
+        call.answer(await self.ask(known.path, _document(data or b"", known.request)), known.response)
+
+    async def ask(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
+        """One request to the member: its answer's document."""
+        pieces = self.bus.stream(
+            self.cluster, "EtcdGatewayIn", member=self.member, path=path, body=msgspec.json.encode(document)
+        )
+        async for piece in pieces:
+            return result(piece)
+        raise Unavailable("no answer")
+
+
+def _document(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        return messages.to_document(data, name)
+    except ValueError as error:
+        raise Refused(INTERNAL, f"grpc: failed to unmarshal the received message: {error}") from error
+
+
+def result(piece: dict[str, Any]) -> dict[str, Any]:
+    """The document in a piece of the member's answer. Down, or Refused with the member's status."""
+    if not piece.get("status"):
+        raise Down(piece.get("error", "down"))
+    body = piece.get("body") or {}
+    document = msgspec.json.decode(body) if isinstance(body, bytes | str) else body
+    if piece["status"] != 200 or "error" in document:
+        problem = document.get("error", "")
+        if isinstance(problem, dict):
+            raise Refused(int(problem.get("grpc_code", UNKNOWN)), str(problem.get("message", "")))
+        raise Refused(int(document.get("code", UNKNOWN)), str(document.get("message", problem)))
+    return document.get("result", document)
+
+
+class Watches:
+    """All the watches of one ``Watch`` stream: each is a watch of its own for the member, numbered as the client knows it."""
+
+    def __init__(self, connection: GrpcProtocol, call: Call) -> None:
+        self.connection, self.call = connection, call
+        self.tasks: dict[int, asyncio.Task[None]] = {}
+        self.calls: dict[int, str] = {}
+        self.next = 0
+
+    async def run(self) -> None:
+        """Until the client has said all, or goes away; then every watch ends."""
+        try:
+            async for data in self.call.requests():
+                said = _document(data, "WatchRequest")
+                if "create_request" in said:
+                    self._create(said["create_request"])
+                elif "cancel_request" in said:
+                    self._tell(int(said["cancel_request"].get("watch_id", 0)), "cancel")
+                else:
+                    for number in self.tasks:
+                        self._tell(number, "progress")
+        finally:
+            for number, task in list(self.tasks.items()):
+                self._tell(number, "cancel")
+                task.cancel()
+
+    def _create(self, wanted: dict[str, Any]) -> None:
+        number = int(wanted.pop("watch_id", 0) or 0)
+        if number in self.tasks or number < 0:
+            reason = "etcdserver: duplicate watch ID provided on the WatchStream"
+            self.call.answer(
+                {"watch_id": str(number), "created": True, "canceled": True, "cancel_reason": reason}, "WatchResponse"
+            )
+            return
+        if number == 0:
+            while self.next in self.tasks:
+                self.next += 1
+            number, self.next = self.next, self.next + 1
+        self.calls[number] = self.connection.bus.new_call()
+        self.tasks[number] = asyncio.ensure_future(self._follow(number, wanted))
+
+    def _tell(self, number: int, op: str) -> None:
+        if number in self.calls:
+            said = item("EtcdWatchIn", call=self.calls[number], member=self.connection.member, op=op)
+            self.connection.bus.send(self.connection.cluster, "input", said)
+
+    async def _follow(self, number: int, wanted: dict[str, Any]) -> None:
+        bus, filters = self.connection.bus, wanted.pop("filters", [])
+        pieces = bus.stream(
+            self.connection.cluster,
+            "EtcdGatewayIn",
+            call=self.calls[number],
+            member=self.connection.member,
+            path="/v3/watch",
+            body=msgspec.json.encode({"create_request": wanted}),
+        )
+        try:
+            async for piece in pieces:
+                document = filtered(result(piece), filters)
+                if document is not None:
+                    self.call.answer({**document, "watch_id": str(number)}, "WatchResponse")
+        except Down:
+            self.connection.abort()
+        except Refused as refusal:
+            self.call.close(refusal.code, str(refusal))
+        except (Unavailable, Failed) as error:
+            self.call.close(UNAVAILABLE, str(error))
+        finally:
+            self.tasks.pop(number, None)
+            self.calls.pop(number, None)
+
+
+def filtered(document: dict[str, Any], filters: list[str]) -> dict[str, Any] | None:
+    """A watch's answer without the events that its filters keep out; None when nothing is left to say."""
+    events = document.get("events")
+    if not filters or not events:
+        return document
+    unwanted = {{"NOPUT": "PUT", "NODELETE": "DELETE"}[name] for name in filters}
+    left = [event for event in events if event.get("type", "PUT") not in unwanted]
+    return {**document, "events": left} if left else None
+
+
+class Sniffer(Protocol):
+    """An etcd port: who begins with HTTP/2's preface gets gRPC, everybody else the JSON gateway."""
+
+    def __init__(self, bus: Bus, member: str, other: Any) -> None:
+        self.bus, self.member, self.other = bus, member, other
+        self.chosen: Any = None
+        self.first = b""
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        if self.chosen is None:
+            self.first += data
+            if len(self.first) < len(PREFACE) and PREFACE.startswith(self.first):
+                return
+            grpc = self.first.startswith(PREFACE)
+            self.chosen = GrpcProtocol(self.bus, self.member) if grpc else self.other
+            data, self.first = self.first, b""
+            transport: Any = self.transport
+            transport.protocol = self.chosen  # from here on it is the chosen one's connection
+            self.chosen.makeConnection(transport)
+        self.chosen.dataReceived(data)

@@ -629,8 +629,8 @@ class Lab:
         self.objects.follow(self.world)
         for frame in self.objects.drain(self.world.now):
             self.recorder.add_frame(frame)
-        hosts = {slot.name: slot.host for slot in self.world.state.slots.values()}
         outputs, self.outputs = self.outputs, []
+        hosts = {slot.name: slot.host for slot in self.world.state.slots.values()} if self.recorder.flights else {}
         return Drained(outputs, self.recorder.drain(hosts))
 
     # -- questions ------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from cluster.api import scheme as schemes
-from cluster.api import status
+from cluster.api import status, stored
 from cluster.api.scheme import Resource, Scheme
 from cluster.apiserver import kubelet_proxy, pipeline, post_start, respond, watching
 from cluster.apiserver.config import ApiServerConfig, Version
@@ -27,7 +27,7 @@ from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import CONTINUATIONS, Call, Job, name_of
 from cluster.apiserver.request_info import parse_query, request_info
 from cluster.apiserver.view import View, here
-from cluster.apiserver.watch_cache import Cache, Item, materialize
+from cluster.apiserver.watch_cache import Cache, Item
 from cluster.sim import MILLISECOND, SECOND, Actor, Outbox, PeerDown, Timer
 from cluster.trace.notes import RequestBegan, Stage
 from cluster.wire import etcd as wire
@@ -162,6 +162,8 @@ class ApiServer(Actor):
         held = cache.items.get(key)
         if held is None or held.revision < item.revision:
             self.state.recent[f"{cache.prefix}/{key}"] = (item.revision, item.doc)
+            if item.value:
+                stored.know(item.value, item.revision, item.doc)
 
     def call_self(self, out: Outbox, method: str, path: str, doc: Any, then: Any, args: tuple[Any, ...] = ()) -> None:
         """A request over the loopback connection; the answer goes to ``then(server, None, out, response, *args)``."""
@@ -438,17 +440,17 @@ class ApiServer(Actor):
             key = cache.key_of(kv.key)
             if change.type == "PUT":
                 own = recent.pop(f"{cache.prefix}/{key}", None) if recent else None
-                if own is not None and own[0] == kv.mod_revision:
-                    doc = own[1]
-                else:
-                    doc = materialize(kv.value, kv.mod_revision)
-                event = cache.put(key, doc, kv.mod_revision, kv.cause, self.now)
+                doc = own[1] if own is not None and own[0] == kv.mod_revision else None
+                event = cache.put(key, doc, kv.mod_revision, kv.cause, self.now, kv.value)
             elif key in cache.items:
                 event = cache.delete(key, kv.mod_revision, kv.cause, self.now)
             else:
                 continue
             out.cause = kv.cause
-            watching.dispatch(self, cache, event, out)
+            if cache.watchers:
+                watching.dispatch(self, cache, event, out)
+            elif event.item is not None:
+                event.item.forget()  # nobody looks at these: Events, mostly
             if name == CRDS:
                 self._crd_changed(event.doc, event.type, out)
         if not message.events and not message.created and message.header.revision > cache.revision:

@@ -21,8 +21,9 @@ from msgspec import Struct
 
 from cluster.api import status
 from cluster.api.scheme import Resource
+from cluster.api.stored import with_revision, without_revision
 from cluster.apiserver.job import Job, continuation, name_of
-from cluster.apiserver.watch_cache import Item, materialize, with_revision, without_revision
+from cluster.apiserver.watch_cache import Item
 from cluster.sim import Outbox
 from cluster.wire.etcd import (
     Compare,
@@ -87,7 +88,7 @@ def decode(server: Any, resource: Resource, kv: KeyValue) -> Item:
         held = cache.items.get(cache.key_of(kv.key))
         if held is not None and held.revision == kv.mod_revision:
             return held
-    return Item(materialize(kv.value, kv.mod_revision), kv.mod_revision)
+    return Item(None, kv.mod_revision, kv.value)
 
 
 def encode(resource: Resource, server: Any, doc: dict[str, Any]) -> bytes:
@@ -166,13 +167,13 @@ def _put_new(
         compare += (Compare(extra[0], "MOD", "EQUAL", extra[1]),)
         success += (PutRequest(0, extra[0], extra[2]),)
     request = TxnRequest(out.next_id(), compare, success, (RangeRequest(0, key),))
-    server.ask(out, job, request, created, (resource, namespace, name, doc, then))
+    server.ask(out, job, request, created, (resource, namespace, name, doc, then, put.value))
 
 
 @continuation
 def created(
     server: Any, job: Job, out: Outbox, answer: TxnResponse | EtcdError, resource: Resource, namespace: str,
-    name: str, doc: dict[str, Any], then: str,
+    name: str, doc: dict[str, Any], then: str, value: bytes,
 ) -> None:  # fmt: skip
     """The transaction was decided."""
     if isinstance(answer, EtcdError):
@@ -188,7 +189,7 @@ def created(
         raise status.already_exists(resource.group_resource, name)
     revision = answer.header.revision
     server.etcd_stage(job, out, "ok", f"Stored as revision {revision}", answer, resource.key(namespace, name))
-    item = Item(with_revision(doc, revision), revision)
+    item = Item(with_revision(doc, revision), revision, value)
     server.remember(resource, namespace, name, item)
     server.go_on(then, job, out, item)
 
@@ -259,16 +260,16 @@ def _attempt(server: Any, job: Job, out: Outbox, doing: Update, item: Item, newe
             _refresh(server, job, out, doing, item.revision, None)
         return
     key = doing.resource.key(doing.namespace, doing.name).encode()
+    value = b""
     if change.kind == "delete":
         success: tuple[Any, ...] = (DeleteRangeRequest(0, key),)
     else:
-        success = (
-            PutRequest(0, key, encode(doing.resource, server, change.doc), ignore_lease=_leased(doing.resource)),
-        )
+        value = encode(doing.resource, server, change.doc)
+        success = (PutRequest(0, key, value, ignore_lease=_leased(doing.resource)),)
     request = TxnRequest(
         out.next_id(), (Compare(key, "MOD", "EQUAL", item.revision),), success, (RangeRequest(0, key),)
     )
-    server.ask(out, job, request, updated, (doing, change.kind, change.doc))
+    server.ask(out, job, request, updated, (doing, change.kind, change.doc, value))
 
 
 def _leased(resource: Resource) -> bool:
@@ -277,8 +278,9 @@ def _leased(resource: Resource) -> bool:
 
 @continuation
 def updated(
-    server: Any, job: Job, out: Outbox, answer: TxnResponse | EtcdError, doing: Update, kind: str, doc: dict[str, Any]
-) -> None:
+    server: Any, job: Job, out: Outbox, answer: TxnResponse | EtcdError, doing: Update, kind: str, doc: dict[str, Any],
+    value: bytes,
+) -> None:  # fmt: skip
     """The transaction was decided; if somebody else was faster, once more from their state."""
     if isinstance(answer, EtcdError):
         raise etcd_error(answer)
@@ -304,7 +306,7 @@ def updated(
     server.etcd_stage(
         job, out, "ok", f"{what} as revision {revision}", answer, resource.key(doing.namespace, doing.name)
     )
-    item = Item(with_revision(doc, revision), revision)
+    item = Item(with_revision(doc, revision), revision, value)
     if kind == "put":
         server.remember(resource, doing.namespace, doing.name, item)
     job.data["outcome"] = kind

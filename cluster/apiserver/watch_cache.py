@@ -19,13 +19,11 @@ from bisect import bisect_left, insort
 from collections import deque
 from typing import Any
 
-import orjson
 from msgspec import Struct, field
 
+from cluster.api.stored import Document, document, with_revision
 from cluster.sim.clock import SECOND
 from cluster.wire.etcd import KeyValue
-
-Document = dict[str, Any]
 
 FRESH = 75 * SECOND
 """Events younger than this are kept however many there are (``eventFreshDuration``)."""
@@ -34,26 +32,65 @@ CAPACITY = 100
 LIMIT = 100 * 1024
 """Events kept at most (``defaultUpperBoundCapacity``)."""
 
-_BEFORE_REVISION = frozenset(("name", "generateName", "namespace", "selfLink", "uid"))
-
 
 class Item(Struct):
-    """A stored object: ``doc`` has its resourceVersion set, in the storage version."""
+    """A stored object in the storage version. It is parsed when somebody looks at it: most Events and Leases never are."""
 
-    doc: Document
+    known: Document | None
     revision: int
+    value: bytes = b""
+    """As etcd has it; shared with etcd. Empty: only ``known`` says it."""
+
+    @property
+    def doc(self) -> Document:
+        """The object, its resourceVersion set."""
+        known = self.known
+        if known is None:
+            known = self.known = document(self.value, self.revision)
+        return known
+
+    def forget(self) -> None:
+        """Keep the bytes only."""
+        if self.value:
+            self.known = None
+
+    def __reduce__(self) -> Any:
+        return Item, (None if self.value else self.known, self.revision, self.value)
 
 
 class Event(Struct):
-    """``previous``: the object before, None for ADDED. A DELETED ``doc`` is the last state, at the deletion's revision."""
+    """What became of ``key``. ``before``: the object until then, None for ADDED. DELETED: ``item`` is None."""
 
     type: str
     key: str
-    doc: Document
-    previous: Document | None
+    item: Item | None
+    before: Item | None
     revision: int
     cause: int
     at: int
+    last: Document | None = None
+    """Of a DELETED one that somebody is being told of: its last state, at the deletion's revision."""
+
+    @property
+    def doc(self) -> Document:
+        """The object now, or its last state."""
+        if self.item is not None:
+            return self.item.doc
+        if self.last is None:
+            assert self.before is not None
+            self.last = with_revision(self.before.doc, self.revision)
+        return self.last
+
+    def forget(self) -> None:
+        """Everybody has been told: what was before is kept as bytes only."""
+        self.last = None
+        if self.before is not None:
+            self.before.forget()
+
+    @property
+    def previous(self) -> Document | None:
+        """The object before."""
+        return self.before.doc if self.before is not None else None
 
 
 class Watcher(Struct):
@@ -148,7 +185,7 @@ class Cache(Struct):
             seen.add(key)
             held = self.items.get(key)
             if held is None or held.revision != kv.mod_revision:
-                events.append(self.put(key, materialize(kv.value, kv.mod_revision), kv.mod_revision, kv.cause, now))
+                events.append(self.put(key, None, kv.mod_revision, kv.cause, now, kv.value))
         for key in [key for key in self.keys if key not in seen]:
             events.append(self.delete(key, revision, 0, now))
         first = not self.ready
@@ -158,30 +195,30 @@ class Cache(Struct):
         self.revision, self.ready = max(self.revision, revision), True
         return [] if first else sorted(events, key=lambda event: event.revision)
 
-    def put(self, key: str, doc: Document, revision: int, cause: int, now: int) -> Event:
-        """The object at ``key`` is now ``doc``."""
+    def put(self, key: str, doc: Document | None, revision: int, cause: int, now: int, value: bytes = b"") -> Event:
+        """The object at ``key`` is now ``doc``, or what ``value`` says."""
         held = self.items.get(key)
-        previous = held.doc if held is not None else None
         if held is None:
             insort(self.keys, key)
-        self.items[key] = Item(doc, revision)
+        item = self.items[key] = Item(doc, revision, value)
         if self.index_field:
-            self._reindex(key, previous, doc)
-        return self._record(Event("MODIFIED" if previous else "ADDED", key, doc, previous, revision, cause, now))
+            self._reindex(key, held.doc if held is not None else None, item.doc)
+        return self._record(Event("MODIFIED" if held is not None else "ADDED", key, item, held, revision, cause, now))
 
     def delete(self, key: str, revision: int, cause: int, now: int) -> Event:
         """The object at ``key`` is gone."""
-        previous = self.items.pop(key).doc
+        held = self.items.pop(key)
         del self.keys[bisect_left(self.keys, key)]
         if self.index_field:
-            self._reindex(key, previous, None)
-        last = with_revision(previous, revision)
-        return self._record(Event("DELETED", key, last, previous, revision, cause, now))
+            self._reindex(key, held.doc, None)
+        return self._record(Event("DELETED", key, None, held, revision, cause, now))
 
     def _record(self, event: Event) -> Event:
         self.revision = max(self.revision, event.revision)
         self.changes += 1
         history = self.history
+        if history:
+            history[-1].forget()
         history.append(event)
         horizon = event.at - FRESH
         while len(history) > CAPACITY and (history[0].at < horizon or len(history) > LIMIT):
@@ -248,33 +285,3 @@ class Cache(Struct):
             if event.previous is not None and (old := self.index_value(event.previous)) != value:
                 names.append(f"t:{old}")
         return [watchers[number] for name in names if name in buckets for number in buckets[name]]
-
-
-def materialize(value: bytes, revision: int) -> Document:
-    """A stored value as the object clients see: with ``metadata.resourceVersion``."""
-    return with_revision(orjson.loads(value), revision)
-
-
-def with_revision(doc: Document, revision: int) -> Document:
-    """``doc`` with its resourceVersion, placed where Go's ObjectMeta has it."""
-    meta: Document = {}
-    placed = False
-    text = str(revision)
-    for key, value in doc["metadata"].items():
-        if key == "resourceVersion":
-            continue
-        if not placed and key not in _BEFORE_REVISION:
-            meta["resourceVersion"] = text
-            placed = True
-        meta[key] = value
-    if not placed:
-        meta["resourceVersion"] = text
-    return {**doc, "metadata": meta}
-
-
-def without_revision(doc: Document) -> Document:
-    """``doc`` as it is stored: etcd's own revision says the version."""
-    meta = doc["metadata"]
-    if "resourceVersion" not in meta:
-        return doc
-    return {**doc, "metadata": {key: value for key, value in meta.items() if key != "resourceVersion"}}

@@ -8,10 +8,11 @@ from typing import Any
 
 import orjson
 
+from cluster.api.stored import document
 from cluster.sim import World
 
 QUIET = ("leases", "events")
-"""Resources whose changes are no news on a page."""
+"""Resources whose changes are no news on a page; they are parsed when somebody looks at them."""
 RESOURCE_OF_PREFIX = {
     "services/specs": "services",
     "services/endpoints": "endpoints",
@@ -27,6 +28,10 @@ class Objects:
     def __init__(self) -> None:
         self.revision = 0
         self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
+        self._quiet: dict[str, dict[str, Any]] = {name: {} for name in QUIET}
+        """The same for ``QUIET`` resources, as etcd's pairs."""
+        self._members: tuple[int, tuple[str, ...]] = (0, ())
+        """How many processes there were when the members were looked for, and their names."""
         self._changes: list[tuple[str, str, str, dict[str, Any], int]] = []
         self._told = 0
         """The revision of the last frame that said one."""
@@ -50,6 +55,9 @@ class Objects:
 
     def get(self, resource: str) -> dict[str, dict[str, Any]]:
         """All documents of a resource (plural), by "namespace/name" or "name"."""
+        quiet = self._quiet.get(resource)
+        if quiet is not None:
+            return {name: doc for name, pair in quiet.items() if (doc := parsed(pair)) is not None}
         return self.by_resource.get(resource, {})
 
     def drain(self, now: int) -> list[dict[str, Any]]:
@@ -59,25 +67,22 @@ class Objects:
             {"t": "object", "atMicros": now // 1000, "type": kind, "resource": resource, "cause": cause}
             | summary(resource, doc)
             for kind, resource, _, doc, cause in changes[-500:]
-            if resource not in QUIET
         ]
         if self.revision != self._told:
             self._told = self.revision
             frames.append({"t": "revision", "atMicros": now // 1000, "revision": self.revision})
         return frames
 
-    @staticmethod
-    def _freshest(world: World) -> Any:
-        best = None
-        for name, actor in world.actors.items():
-            if world.state.slots[name].kind == "etcd" and (
-                best is None or actor.state.app.store.revision > best.state.app.store.revision
-            ):
-                best = actor
-        return best
+    def _freshest(self, world: World) -> Any:
+        slots = world.state.slots
+        if self._members[0] != len(slots) or any(name not in slots for name in self._members[1]):
+            self._members = len(slots), tuple(name for name, slot in slots.items() if slot.kind == "etcd")
+        running = [world.actors[name] for name in self._members[1] if name in world.actors]
+        return max(running, key=lambda actor: actor.state.app.store.revision, default=None)
 
     def _reload(self, store: Any) -> None:
         self.by_resource = {}
+        self._quiet = {name: {} for name in QUIET}
         for key in store.live:
             self._apply("PUT", store.current[key])
         self._changes = []
@@ -87,24 +92,39 @@ class Objects:
         resource, name = split_key(key)
         if not resource:
             return
+        quiet = self._quiet.get(resource)
+        if quiet is not None:
+            if kind == "DELETE":
+                quiet.pop(name, None)
+            else:
+                quiet[name] = pair
+            return
         table = self.by_resource.setdefault(resource, {})
         if kind == "DELETE":
             doc = table.pop(name, None)
             if doc is not None:
                 self._changes.append(("DELETED", resource, name, doc, pair.cause))
             return
-        try:
-            doc = orjson.loads(pair.value)
-        except ValueError:
+        doc = parsed(pair)
+        if doc is None:
             return
-        if not isinstance(doc, dict):
-            return
-        if "metadata" in doc:
-            doc["metadata"]["resourceVersion"] = str(pair.mod_revision)
         self._changes.append(("MODIFIED" if name in table else "ADDED", resource, name, doc, pair.cause))
         table[name] = doc
         if len(self._changes) > 5000:
             del self._changes[:2500]
+
+
+def parsed(pair: Any) -> dict[str, Any] | None:
+    """The object in a pair of etcd; None when it is none."""
+    try:
+        return document(pair.value, pair.mod_revision)
+    except ValueError:
+        pass
+    try:
+        doc = orjson.loads(pair.value)
+    except ValueError:
+        return None
+    return doc if isinstance(doc, dict) else None
 
 
 def split_key(key: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Bounded: the newest ``KEEP_CAUSED`` requests that descend from a client outside 
 ``KEEP_SYSTEM`` others (leases, leader election), so that idle traffic never pushes out what somebody typed.
 """
 
+from collections import deque
 from typing import Any
 
 from msgspec import Struct, field
@@ -40,8 +41,8 @@ class Memory(Struct):
     """All that the recorder remembers."""
 
     traces: dict[int, Trace] = field(default_factory=dict)
-    caused: dict[int, None] = field(default_factory=dict)
-    system: dict[int, None] = field(default_factory=dict)
+    caused: deque[int] = field(default_factory=deque)
+    system: deque[int] = field(default_factory=deque)
     terms: list[tuple[int, int, str]] = field(default_factory=list)
     """(instant, term, leader) of every leader seen."""
     recent: list[dict[str, Any]] = field(default_factory=list)
@@ -94,11 +95,9 @@ class Recorder:
         outside = ":" in note.client or (parent is not None and parent.outside)
         memory.traces[note.request] = Trace(note, now, outside)
         ring, keep = (memory.caused, KEEP_CAUSED) if outside else (memory.system, KEEP_SYSTEM)
-        ring[note.request] = None
+        ring.append(note.request)
         if len(ring) > keep:
-            oldest = next(iter(ring))
-            del ring[oldest]
-            memory.traces.pop(oldest, None)
+            memory.traces.pop(ring.popleft(), None)
         if parent is not None and len(parent.children) < MAX_EFFECTS:
             parent.children.append(note.request)
 

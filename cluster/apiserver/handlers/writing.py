@@ -16,6 +16,7 @@ from cluster.api import codec, fieldmanager, limits, scale, status
 from cluster.api import patch as patches
 from cluster.api.field import invalid, too_long
 from cluster.api.scheme import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Resource
+from cluster.api.stored import without_revision
 from cluster.apiserver import admission, pipeline, protobuf, registry, respond, storage
 from cluster.apiserver.admission import resource_quota
 from cluster.apiserver.authorization import Attributes, authorize, escalation, forbidden_message
@@ -25,7 +26,7 @@ from cluster.apiserver.options import WriteOptions, write_options
 from cluster.apiserver.request_info import RequestInfo
 from cluster.apiserver.storage import Change, transform
 from cluster.apiserver.view import here
-from cluster.apiserver.watch_cache import Item, without_revision
+from cluster.apiserver.watch_cache import Item
 from cluster.sim import MILLISECOND, Outbox
 
 MAX_BODY = 3 * 1024 * 1024

@@ -3,13 +3,14 @@
 import orjson
 import pytest
 
+from cluster.api.stored import with_revision, without_revision
 from cluster.apiserver import protobuf
 from cluster.apiserver.authorization import Attributes
 from cluster.apiserver.authorization.rules import compact_string, covers, uncovered
 from cluster.apiserver.negotiation import negotiate
 from cluster.apiserver.request_info import parse_query, request_info
 from cluster.apiserver.user import User, service_account_name
-from cluster.apiserver.watch_cache import Cache, Watcher, with_revision, without_revision
+from cluster.apiserver.watch_cache import Cache, Watcher
 from cluster.wire.etcd import KeyValue
 
 JANE = User("jane", ("dev",))

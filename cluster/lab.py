@@ -24,6 +24,7 @@ from cluster.sim import Link, PeerDown, World
 from cluster.sim.clock import MILLISECOND
 from cluster.sim.world import PlainUnpickler
 from cluster.snapshot.objects import Objects
+from cluster.snapshot.stops import Stops, breakpoint_of
 from cluster.topology import FACTORIES, ClusterSpec, Pki
 from cluster.trace.recorder import Recorder
 from cluster.wire import etcd
@@ -39,7 +40,7 @@ from cluster.wire.http import (
     TlsPeer,
 )
 
-__all__ = ["ClusterSpec", "Drained", "Entry", "Input", "Lab", "Output", "Pki"]
+__all__ = ["ClusterSpec", "Drained", "Entry", "Input", "Lab", "Output", "Pki", "breakpoint_of"]
 
 # -- what goes in -----------------------------------------------------------------------------------------------------
 
@@ -301,6 +302,7 @@ class Lab:
         self.objects = Objects()
         world.observer = recorder
         world.outside = self._outside
+        self.stops = Stops(world, recorder, self.objects)
 
     @staticmethod
     def start(spec: ClusterSpec) -> "Lab":
@@ -640,7 +642,7 @@ class Lab:
         if view == "ops":
             return self._ops(**args)
         self.objects.follow(self.world)
-        return snapshot.VIEWS[view](snapshot.Scene(self.spec, self.world, self.objects, self.recorder.memory), **args)
+        return snapshot.VIEWS[view](snapshot.Scene(self.spec, self.world, self.objects, self.stops.memory()), **args)
 
     def _ops(self, done_since: int = 0, pending: bool = False) -> dict[str, Any]:
         if pending:

@@ -93,6 +93,8 @@ class World:
         self.factories = factories
         self.actors: dict[str, Actor] = {}
         self.observer: Observer | None = None
+        self.halt: Callable[[], bool] | None = None
+        """Asked after every delivery while it is set: True ends ``run_until`` there. It must change nothing."""
         self.outside: Callable[[int, str, str, Any, int], None] | None = None
         """Called as (now, address, src, message, cause) for messages to an ``outside:…`` address."""
         self._out = _Outbox(self)
@@ -139,8 +141,10 @@ class World:
     def run_until(self, instant: int, max_events: int = 1 << 62) -> int:
         """Deliver everything due up to and including ``instant``; how many were delivered.
 
-        Stops early, with the clock at the last delivered event, when ``max_events`` were delivered.
+        Stops early, with the clock at the last delivered event, when ``max_events`` were delivered, or ``halt`` says so.
         """
+        if self.halt is not None:
+            return self._run_watched(instant, max_events, self.halt)
         state, queue, done = self.state, self.state.queue, 0
         pop = heapq.heappop
         while queue and queue[0][0] <= instant:
@@ -152,6 +156,21 @@ class World:
             done += 1
         if done < max_events or not queue or queue[0][0] > instant:
             state.now = max(state.now, instant)
+        return done
+
+    def _run_watched(self, instant: int, max_events: int, halt: Callable[[], bool]) -> int:
+        """``run_until``, one delivery at a time: the same deliveries in the same order."""
+        state, done = self.state, 0
+        while state.queue and state.queue[0][0] <= instant:
+            if done >= max_events:
+                return done
+            event = heapq.heappop(state.queue)
+            state.now = event[0]
+            self._deliver(event)
+            done += 1
+            if halt():
+                return done
+        state.now = max(state.now, instant)
         return done
 
     def post(self, src: str, dst: str, message: Any, cause: int = 0, delay: int = 0) -> None:

@@ -26,6 +26,51 @@ class StepBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     request: Annotated[int, Meta(ge=0)] | None = None
 
 
+class BreakpointBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """``POST breakpoints``: stop the clock when a request reaches ``stage`` and the conditions hold (empty: any).
+
+    ``stage`` is a stage's name, with or without what follows its slash. ``verb`` as RBAC names it, or an HTTP method. ``resource`` a plural,
+    ``pods/binding`` or ``*``. ``name`` the object's. ``system``: also requests that no client outside caused.
+    """
+
+    stage: Annotated[str, Meta(min_length=1, max_length=160)]
+    verb: Annotated[str, Meta(max_length=40)] = ""
+    resource: Annotated[str, Meta(max_length=160)] = ""
+    namespace: Annotated[str, Meta(max_length=63)] = ""
+    user: Annotated[str, Meta(max_length=253)] = ""
+    name: Annotated[str, Meta(max_length=253)] = ""
+    system: bool = False
+
+
+class RolePick(Struct, frozen=True, forbid_unknown_fields=True, rename={"is_": "is"}):
+    """An etcd member and the role it is to have."""
+
+    member: Name
+    is_: str = "leader"
+
+
+class Pick(Struct, frozen=True, rename={"is_": "is"}, forbid_unknown_fields=True, omit_defaults=True):
+    """Something on the screen: an object (there, ``gone``, in a ``phase``, with a ``field`` that ``is``), a ``request`` (answered), a ``role``."""
+
+    resource: Annotated[str, Meta(max_length=160)] = ""
+    namespace: Annotated[str, Meta(max_length=63)] = ""
+    name: Annotated[str, Meta(max_length=253)] = ""
+    phase: Annotated[str, Meta(max_length=40)] = ""
+    field: Annotated[str, Meta(max_length=253)] = ""
+    is_: bool | int | float | str | None = None
+    gone: bool = False
+    request: Annotated[int, Meta(ge=1)] | None = None
+    role: RolePick | None = None
+
+
+class UntilBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST clock/until``: run until ``cel`` (an expression over objects) or ``pick`` holds, at most so far; then paused."""
+
+    cel: Annotated[str, Meta(max_length=500)] = ""
+    pick: Pick | None = None
+    limit_micros: Annotated[int, Meta(ge=0, le=86_400_000_000)] = 3_600_000_000
+
+
 class TransferBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST etcd/members/{m}/transfer``."""
 

@@ -7,7 +7,7 @@ import msgspec
 from django.http import HttpRequest
 
 from explainer import config
-from explainer.api.bodies import ClockBody, ForkBody, RunBody, StepBody
+from explainer.api.bodies import BreakpointBody, ClockBody, ForkBody, RunBody, StepBody, UntilBody
 from explainer.api.calls import body_as, call, json
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
@@ -97,8 +97,29 @@ async def fork(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     return json({**described, "clock": {**forked, "paused": True, "waiting": 0}}, 201)
 
 
-@call("GET", "POST", "DELETE")
-async def later(request: HttpRequest, bus: Bus, cluster: str, **_: Any) -> Any:
-    """Addresses of the contract that nothing answers yet."""
-    what = request.path.partition(f"/clusters/{cluster}/")[2]
-    raise Failed(404, f"{request.method} {what} is part of the contract but not of this version")
+@call("POST")
+async def until(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """As fast as it goes until something holds, then paused; ``reached``, and ``because`` of what."""
+    body = body_as(request, UntilBody)
+    what = {"cel": body.cel} if body.cel else {}
+    if body.pick is not None:
+        what["pick"] = msgspec.to_builtins(body.pick)
+    return await bus.pace(cluster, Pace("until", micros=body.limit_micros, what=what), RUN_SECONDS)
+
+
+@call("GET", "POST")
+async def breakpoints(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """The breakpoints and who is held; or a new one, 201."""
+    if request.method == "GET":
+        return await bus.query_json(cluster, "breakpoints")
+    what = msgspec.to_builtins(body_as(request, BreakpointBody))
+    return json(await bus.pace(cluster, Pace("break", what=what)), 201)
+
+
+@call("DELETE")
+async def breakpoint(request: HttpRequest, bus: Bus, cluster: str, number: str) -> Any:
+    """Forget a breakpoint; those that are left."""
+    await bus.require(cluster)
+    if not number.isascii() or not number.isdigit():
+        raise Failed(404, f"there is no breakpoint {number} in this cluster")
+    return await bus.pace(cluster, Pace("unbreak", request=int(number)))

@@ -15,6 +15,7 @@ from explainer.runs import journal, keys
 from explainer.runs.feed import encode_json
 from explainer.runs.journal import Mark
 from explainer.runs.mail import Ask, Letter, Mail, Pace, encode, raw
+from explainer.runs.stops import Full, Stops
 
 if TYPE_CHECKING:
     from explainer.runs.runner import Runner
@@ -34,12 +35,15 @@ class Control:
         """Virtual instant (ns) of an exact ``run`` under way."""
         self.goal_asker: tuple[str, str] | None = None
         """Who asked for it: web process and call."""
+        self.stops = Stops(run)
 
     def ask(self, mail: Mail) -> None:
         try:
             ask = msgspec.msgpack.decode(mail.body, type=Ask)
             if ask.view == "clock":
                 answer: Any = self.clock()
+            elif ask.view == "breakpoints":
+                answer = self.stops.table()
             elif ask.view == "digest":
                 answer = {"digest": self.run.lab.digest(), "now": self.run.lab.now, "delivered": self.run.delivered}
             else:
@@ -69,6 +73,7 @@ class Control:
             "paused": mark.paused and self.goal is None,
             "waiting": len(self.run.waiting),
             "ready": self.run.mark.ready,
+            **self.stops.facts(),
         }
 
     def pace(self, mail: Mail, wall: float) -> None:
@@ -79,16 +84,31 @@ class Control:
             return
         self.run.pacer.anchor(self.run.lab.now, wall)
         self.run.announce()
+        try:
+            self._pace(mail, pace)
+        except (ValueError, TypeError, msgspec.MsgspecError) as error:
+            self.run.trouble(mail, 422, str(error))
+        except KeyError as error:
+            self.run.trouble(mail, 404, f"there is no {error.args[0]} in this cluster")
+        except Full as error:
+            self.run.trouble(mail, 409, str(error))
+
+    def _pace(self, mail: Mail, pace: Pace) -> None:
         match pace.op:
             case "set":
                 self._set(pace)
                 self._answer_clock(mail)
             case "run":
+                self._run(mail, pace.micros)
+            case "until":
                 self.finish_goal()
-                self.goal = self.run.lab.now + pace.micros * 1000
-                self.goal_asker = (mail.gateway, mail.call)
-                self.run.mark.paused = True
-                self.run.open_door()
+                self.stops.seek(pace.what)
+                self._run(mail, pace.micros)
+            case "break":
+                self._answer(mail, self.stops.add(pace.what))
+            case "unbreak":
+                self.stops.remove(pace.request)
+                self._answer(mail, self.stops.table())
             case "step":
                 happened = self._step(pace.request)
                 self.run.send(
@@ -98,36 +118,66 @@ class Control:
             case "fork":
                 self._fork(mail, pace.name)
 
+    def _run(self, mail: Mail, micros: int) -> None:
+        """Exactly so far, unless something stops it before."""
+        if not self.stops.seeking():
+            self.finish_goal()
+        self.run.mark.paused = True
+        self.goal = self.run.lab.now + micros * 1000
+        self.goal_asker = (mail.gateway, mail.call)
+        if self.stand_still():  # it holds already
+            return
+        if self.stops.release():
+            self.finish_goal()
+        else:
+            self.run.open_door()
+
+    def _answer(self, mail: Mail, answer: Any) -> None:
+        self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(answer))))
+
     def _set(self, pace: Pace) -> None:
         if pace.rate is not None:
             self.run.mark.rate = 0.0 if pace.rate == "max" else float(pace.rate)
         if pace.paused is not None:
             self.finish_goal()
-            self.run.mark.paused = pace.paused
-            if not pace.paused:
+            self.run.mark.paused = pace.paused or self.stops.release()
+            if not self.run.mark.paused:
                 self.run.open_door()
 
     def _answer_clock(self, mail: Mail) -> None:
-        self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))
+        self._answer(mail, self.clock())
 
     def finish_goal(self) -> None:
         if self.goal is None:
             return
         self.goal = None
         asker, self.goal_asker = self.goal_asker, None
+        sought = self.stops.sought() if self.stops.seeking() else {}
         self.run.pacer.anchor(self.run.lab.now)
         self.run.announce()
         if asker is not None and asker[1]:
-            self.run.send(asker[0], Letter("reply", asker[1], raw(encode_json(self.clock()))))
+            self.run.send(asker[0], Letter("reply", asker[1], raw(encode_json({**self.clock(), **sought}))))
+
+    def stand_still(self) -> bool:
+        """The world has stopped by itself, if it has: the clock is paused, an exact run over."""
+        if not self.stops.stop():
+            return False
+        self.finish_goal()
+        self.run.pacer.anchor(self.run.lab.now)
+        return True
 
     def _step(self, request: int) -> list[dict[str, Any]]:
         """To the next stage of ``request``, or to the next visible event; then paused. What happened on the way."""
         self.finish_goal()
         self.run.mark.paused = True
+        happened: list[dict[str, Any]] = []
+        if (request and self.stops.step_within(request)) or (not request and self.stops.release()):
+            return happened
+        if request:
+            self.stops.free(request)
         self.run.open_door()
         self.run.lab.watched(True)
         stages = self._stages(request) if request else 0
-        happened: list[dict[str, Any]] = []
         for _ in range(STEP_LIMIT):
             following = self.run.lab.next_at()
             if following is None:
@@ -135,10 +185,16 @@ class Control:
             self.run.delivered += self.run.lab.run_until(following, 1)
             new = self.run.drain(True)
             happened += new
-            if request and (self._stages(request) > stages or self._ended(request)):
+            if self.stand_still():
+                break
+            if request and self._stages(request) > stages:
+                self.stops.show(request, stages + 1)
+                break
+            if request and self._ended(request):
                 break
             if not request and any(event.get("t") in VISIBLE for event in new):
                 break
+        self.stops.tell()
         self.run.pacer.anchor(self.run.lab.now)
         return happened[-200:]
 

@@ -51,8 +51,11 @@ class Feed:
     def __len__(self) -> int:
         return len(self._events)
 
-    def frame(self, now: int, rate: float, paused: bool, waiting: int, watching: int = 0) -> bytes:
-        """The next frame; the collection starts anew. ``now`` in virtual ns; ``rate`` 0 means "max"; ``watching`` people."""
+    def frame(
+        self, now: int, rate: float, paused: bool, waiting: int, watching: int = 0, more: dict[str, Any] | None = None
+    ) -> bytes:
+        """The next frame; the collection starts anew. ``now`` in virtual ns; ``rate`` 0 means "max"; ``watching`` people;
+        ``more``: what else its head says."""
         self.number += 1
         events, self._events = self._events, []
         skipped = 0
@@ -75,6 +78,7 @@ class Feed:
             "waiting": waiting,
             "watching": watching,
             "revision": self.revision,
+            **(more or {}),
         }
         if skipped:
             head["skippedFlights"] = skipped

@@ -13,6 +13,7 @@
 | ``{c}:snapshot:0``, ``:1`` | string | the last two snapshots |
 | ``{c}:events`` | stream | the feed: JSON frames, capped |
 | ``{c}:model`` | hash | read models, JSON, for pages while nobody runs the cluster |
+| ``{c}:stops`` | string | breakpoints, and where the cluster is held, JSON |
 | ``{c}:lease`` ``{c}:fence`` | string | who runs it; the number of its last lease |
 | ``{c}:out:<gateway>`` | stream | answers for that web process |
 """
@@ -56,6 +57,10 @@ def model(cluster: str) -> str:
     return f"{{{cluster}}}:model"
 
 
+def stops(cluster: str) -> str:
+    return f"{{{cluster}}}:stops"
+
+
 def lease(cluster: str) -> str:
     return f"{{{cluster}}}:lease"
 
@@ -79,6 +84,7 @@ def every(cluster: str) -> list[str]:
         snapshot(cluster, 1),
         events(cluster),
         model(cluster),
+        stops(cluster),
         lease(cluster),
         fence(cluster),
     ]

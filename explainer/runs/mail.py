@@ -37,14 +37,16 @@ class Letter(Struct, frozen=True, array_like=True):
 
 
 class Pace(Struct, frozen=True):
-    """``set`` the clock, ``run`` so many micros and pause, ``step`` to the next stage or event, ``fork`` a copy."""
+    """``set`` the clock, ``run`` so many micros and pause, ``step`` to the next stage or event, ``fork`` a copy;
+    ``until`` something holds (``what``: cel or pick) for at most ``micros``; ``break`` at a stage (``what``), ``unbreak`` number ``request``."""
 
-    op: Literal["set", "run", "step", "fork"]
+    op: Literal["set", "run", "step", "fork", "until", "break", "unbreak"]
     rate: float | Literal["max"] | None = None
     paused: bool | None = None
     micros: int = 0
     request: int = 0
     name: str = ""
+    what: dict[str, Any] = {}
 
 
 class Ask(Struct, frozen=True):

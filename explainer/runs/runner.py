@@ -72,6 +72,8 @@ class Runner:
         self.announced = False
         """Onlookers are owed a frame even if nothing happened: the clock was set."""
         self._load()
+        if self.mark.ready:
+            self.control.stops.arm()
 
     # -- coming up ------------------------------------------------------------------------------------------------
 
@@ -206,6 +208,7 @@ class Runner:
         self.pacer.anchor(self.lab.now)
         if self.lab.ready() or self.lab.now >= BOOT_LIMIT:
             self.mark.ready = True
+            self.control.stops.arm()
             log.info("cluster %s: up after %.1f virtual seconds", self.name, self.lab.now / SECOND)
             self.next_model = 0.0
             self.keeper.debt = REPLAY_BUDGET * 2
@@ -217,7 +220,7 @@ class Runner:
         while True:
             done = self.lab.run_until(target, CHUNK)
             self.delivered += done
-            if done < CHUNK:
+            if self.control.stand_still() or done < CHUNK:
                 return False
             if time.monotonic() >= until:
                 return True
@@ -323,9 +326,10 @@ class Runner:
         drained = self.lab.drain()
         for output in drained.outputs:
             self._output(output)
-        if keep and drained.frames:
-            self.feed.add(drained.frames)
-        return drained.frames
+        frames = self.control.stops.hold_back(drained.frames) if keep else drained.frames
+        if keep and frames:
+            self.feed.add(frames)
+        return frames
 
     def _output(self, output: Any) -> None:
         kind = type(output).__name__
@@ -357,7 +361,8 @@ class Runner:
         if wall >= self.next_frame:
             if len(self.feed) or self.announced:
                 self.announced = False
-                frame = self.feed.frame(self.lab.now, mark.rate, mark.paused, len(self.waiting), self.onlookers())
+                frame = self.feed.frame(self.lab.now, mark.rate, mark.paused, len(self.waiting), self.onlookers(),
+                                        self.control.stops.facts())  # fmt: skip
             mark.fed_now, mark.fed_delivered = self.lab.now, self.delivered
             self.next_frame = wall + (FRAME_SECONDS if self.onlookers() else IDLE_SECONDS)
         mark.now, mark.delivered, mark.cursor, mark.frame = self.lab.now, self.delivered, self.cursor, self.feed.number

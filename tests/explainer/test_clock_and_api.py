@@ -80,7 +80,7 @@ def test_a_clock_that_makes_no_sense(product: Product, body: Any) -> None:
         ("POST", "/api/clusters/demo/etcd/members/m1/explode", None, 404),
         ("POST", "/api/clusters/demo/etcd/members/m1/transfer", {}, 422),
         ("POST", "/api/clusters/demo/network/link", {"a": "m1", "b": "m2", "loss": 2}, 422),
-        ("GET", "/api/clusters/demo/breakpoints", None, 404),
+        ("DELETE", "/api/clusters/demo/breakpoints/7", None, 404),
         ("GET", "/api/clusters/demo/etcd/members?log=some", None, 400),
         ("GET", "/api/clusters/demo/events?after=x", None, 400),
         ("POST", "/api/import", b"not a moment", 400),

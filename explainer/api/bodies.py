@@ -139,6 +139,14 @@ class InterruptBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     session: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
+class PresenterBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``PUT presenter``: the page that the presenter shows, and the token of their window."""
+
+    token: Annotated[str, Meta(min_length=8, max_length=64)]
+    url: Annotated[str, Meta(max_length=2000)] = ""
+    title: Annotated[str, Meta(max_length=200)] = ""
+
+
 class ForkBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST fork``: a second cluster from this instant, paused."""
 

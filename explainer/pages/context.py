@@ -75,6 +75,7 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         "rate": rate if isinstance(rate, str) else f"{rate:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
         "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms or []]),
+        "presenter": f"{base_path}/presenter/",
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/{keep}"},
@@ -103,6 +104,7 @@ def base(request: HttpRequest, page: str) -> dict[str, Any]:
         "keep": f"?{urlencode(given)}" if given else "",
         "page": page,
         "here": request.get_full_path(),
+        "path": request.path,
         "theme": theme(request),
         "screen": theme(request) == "screen",
         "themes": [{"value": value, "label": labels[value]} for value in THEMES],

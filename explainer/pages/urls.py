@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import etcd, home, map, network, requests, style
+from .views import etcd, home, map, network, presenter, requests, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -15,5 +15,6 @@ urlpatterns = [
     path("clusters/<str:cluster>/requests/", requests.requests_page, name="requests"),
     path("clusters/<str:cluster>/requests/<int:request_id>/", requests.request_page, name="request"),
     path("clusters/<str:cluster>/etcd/", etcd.etcd_page, name="etcd"),
+    path("clusters/<str:cluster>/presenter/", presenter.presenter_page, name="presenter"),
     path("clusters/<str:cluster>/network/", network.network_page, name="network"),
 ]

@@ -12,6 +12,7 @@
 | ``{c}:mark`` | hash | the clock mark of the last commit; which snapshot is the newer |
 | ``{c}:snapshot:0``, ``:1`` | string | the last two snapshots |
 | ``{c}:events`` | stream | the feed: JSON frames, capped |
+| ``{c}:presenter`` | stream | where the presenter is: one record, expires |
 | ``{c}:model`` | hash | read models, JSON, for pages while nobody runs the cluster |
 | ``{c}:stops`` | string | breakpoints, and where the cluster is held, JSON |
 | ``{c}:lease`` ``{c}:fence`` | string | who runs it; the number of its last lease |
@@ -53,6 +54,10 @@ def events(cluster: str) -> str:
     return f"{{{cluster}}}:events"
 
 
+def presenter(cluster: str) -> str:
+    return f"{{{cluster}}}:presenter"
+
+
 def model(cluster: str) -> str:
     return f"{{{cluster}}}:model"
 
@@ -83,6 +88,7 @@ def every(cluster: str) -> list[str]:
         snapshot(cluster, 0),
         snapshot(cluster, 1),
         events(cluster),
+        presenter(cluster),
         model(cluster),
         stops(cluster),
         lease(cluster),

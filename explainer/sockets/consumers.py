@@ -11,9 +11,11 @@ import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from explainer.runs.bus import NoCluster, Unavailable, current
+from explainer.sockets.followers import Followers
 from explainer.sockets.hub import Hub
 
 _hub: Hub | None = None
+_followers: Followers | None = None
 
 
 def hub() -> Hub:
@@ -22,6 +24,14 @@ def hub() -> Hub:
     if _hub is None:
         _hub = Hub(current())
     return _hub
+
+
+def followers() -> Followers:
+    """This process's followers of presenters."""
+    global _followers
+    if _followers is None:
+        _followers = Followers(current())
+    return _followers
 
 
 class After(msgspec.Struct, frozen=True):
@@ -71,6 +81,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         hub().leave(self.cluster, self)
+        followers().leave(self.cluster, self)
 
     async def frame(self, text: str) -> None:
         """One frame, encoded already."""
@@ -80,5 +91,6 @@ class EventsConsumer(AsyncWebsocketConsumer):
         try:
             hub().leave(self.cluster, self)
             await hub().join(self.cluster, self, after)
+            await followers().join(self.cluster, self)
         except Unavailable:
             await self.close(1013)

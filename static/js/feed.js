@@ -43,6 +43,10 @@ export function setClock(facts) {
 }
 
 function take(frame) {
+  if ("presenter" in frame) {
+    emit("presenter", frame.presenter);
+    return;
+  }
   if (frame.gone) {
     cursor = null;
     emit("gone", frame);

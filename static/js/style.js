@@ -1,7 +1,7 @@
 // The style page: its dialog opens, its tabs move by arrow keys.
 
 export function start() {
-  for (const button of document.querySelectorAll("[data-open]")) button.addEventListener("click", () => document.getElementById(button.dataset.open).showModal());
+  for (const button of document.querySelectorAll("[data-show]")) button.addEventListener("click", () => document.getElementById(button.dataset.show).showModal());
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const choose = (tab) => {
     for (const one of tabs) {

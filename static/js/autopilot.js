@@ -34,6 +34,7 @@ export function start() {
   };
   for (const kind of ["keydown", "pointerdown", "wheel", "touchstart"]) addEventListener(kind, (event) => event.isTrusted && rest(), { passive: true, capture: true });
   addEventListener("pointermove", (event) => (event.movementX || event.movementY) && event.isTrusted && rest(), { passive: true });
+  document.documentElement.dataset.autopilot = "";
   plan();
 }
 

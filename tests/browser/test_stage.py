@@ -185,6 +185,7 @@ def test_the_autopilot_goes_round_and_rests_when_somebody_comes(open_page: Open,
     page.wait_for_url(re.compile(r"/network/"))
     page.wait_for_url(re.compile(r"/clusters/demo/\?screen"))
     assert {call[0] for call in site.calls()[before:]} <= {"GET"}
+    page.locator("html[data-autopilot]").wait_for(state="attached")
     page.keyboard.press("Shift")
     note = page.locator(".autopilot")
     expect(note).to_be_visible()
@@ -193,9 +194,9 @@ def test_the_autopilot_goes_round_and_rests_when_somebody_comes(open_page: Open,
 
 
 def test_the_autopilot_stays_where_it_is_while_the_server_is_away(open_page: Open) -> None:
-    page = open_page("/clusters/demo/etcd/?screen&autopilot=0.03", width=1024, height=768, quiet=False)
+    page = open_page("/clusters/demo/etcd/?screen&autopilot=0.1", width=1024, height=768, quiet=False)
     page.route("**/network/**", lambda route: route.abort())
-    page.wait_for_timeout(1200)
+    page.wait_for_timeout(2600)
     expect(page).to_have_url(re.compile("/etcd/"))
     page.unroute("**/network/**")
     page.wait_for_url(re.compile("/network/"))

@@ -1,6 +1,6 @@
 # Everything is set up in .venv the first time it is needed; after that these lines cost a few milliseconds.
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden swarm bench clean
+.PHONY: help run test check golden swarm bench bench-browser pictures clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -9,7 +9,7 @@ RUNS ?= 20
 PYTEST ?= -n 2 --dist loadfile
 
 help: ## these lines
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run catalogs ## start everything; http://127.0.0.1:8000/ (Ctrl-C stops it)
 	@exec $(PY) manage.py up
@@ -32,6 +32,12 @@ swarm: $(VENV)/.dev ## random faults: make swarm SEED=1 RUNS=20
 
 bench: $(VENV)/.dev ## the figures, as a table and JSON
 	$(PY) -m bench
+
+bench-browser: $(VENV)/.dev browser catalogs ## what a browser does with it: frames, paints, weight, memory
+	$(PY) -m bench.browser
+
+pictures: $(VENV)/.dev browser catalogs ## the documents' pictures and the tour, taken anew
+	$(PY) -m tests.browser.screenshots
 
 clean: ## forget the environment (not the data in var/)
 	rm -rf $(VENV)

@@ -1,8 +1,10 @@
 """Static files by WhiteNoise's engine, as raw ASGI: no thread and no middleware between a browser and a file.
 
-Every file is revalidated by its ETag (names carry no hash, and a new version must show at once).
+Every file is revalidated by its ETag (names carry no hash, and a new version must show at once), and sent compressed to whoever can read that;
+each is compressed once.
 """
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from whitenoise import WhiteNoise
 
 from explainer.middleware import POLICY
 
-CHUNK = 1 << 18
+SMALL = 400
+"""Bytes that are not worth a gzip header."""
+TEXT = ("text/", "application/javascript", "application/json", "image/svg+xml")
 
 
 class StaticApp:
@@ -24,6 +28,7 @@ class StaticApp:
         for folder in [*folders, *(Path(name) for name in settings.STATICFILES_DIRS)]:
             if folder.is_dir():
                 self.files.add_files(str(folder), "/static/")
+        self.packed: dict[tuple[str, str], bytes] = {}
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         found = self.files.find_file(scope["path"]) if settings.DEBUG else self.files.files.get(scope["path"])
@@ -39,8 +44,24 @@ class StaticApp:
         if response.file is not None:
             with response.file:
                 body = response.file.read()
-        headers = [*response.headers, ("Content-Security-Policy", POLICY), ("X-Content-Type-Options", "nosniff")]
+        known = list(response.headers)
+        if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") and len(body) > SMALL and response.status == 200:
+            body, known = self._pack(scope["path"], body, known)
+        headers = [*known, ("Content-Security-Policy", POLICY), ("X-Content-Type-Options", "nosniff")]
         await _answer(send, int(response.status), headers, body)
+
+    def _pack(self, path: str, body: bytes, headers: list[tuple[str, str]]) -> tuple[bytes, list[tuple[str, str]]]:
+        """The same, compressed, if it is text."""
+        facts = {name.lower(): value for name, value in headers}
+        if not facts.get("content-type", "").startswith(TEXT):
+            return body, headers
+        key = (path, facts.get("etag", "") or str(len(body)))
+        if key not in self.packed:
+            self.packed[key] = gzip.compress(body, 9, mtime=0)
+        packed = self.packed[key]
+        rest = [(name, value) for name, value in headers if name.lower() not in ("content-length", "vary")]
+        added = [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"), ("Content-Length", str(len(packed)))]
+        return packed, [*rest, *added]
 
 
 async def _answer(send: Any, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -1,5 +1,6 @@
 """The control API as a script and as a browser see it."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -224,6 +225,15 @@ def test_static_files_and_policy(product: Product) -> None:
     answer = web.getresponse()
     answer.read()
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    plain = web.request("GET", "/static/css/frame.css") or web.getresponse().read()
+    web.request("GET", "/static/css/frame.css", headers={"Accept-Encoding": "gzip, br"})
+    answer = web.getresponse()
+    packed = answer.read()
+    assert answer.headers["Content-Encoding"] == "gzip" and answer.headers["Vary"] == "Accept-Encoding"
+    assert len(packed) < len(plain) / 2 and gzip.decompress(packed) == plain
+    web.request("GET", "/static/css/frame.css", headers={"If-None-Match": answer.headers["ETag"]})
+    answer = web.getresponse()
+    assert (answer.status, answer.read()) == (304, b"")
     web.request("GET", "/static/../settings.py")
     answer = web.getresponse()
     answer.read()

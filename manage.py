@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Commands. ``up``, ``runsim`` and ``web`` start without Django's help, which costs them a second; the rest is Django's."""
+"""Commands. ``up``, ``runsim``, ``historian`` and ``web`` start without Django's help, which costs them a second; the rest is Django's."""
 
 import os
 import sys
@@ -10,6 +10,8 @@ def main() -> int:
     name, arguments = (sys.argv[1] if len(sys.argv) > 1 else "help"), sys.argv[2:]
     if name == "runsim":
         from explainer.runs.process import main as run
+    elif name == "historian":
+        from explainer.runs.historian import main as run
     elif name == "up":
         from explainer.runs.supervisor import main as run
     elif name == "web":

@@ -188,9 +188,22 @@ class PacketIn(Struct, frozen=True, tag=True):
     node: str = ""
 
 
+class DropIn(Struct, frozen=True, tag=True):
+    """Lose one message that is on its way: the ``sequence``-th that was sent in this world. Nobody sends it again by itself."""
+
+    sequence: int
+
+
+class NothingIn(Struct, frozen=True, tag=True):
+    """An input that was taken out of this history. Its numbers stay unused, so that the same things have the same ids in both branches."""
+
+    ids: int = 0
+
+
 Input = (
     HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdWatchIn | EtcdOpIn
     | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
+    | DropIn | NothingIn
 )  # fmt: skip
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
@@ -301,6 +314,7 @@ class Lab:
         self.outputs: list[Output] = []
         self.objects = Objects()
         world.observer = recorder
+        recorder.events = lambda: world.state.events
         world.outside = self._outside
         self.stops = Stops(world, recorder, self.objects)
 
@@ -392,6 +406,13 @@ class Lab:
             case PacketIn():
                 doc = snapshot.packet(world, self.objects.follow(world), item)
                 self.outputs.append(CallOut(item.call, {**doc, "done": True}))
+            case DropIn(sequence):
+                try:
+                    world.drop(sequence)
+                except KeyError:
+                    raise UnknownName("that message is not on its way") from None
+            case NothingIn(ids):
+                world.state.ids += ids
 
     def _http(self, item: HttpIn) -> None:
         self.world.state.ids += 1
@@ -663,6 +684,29 @@ class Lab:
         state, world, memory = PlainUnpickler(BytesIO(data)).load()
         return Lab(state, World.restore(world, FACTORIES), Recorder(memory))
 
+    def glimpse(self) -> list[dict[str, Any]]:
+        """What could be seen since the last look, cheaply: frames without changes of objects (``drain`` tells those)."""
+        recorder = self.recorder
+        return recorder.drain(_HostOf(self.world.state.slots)) if recorder.frames or recorder.flights else []
+
+    def stages(self, request: int = 0) -> int:
+        """How many stages ``request`` has been through (its answer counts as one); 0: all requests together."""
+        if not request:
+            return self.recorder.staged
+        trace = self.recorder.memory.traces.get(request)
+        return 0 if trace is None else len(trace.stages) + (trace.ended is not None)
+
+    def on_its_way(self, src: str, dst: str, kind: str) -> list[int]:
+        """The sequence numbers of messages from ``src`` to ``dst`` under way, of the kind that frames of flights call it; oldest first."""
+        return sorted(
+            event[1] for event in self.world.state.queue
+            if event[2] == dst and event[3] == src and src != dst and kind in (type(event[4]).__name__, getattr(event[4], "type", ""))
+        )  # fmt: skip
+
+    def documents(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Every object that etcd holds: resource → "namespace/name" or "name" → document."""
+        return self.objects.follow(self.world).by_resource
+
     @staticmethod
     def seek(origin: "bytes | ClusterSpec", journal: Iterable[Entry], now: int) -> "Lab":
         """The cluster as it was at instant ``now``, made again: from its spec or a checkpoint, and the journal since.
@@ -702,6 +746,17 @@ class Lab:
         for slot in self.world.state.slots.values():
             if slot.host == name:
                 self._process_frame(slot.name)
+
+
+class _HostOf:
+    """Process → host, looked up when somebody asks."""
+
+    def __init__(self, slots: dict[str, Any]) -> None:
+        self.slots = slots
+
+    def get(self, name: str, default: str) -> str:
+        slot = self.slots.get(name)
+        return default if slot is None else slot.host
 
 
 def _value_of(response: Any) -> dict[str, Any]:

@@ -33,18 +33,17 @@ class History(Struct):
         assert not self.marks or (now, events) >= (self.marks[-1].now, self.marks[-1].events)
         self.marks.append(Mark(now, events, data))
         if len(self.marks) > self.limit:
-            del self.marks[self._least_missed(now)]
+            del self.marks[least_missed([mark.now for mark in self.marks], now)]
 
     def before(self, now: int) -> Mark | None:
         """The latest checkpoint at or before ``now``; None if the instant lies before all of them."""
         return next((mark for mark in reversed(self.marks) if mark.now <= now), None)
 
-    def _least_missed(self, now: int) -> int:
-        """The inner mark without which the gap around it is smallest for its age."""
-        marks = self.marks
 
-        def missed(index: int) -> float:
-            gap = marks[index + 1].now - marks[index - 1].now
-            return gap / (now - marks[index].now + 1)
+def least_missed(instants: list[int], now: int) -> int:
+    """Which of the inner ``instants`` (ascending, at least three) leaves the smallest gap for its age when it goes: its index."""
 
-        return min(range(1, len(marks) - 1), key=missed)
+    def missed(index: int) -> float:
+        return (instants[index + 1] - instants[index - 1]) / (now - instants[index] + 1)
+
+    return min(range(1, len(instants) - 1), key=missed)

@@ -321,6 +321,18 @@ class World:
             if slot.host == host:
                 self.stop(slot.name, silent=True)
 
+    def drop(self, sequence: int) -> None:
+        """Lose the envelope that was sent as the ``sequence``-th, as a network would that nobody repeats on. KeyError: it isn't on its way."""
+        state = self.state
+        for index, event in enumerate(state.queue):
+            if event[1] == sequence:
+                del state.queue[index]
+                heapq.heapify(state.queue)
+                if self.observer is not None:
+                    self.observer.dropped(state.now, event[3], event[2], event[4], event[5], "lab")
+                return
+        raise KeyError(sequence)
+
     def start_host(self, host: str) -> None:
         """Power on: every process on it is executed."""
         self.state.hosts[host].up, self.state.hosts[host].paused = True, False

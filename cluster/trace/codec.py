@@ -31,7 +31,7 @@ def label(message: Any) -> str:
             return type(message).__name__
 
 
-def flight_frame(flight: tuple[int, int, str, str, Any, int, str], hosts: dict[str, str]) -> dict[str, Any]:
+def flight_frame(flight: tuple[int, int, str, str, Any, int, str], hosts: Any) -> dict[str, Any]:
     """A message on its way (or dropped, and why)."""
     sent, arrival, src, dst, message, cause, why = flight
     kind = type(message).__name__

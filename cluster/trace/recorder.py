@@ -8,6 +8,7 @@ Bounded: the newest ``KEEP_CAUSED`` requests that descend from a client outside 
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
@@ -58,6 +59,10 @@ class Recorder:
         self.flights: list[tuple[int, int, str, str, Any, int, str]] = []
         self.skipped_flights = 0
         self.watching = True
+        self.staged = 0
+        """Stages filed so far."""
+        self.events: Callable[[], int] | None = None
+        """How many events were delivered; set by the lab, told in every frame as ``e``: the exact place to go back to."""
 
     # -- Observer -------------------------------------------------------------------------------------------------
 
@@ -67,6 +72,7 @@ class Recorder:
             trace = self.memory.traces.get(note.request)
             if trace is not None:
                 trace.stages.append(note)
+                self.staged += 1
         elif kind is RequestBegan:
             self._began(now, note)
         elif kind is RequestEnded:
@@ -145,6 +151,8 @@ class Recorder:
         )
 
     def _frame(self, frame: dict[str, Any]) -> None:
+        if self.events is not None:
+            frame["e"] = self.events()
         self.frames.append(frame)
         if len(self.frames) > 2000:  # nobody drains: keep the newest
             del self.frames[:1000]
@@ -153,8 +161,8 @@ class Recorder:
         """A frame made by somebody else who watches (object changes, faults)."""
         self._frame(frame)
 
-    def drain(self, hosts: dict[str, str]) -> list[dict[str, Any]]:
-        """Everything new since the last drain, as JSON-able frames in order of time. ``hosts``: process → host."""
+    def drain(self, hosts: Any) -> list[dict[str, Any]]:
+        """Everything new since the last drain, as JSON-able frames in order of time. ``hosts``: a mapping, process → host."""
         frames, self.frames = self.frames, []
         recent = self.memory.recent
         recent.extend(frames)

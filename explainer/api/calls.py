@@ -6,6 +6,7 @@ or a response; ``Failed`` and ``Unavailable`` become ``{"error": sentence}`` wit
 
 import functools
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -14,10 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from explainer.api.guard import refused
-from explainer.runs.bus import Failed, Unavailable, current
+from explainer.runs.bus import Bus, Failed, Unavailable, current
 
 log = logging.getLogger("clearplane.web")
 
+MOMENT = re.compile(r"(?:e?[0-9]{1,18})?")
 BODY_LIMIT = 4 * 1024 * 1024
 View = Callable[..., Awaitable[Any]]
 Body = TypeVar("Body")
@@ -79,6 +81,22 @@ def body_as(request: HttpRequest, kind: type[Body]) -> Body:
         raise Failed(422, f"the body is not what this call takes: {error}") from error
     except msgspec.DecodeError as error:
         raise Failed(400, f"the body is not JSON: {error}") from error
+
+
+async def ask(request: HttpRequest, bus: Bus, cluster: str, view: str, **args: Any) -> bytes:
+    """A read model as JSON bytes: of the live cluster, or of the moment that ``?at=`` names."""
+    at = moment(request)
+    if at:
+        return await bus.query_at_json(cluster, at, view, **args)
+    return await bus.query_json(cluster, view, **args)
+
+
+def moment(request: HttpRequest, name: str = "at") -> str:
+    """The moment that a query parameter names; empty: now. Failed 400."""
+    at = request.GET.get(name, "")
+    if not MOMENT.fullmatch(at):
+        raise Failed(400, f"{name} is a number of virtual microseconds, or e and a number of events, not {at[:40]!r}")
+    return at
 
 
 def number(request: HttpRequest, name: str, default: int) -> int:

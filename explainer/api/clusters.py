@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from explainer import config
 from explainer.api.bodies import BreakpointBody, ClockBody, ForkBody, RunBody, StepBody, UntilBody
-from explainer.api.calls import body_as, call, json
+from explainer.api.calls import body_as, call, json, moment
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import Pace
@@ -64,7 +64,8 @@ async def _described(bus: Bus, name: str) -> dict[str, Any]:
 async def clock(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """The clock; or set it."""
     if request.method == "GET":
-        return await bus.query(cluster, "clock")
+        at = moment(request)
+        return await (bus.query_at(cluster, at, "clock") if at else bus.query(cluster, "clock"))
     body = body_as(request, ClockBody)
     return await bus.pace(cluster, Pace("set", body.rate, body.paused))
 
@@ -85,16 +86,12 @@ async def step(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 
 @call("POST")
 async def fork(request: HttpRequest, bus: Bus, cluster: str) -> Any:
-    """A second cluster with this one's past, paused at this instant; 201."""
+    """A second cluster with this one's past, paused at that moment (now); 201."""
     body = body_as(request, ForkBody)
-    if body.at is not None:
-        raise Failed(422, "forking from an earlier instant is not possible yet: leave out at")
     if not clusters.NAME.fullmatch(body.name):
         raise Failed(422, "a cluster's name has 1 to 40 lower-case letters, digits and dashes")
-    described = {**bus.known[cluster], "name": body.name}
-    forked = await bus.pace(cluster, Pace("fork", name=body.name), 60.0)
-    await bus.announce(body.name, described)
-    return json({**described, "clock": {**forked, "paused": True, "waiting": 0}}, 201)
+    described = await bus.fork(cluster, body.name, "" if body.at is None else str(body.at))
+    return json(described, 201)
 
 
 @call("POST")

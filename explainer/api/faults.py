@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from explainer.api.bodies import EtcdOpBody, LinkBody, MemberBody, NoBody, PartitionBody, TransferBody
-from explainer.api.calls import body_as, call, number
+from explainer.api.calls import ask, body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
 
@@ -22,7 +22,7 @@ async def members(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     log = request.GET.get("log", "none")
     if log not in ("none", "full"):
         raise Failed(400, "log is none or full")
-    return await bus.query_json(cluster, "members", log=log, since=number(request, "from", 0))
+    return await ask(request, bus, cluster, "members", log=log, since=number(request, "from", 0))
 
 
 @call("POST")

@@ -8,7 +8,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from explainer.api.bodies import ConsoleBody, InterruptBody, PacketBody
-from explainer.api.calls import body_as, call, number
+from explainer.api.calls import ask, body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
 from explainer.sockets.consumers import hub
@@ -29,7 +29,7 @@ async def requests(request: HttpRequest, bus: Bus, cluster: str) -> Any:
             filters[name] = number(request, name, 0)
     if "system" in filters:
         filters["system"] = filters["system"] in ("1", "true")
-    return await bus.query_json(cluster, "requests", **filters)
+    return await ask(request, bus, cluster, "requests", **filters)
 
 
 @call("GET")
@@ -38,13 +38,13 @@ async def one_request(request: HttpRequest, bus: Bus, cluster: str, number: int)
     form = request.GET.get("format", "")
     if form not in ("", "json", "otlp"):
         raise Failed(400, "format is json or otlp")
-    return await bus.query_json(cluster, "otlp" if form == "otlp" else "request", id=number)
+    return await ask(request, bus, cluster, "otlp" if form == "otlp" else "request", id=number)
 
 
 @call("GET")
 async def rules(request: HttpRequest, bus: Bus, cluster: str, node: str) -> Any:
     """The node's rules as text."""
-    text = msgspec.json.decode(await bus.query_json(cluster, "rules", node=node, mode=request.GET.get("mode", "")))
+    text = msgspec.json.decode(await ask(request, bus, cluster, "rules", node=node, mode=request.GET.get("mode", "")))
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
@@ -75,13 +75,13 @@ async def view(request: HttpRequest, bus: Bus, cluster: str, name: str) -> Any:
     """A read model by name, as the pages get it."""
     if name not in VIEWS:
         raise Failed(404, f"there is no view {name}")
-    return await bus.query_json(cluster, name)
+    return await ask(request, bus, cluster, name)
 
 
 @call("GET")
 async def objects(request: HttpRequest, bus: Bus, cluster: str, resource: str) -> Any:
     """Objects of a resource, as etcd holds them."""
-    return await bus.query_json(cluster, "objects", resource=resource, namespace=request.GET.get("namespace", ""))
+    return await ask(request, bus, cluster, "objects", resource=resource, namespace=request.GET.get("namespace", ""))
 
 
 @call("POST")

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from explainer.runs import journal
-from explainer.runs.journal import Entry, Snapshot
+from explainer.runs.record import Entry, Snapshot
 
 
 def replay(

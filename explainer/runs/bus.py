@@ -22,12 +22,15 @@ from typing import Any
 import msgspec
 
 from explainer import config
-from explainer.runs import clusters, embedded, keys, resp
+from explainer.runs import annals, clusters, embedded, keys, moment, resp
 from explainer.runs.async_resp import AsyncLink
-from explainer.runs.mail import Ask, Letter, Mail, Pace, Trouble, decode_any, decode_letters, encode, raw
+from explainer.runs.mail import Ask, Letter, Mail, Pace, Trouble, decode_any, decode_letter, decode_letters, encode, raw
+from explainer.runs.record import Entry
 
 log = logging.getLogger("clearplane.web")
 
+FOUNDING = 300.0
+"""Wall seconds until a fork or an import is given up."""
 PATIENCE = 10.0
 """Wall seconds a question may take."""
 ALIVE_MS = 15_000
@@ -84,6 +87,7 @@ class Bus:
         self.troubles: dict[str, str] = {}
         self.next_call = 0
         self.connected = asyncio.Event()
+        self.past_reader: asyncio.Task[None] | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self.watching: Callable[[], dict[str, int]] = dict
         """Set by the sockets: cluster → how many look at it."""
@@ -286,8 +290,44 @@ class Bus:
 
     async def query_at(self, cluster: str, at: str, view: str, **args: Any) -> Any:
         """A read model of an earlier moment, decoded."""
+        return msgspec.json.decode(await self.query_at_json(cluster, at, view, **args))
+
+    async def query_at_json(self, cluster: str, at: str, view: str, **args: Any) -> bytes:
+        """The same as JSON bytes. Failed 404 for a moment that isn't there."""
         await self.require(cluster)
-        raise Unavailable("Looking back is not possible yet.")
+        return await self.past("view", cluster, at, view=view, args=args)
+
+    async def past(self, op: str, cluster: str, at: str = "", patience: float = PATIENCE, **args: Any) -> Any:
+        """Ask the historian: the answer as JSON bytes. Failed, Unavailable."""
+        if self.past_reader is None:
+            self.past_reader = asyncio.ensure_future(self._read_past())
+        call = self.new_call()
+        queue = self.calls[call] = asyncio.Queue()
+        try:
+            question = encode((op, self.name, call, cluster, at, args, time.time()))
+            await self.call_redis("XADD", keys.PAST, "MAXLEN", "~", 10_000, "*", "q", question)
+            try:
+                letter = await asyncio.wait_for(queue.get(), patience)
+            except TimeoutError:
+                raise Unavailable("Going back there takes longer than usual; ask again in a moment.") from None
+            return _body(letter)
+        finally:
+            self.calls.pop(call, None)
+
+    async def _read_past(self) -> None:
+        """Answers about the past, for all clusters."""
+        while True:
+            link = await self.open()
+            try:
+                while True:
+                    _, data = await link.call("BLPOP", keys.past_out(self.name), 0)
+                    letter = decode_letter(data)
+                    waiting = self.calls.get(letter.call)
+                    if waiting is not None:
+                        waiting.put_nowait(letter)
+            except resp.RedisError:
+                link.close()
+                await asyncio.sleep(RETRY)
 
     async def act(self, cluster: str, item: dict[str, Any], patience: float = PATIENCE) -> None:
         """Apply an input and wait until it is in the journal."""
@@ -366,11 +406,66 @@ class Bus:
             raise Failed(409, f"There is a cluster named {options.name!r} already.")
         await self._load_known()
 
-    async def announce(self, name: str, described: dict[str, Any]) -> None:
-        """Let everybody know of a cluster whose state is in Redis already (a fork)."""
-        await self.call_redis("HSET", keys.CLUSTERS, name, msgspec.json.encode(described))
-        await self.call_redis("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "made", name)
+    async def fork(self, cluster: str, name: str, at: str = "", **how: Any) -> dict[str, Any]:
+        """A second cluster that begins at a moment of this one, paused: its row, with its clock. Failed 409 when the name is taken."""
+        await self._room_for(name)
+        described = {key: value for key, value in self.known[cluster].items() if key != "parent"}
+        clock = await self.past("fork", cluster, at, FOUNDING, name=name, described=described, **how)
         await self._load_known()
+        return {**self.known.get(name, {"name": name}), "clock": msgspec.json.decode(clock)}
+
+    async def import_file(self, name: str, data: bytes) -> dict[str, Any]:
+        """A cluster from an exported file: its row, with its clock. Failed 409, 422."""
+        await self._room_for(name)
+        file = self.new_call()
+        await self.call_redis("SET", keys.past_file(file), data, "PX", int(FOUNDING * 1000))
+        clock = await self.past("import", name, "", FOUNDING, name=name, file=file)
+        await self._load_known()
+        return {**self.known.get(name, {"name": name}), "clock": msgspec.json.decode(clock)}
+
+    async def _room_for(self, name: str) -> None:
+        await self._load_known()
+        if name in self.known:
+            raise Failed(409, f"There is a cluster named {name!r} already.")
+        if len(self.known) >= clusters.MAX_CLUSTERS:
+            raise Failed(429, f"There are {clusters.MAX_CLUSTERS} clusters already; delete one first.")
+
+    async def history(self, cluster: str, *more: tuple[resp.Argument, ...]) -> tuple[annals.Kept, list[Any]]:
+        """What is known of the cluster's history, and what the commands ``more`` said at the same instant."""
+        link = await self.open()
+        try:
+            asked = [link.call(*command) for command in [("MULTI",), *annals.Kept.commands(cluster), *more]]
+            replies = await link.call("EXEC")
+            await asyncio.gather(*asked)
+        except resp.ConnectionLost:
+            raise Unavailable("Redis is not reachable") from None
+        finally:
+            link.close()
+        mine = len(annals.Kept.commands(cluster))
+        return annals.Kept(replies[:mine]), replies[mine:]
+
+    async def exported(self, cluster: str, proof: dict[str, Any]) -> moment.Moment:
+        """The cluster from its beginning up to the point ``proof`` (now, delivered, digest)."""
+        kept, (spec, rows) = await self.history(
+            cluster, ("GET", keys.spec(cluster)), ("XRANGE", keys.journal(cluster), "-", "+")
+        )
+        if kept.mark is None or spec is None:
+            raise Failed(409, "the cluster has not begun yet")
+        began = kept.began
+        start = b""
+        if began.number:
+            start = await self.call_redis("HGET", keys.worlds(cluster), began.number) or b""
+        entries: list[Entry] = []
+        numbers = [c.number for c in kept.chapters if c.number != began.number and c.held]
+        for first in range(0, len(numbers), annals.AT_ONCE):
+            some = numbers[first : first + annals.AT_ONCE]
+            for blob in await self.call_redis("HMGET", keys.inputs(cluster), *some):
+                entries += annals.unpack_entries(blob) if blob else []
+        entries += kept.since(rows)
+        now, delivered = proof["now"], proof["delivered"]
+        inside = [entry for entry in entries if entry.now <= now and entry.delivered <= delivered]
+        options = {key: value for key, value in self.known[cluster].items() if key != "parent"}
+        return moment.Moment(options, spec, kept.mark.world, start, moment.pack(inside), rate=kept.mark.rate, **proof)
 
     async def delete(self, name: str) -> None:
         """Forget a cluster and everything about it."""

@@ -1,4 +1,4 @@
-"""What web processes ask of a running cluster besides its inputs: read models, the clock, exact runs, steps, forks.
+"""What web processes ask of a running cluster besides its inputs: read models, the clock, exact runs, steps.
 
 In → mail of kind ``ask`` and ``pace``; out → a letter to whoever asked: JSON, or ``Trouble`` 404 for a name that isn't there,
 409 for one that is, 422 for what makes no sense.
@@ -6,15 +6,12 @@ In → mail of kind ``ask`` and ``pace``; out → a letter to whoever asked: JSO
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from explainer.runs import journal, keys
 from explainer.runs.feed import encode_json
-from explainer.runs.journal import Mark
-from explainer.runs.mail import Ask, Letter, Mail, Pace, encode, raw
+from explainer.runs.mail import Ask, Letter, Mail, Pace, raw
 from explainer.runs.stops import Full, Stops
 
 if TYPE_CHECKING:
@@ -115,8 +112,6 @@ class Control:
                     mail.gateway,
                     Letter("reply", mail.call, raw(encode_json({**self.clock(), "events": happened}))),
                 )
-            case "fork":
-                self._fork(mail, pace.name)
 
     def _run(self, mail: Mail, micros: int) -> None:
         """Exactly so far, unless something stops it before."""
@@ -209,28 +204,3 @@ class Control:
             return bool(self.run.lab.query("request", id=request).get("code"))
         except KeyError:
             return False
-
-    def _fork(self, mail: Mail, name: str) -> None:
-        """A second cluster that begins at this instant, paused, with this one's past. Its open requests stay here."""
-        link = self.run.journal.link
-        if not name or link.call("EXISTS", keys.spec(name)):
-            self.run.trouble(mail, 409, f"there is a cluster {name!r} already")
-            return
-        number = int(time.time() * 1000)
-        mark = Mark(
-            self.run.lab.now, self.run.delivered, "0-0", self.run.mark.rate, True, int(time.time()), self.run.lab.now, self.run.delivered,
-            ready=self.run.mark.ready,
-            world=self.run.version,
-        )  # fmt: skip
-        snapshot = journal.Snapshot(number, self.run.delivered, [], journal.compress(self.run.lab.checkpoint()))
-        spec = link.call("GET", keys.spec(self.run.name))
-        link.pipeline(
-            [
-                ("MULTI",),
-                ("SET", keys.spec(name), spec),
-                ("SET", keys.snapshot(name, 0), encode(snapshot)),
-                ("HSET", keys.mark(name), "commit", number, "mark", encode(mark), "side", 0),
-                ("EXEC",),
-            ]
-        )
-        self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(self.clock()))))

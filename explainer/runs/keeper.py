@@ -5,7 +5,9 @@ forks, which takes 5 ms, and the child writes down the state as it was at that c
 while the parent goes on (its events cost a third more meanwhile: pages are copied). The lease's token fences the
 child like everybody. When the child fails, the parent takes the snapshot itself, and waits.
 
-In → a commit; out → ``{c}:snapshot:0`` or ``:1`` in turn, and journal and inbox without what is older than the last but one.
+In → a commit; out → a chapter of the history that ends in this snapshot (``annals``), and journal and inbox without what is older
+than the last but one. A cluster that hardly works gets a snapshot now and then, too: so that looking back a few
+minutes never takes long.
 """
 
 import gc
@@ -15,7 +17,8 @@ import time
 from collections.abc import Callable
 
 from explainer.runs import resp
-from explainer.runs.journal import Journal, Snapshot
+from explainer.runs.journal import Journal
+from explainer.runs.record import Snapshot
 
 log = logging.getLogger("clearplane.runsim")
 
@@ -23,14 +26,18 @@ REPLAY_BUDGET = 1.5
 """Wall seconds of world's work after which a snapshot is taken: about how long a replay may take."""
 SHARE = 5
 """The work between two snapshots is at least so many times what a snapshot takes."""
+CALM_VIRTUAL = 120_000_000_000
+CALM_WALL = 60.0
+"""Without so much work: after so many virtual ns, but not oftener than in so many wall seconds."""
+CALM_WORK = 0.1
+"""And if there was at least so much of it (wall seconds)."""
 
 
 class Keeper:
-    """Takes one cluster's snapshots. ``side`` is the one that was written last."""
+    """Takes one cluster's snapshots."""
 
-    def __init__(self, book: Journal, side: int, reconnect: Callable[[], resp.Link]) -> None:
+    def __init__(self, book: Journal, reconnect: Callable[[], resp.Link]) -> None:
         self.journal = book
-        self.side = side
         self.reconnect = reconnect
         self.debt = 0.0
         """Wall seconds of work since the last snapshot began."""
@@ -40,18 +47,27 @@ class Keeper:
         """The last snapshot's commit; 0: none."""
         self.cursor = "0-0"
         """And how far the inbox was read."""
+        self.instant = 0
+        """Virtual instant of the last one that was begun, and the wall instant."""
+        self.wall = time.monotonic()
         self._child: tuple[int, int, str, float] | None = None
         """(process id, commit, cursor, when begun) of the one that is being written."""
         self._failed = False
 
-    def due(self) -> bool:
-        """Whether it is time for one. Takes note of one that has been written."""
+    def due(self, now: int) -> bool:
+        """Whether it is time for one at the virtual instant ``now``. Takes note of one that has been written."""
         self._reap(wait=False)
-        return self._child is None and self.debt > max(REPLAY_BUDGET, SHARE * self.cost)
+        if self._child is not None:
+            return False
+        if self.debt > max(REPLAY_BUDGET, SHARE * self.cost):
+            return True
+        calm = now - self.instant > CALM_VIRTUAL and time.monotonic() - self.wall > max(CALM_WALL, 100 * self.cost)
+        return calm and self.debt > CALM_WORK
 
-    def begin(self, commit: int, cursor: str, take: Callable[[int], Snapshot]) -> None:
+    def begin(self, commit: int, cursor: str, now: int, take: Callable[[int], Snapshot]) -> None:
         """Write ``take(commit)`` in the background; call it at commit ``commit``, with the inbox read to ``cursor``."""
         self.finish()
+        self.instant, self.wall = now, time.monotonic()
         if self._failed:
             self.now(commit, cursor, take)
             return
@@ -69,7 +85,7 @@ class Keeper:
         snapshot = take(commit)
         while True:
             try:
-                self.journal.keep(1 - self.side, snapshot, self._journal_from(), self.cursor)
+                self.journal.keep(snapshot, self.commit, self.cursor)
                 break
             except (OSError, resp.ConnectionLost):
                 self.journal.use(self.reconnect())
@@ -80,11 +96,7 @@ class Keeper:
         """Wait for the one that is being written."""
         self._reap(wait=True)
 
-    def _journal_from(self) -> int:
-        return self.commit + 1 if self.commit else 0
-
     def _kept(self, commit: int, cursor: str, started: float) -> None:
-        self.side = 1 - self.side
         self.commit, self.cursor = commit, cursor
         self.cost = time.perf_counter() - started
 
@@ -110,7 +122,7 @@ class Keeper:
         try:
             gc.disable()  # a collection would copy every page
             book = Journal(resp.Link(self.journal.link.address), self.journal.cluster, self.journal.token)
-            book.keep(1 - self.side, take(commit), self._journal_from(), self.cursor)
+            book.keep(take(commit), self.commit, self.cursor)
             return 0
         except BaseException as error:  # whatever it is: this process must end here
             log.warning("cluster %s: no snapshot (%s: %s)", self.journal.cluster, type(error).__name__, error)

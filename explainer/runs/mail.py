@@ -37,15 +37,14 @@ class Letter(Struct, frozen=True, array_like=True):
 
 
 class Pace(Struct, frozen=True):
-    """``set`` the clock, ``run`` so many micros and pause, ``step`` to the next stage or event, ``fork`` a copy;
-    ``until`` something holds (``what``: cel or pick) for at most ``micros``; ``break`` at a stage (``what``), ``unbreak`` number ``request``."""
+    """``set`` the clock, ``run`` so many micros and pause, ``step`` to the next stage or event; ``until`` something holds (``what``: cel or
+    pick) for at most ``micros``; ``break`` at a stage (``what``), ``unbreak`` number ``request``."""
 
-    op: Literal["set", "run", "step", "fork", "until", "break", "unbreak"]
+    op: Literal["set", "run", "step", "until", "break", "unbreak"]
     rate: float | Literal["max"] | None = None
     paused: bool | None = None
     micros: int = 0
     request: int = 0
-    name: str = ""
     what: dict[str, Any] = {}
 
 
@@ -66,6 +65,7 @@ class Trouble(Struct, frozen=True):
 encode = msgspec.msgpack.Encoder().encode
 decode_mail = msgspec.msgpack.Decoder(Mail).decode
 decode_letters = msgspec.msgpack.Decoder(list[Letter]).decode
+decode_letter = msgspec.msgpack.Decoder(Letter).decode
 decode_any = msgspec.msgpack.Decoder().decode
 
 

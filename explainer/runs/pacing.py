@@ -9,7 +9,7 @@ In → wall instants (monotonic s) and virtual ones (ns); out → a virtual inst
 
 import time
 
-from explainer.runs.journal import Mark
+from explainer.runs.record import Mark
 
 SECOND = 1_000_000_000
 SLICE = 0.010

@@ -22,10 +22,12 @@ import msgspec
 from explainer.runs import journal, keys, lease, resp, version
 from explainer.runs.control import Control
 from explainer.runs.feed import FRAME_SECONDS, IDLE_SECONDS, Feed, encode_json
-from explainer.runs.journal import Entry, Journal, Mark, Snapshot
+from explainer.runs.journal import Journal
 from explainer.runs.keeper import REPLAY_BUDGET, Keeper
 from explainer.runs.mail import Letter, Mail, Trouble, decode_any, decode_mail, raw
 from explainer.runs.pacing import CHUNK, SECOND, SLICE, Pacer
+from explainer.runs.record import Entry, Mark, Snapshot
+from explainer.runs.tape import Writer
 
 if TYPE_CHECKING:
     from cluster import lab as world_door
@@ -67,8 +69,11 @@ class Runner:
         """How many of them have no answer yet."""
         self.watching: dict[str, int] = {}
         self.control = Control(self)
+        self.seen: dict[str, int] = {}
+        """Gateway → number of its last mail."""
         self.next_frame = 0.0
         self.next_model = 0.0
+        self.tape = Writer()
         self.announced = False
         """Onlookers are owed a frame even if nothing happened: the clock was set."""
         self._load()
@@ -79,7 +84,7 @@ class Runner:
 
     def _load(self) -> None:
         kept = self.journal.load()
-        self.keeper = Keeper(self.journal, kept.side, lambda: self.reconnect())
+        self.keeper = Keeper(self.journal, lambda: self.reconnect())
         if kept.mark is None:
             self._create()
             return
@@ -102,9 +107,10 @@ class Runner:
             if kept.snapshots:
                 raise RuntimeError(f"cluster {self.name}: neither snapshot can be read; its data is left alone")
             self.lab = self.lab_module.Lab.start(self._spec())
-            self.delivered, since = 0, 0
+            self.delivered, self.inputs, since = 0, 0, 0
         else:
-            self.delivered, since = snapshot.delivered, snapshot.commit
+            self.delivered, self.inputs, since = snapshot.delivered, snapshot.inputs, snapshot.commit
+            self.keeper.instant = snapshot.now
             self.open = dict.fromkeys(snapshot.open, True)
             self.keeper.commit = snapshot.commit
         self.feed = Feed(mark.frame)
@@ -112,6 +118,16 @@ class Runner:
         self.cursor = mark.cursor
         self.seen = dict(mark.seen)
         self.pacer = Pacer(self.lab.now)
+        self._remember_leader()
+
+    def _remember_leader(self) -> None:
+        """So that the tape doesn't tell of an election before the restart once more."""
+        try:
+            terms = self.lab.query("terms")
+        except KeyError:
+            return
+        if terms:
+            self.tape.leader = (terms[-1]["term"], terms[-1]["leader"])
 
     def _spec(self) -> Any:
         blob = self.journal.link.call("GET", keys.spec(self.name))
@@ -124,10 +140,11 @@ class Runner:
         spec = self._spec()
         self.commit, self.floor = 0, commit
         self.lab = self.lab_module.Lab.start(spec)
-        self.delivered = 0
+        self.delivered = self.inputs = 0
         self.feed = Feed(max(int(time.time()), frame + 1))
         self.cursor, self.seen = cursor, {}
-        self.mark = Mark(0, 0, cursor, 1.0, bool(spec.paused), self.feed.number, 0, 0, world=self.version)
+        life = f"{time.time_ns():x}"
+        self.mark = Mark(0, 0, cursor, 1.0, bool(spec.paused), self.feed.number, 0, 0, world=self.version, life=life)
         self.pacer = Pacer(self.lab.now)
 
     def _replay(self, entries: list[Entry]) -> None:
@@ -138,6 +155,7 @@ class Runner:
                 self._replay_to(mark.fed_now, mark.fed_delivered)
                 fed = True
             self._replay_to(entry.now, entry.delivered, keep=fed)
+            self.inputs += 1
             try:
                 self._submit(entry.input)
             except (self.lab_module.UnknownName, KeyError):
@@ -146,6 +164,7 @@ class Runner:
             self._replay_to(mark.fed_now, mark.fed_delivered)
         self._replay_to(mark.now, mark.delivered, keep=True)
         self.letters.clear()
+        self.tape.take()
         if (self.lab.now, self.delivered) != (mark.now, mark.delivered):
             log.error("cluster %s: replay ended at %d/%d, the mark says %d/%d",
                       self.name, self.lab.now, self.delivered, mark.now, mark.delivered)  # fmt: skip
@@ -171,9 +190,9 @@ class Runner:
             self._commit(wall)
         if wall >= self.next_model:
             self._publish_model(wall)
-        if self.keeper.due():
+        if self.keeper.due(self.lab.now):
             self._commit(time.monotonic())
-            self.keeper.begin(self.commit, self.cursor, self._snapshot)
+            self.keeper.begin(self.commit, self.cursor, self.lab.now, self._snapshot)
             self._forget_old_gateways()
         if more:
             return 0.0
@@ -289,12 +308,16 @@ class Runner:
             self.trouble(mail, 422, f"{kind or 'this'} is not an input of this version: {error}")
             return
         except (self.lab_module.UnknownName, KeyError) as error:
-            self.entries.append(Entry(*place, inbox_id, body))  # it counts as an input, so it is replayed too
+            self._journal(Entry(*place, inbox_id, body))  # it counts as an input, so it is replayed too
             self.trouble(mail, 404, str(error.args[0]) if error.args else "there is no such thing here")
             return
-        self.entries.append(Entry(*place, inbox_id, body))
+        self._journal(Entry(*place, inbox_id, body))
         if mail.call and kind not in ANSWERED:
             self.send(mail.gateway, Letter("reply", mail.call, raw(b"{}")))
+
+    def _journal(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.inputs += 1
 
     def _submit(self, body: msgspec.Raw) -> None:
         item = self.decode_input(body)
@@ -329,6 +352,7 @@ class Runner:
         frames = self.control.stops.hold_back(drained.frames) if keep else drained.frames
         if keep and frames:
             self.feed.add(frames)
+            self.tape.add(frames, self.lab.now, self.delivered)
         return frames
 
     def _output(self, output: Any) -> None:
@@ -343,7 +367,8 @@ class Runner:
             elif kind == "HttpOut" and self.open.get(key) is False:
                 self.open[key] = True
                 self.unary -= 1
-        self.send(gateway, Letter("output", "", raw(output)))
+        if gateway in self.seen or kind == "CallOut":  # else it was asked of the cluster that this one was forked from
+            self.send(gateway, Letter("output", "", raw(output)))
 
     def send(self, gateway: str, letter: Letter) -> None:
         """To that web process, with the next commit."""
@@ -372,13 +397,15 @@ class Runner:
         entries, self.entries = self.entries, []
         number = self.commit + 1 if self.commit else max(self.floor + 1, int(time.time() * 1000))
         outs = {gateway: journal.encode_letters(batch) for gateway, batch in letters.items()}
-        self._write(number, mark, entries, frame, outs)
+        self._write(number, mark, entries, frame, outs, self.tape.take())
         self.commit = number
 
-    def _write(self, number: int, mark: Mark, entries: list[Entry], frame: bytes, outs: dict[str, bytes]) -> None:
+    def _write(
+        self, number: int, mark: Mark, entries: list[Entry], frame: bytes, outs: dict[str, bytes], tape: bytes
+    ) -> None:
         while True:
             try:
-                self.journal.commit(number, self.commit, mark, entries, frame, outs)
+                self.journal.commit(number, self.commit, mark, entries, frame, outs, tape)
                 return
             except journal.Lost:
                 log.warning("cluster %s: Redis forgot its last moments; writing them again", self.name)
@@ -400,7 +427,8 @@ class Runner:
         self._forget_old_gateways()
 
     def _snapshot(self, commit: int) -> Snapshot:
-        return Snapshot(commit, self.delivered, list(self.open), journal.compress(self.lab.checkpoint()))
+        world = journal.compress(self.lab.checkpoint())
+        return Snapshot(commit, self.delivered, list(self.open), world, self.lab.now, self.inputs)
 
     def _forget_old_gateways(self) -> None:
         for gateway in list(self.seen)[:-GATEWAYS_REMEMBERED]:

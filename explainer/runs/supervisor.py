@@ -1,4 +1,4 @@
-"""``up``: what ``make run`` starts. Redis, the simulation and the web as children; all of them die with this process.
+"""``up``: what ``make run`` starts. Redis, the simulation, the historian and the web as children; all of them die with this process.
 
 In → the environment (see ``config``); out → one line starting ``Clearplane is ready`` once a ``kubectl get nodes`` would
 succeed. A child that dies is started again, with one line; one that keeps dying stops everything. SIGTERM and Ctrl-C stop the
@@ -134,7 +134,11 @@ class Supervisor:
             signal.signal(number, self._stop)
         self._start_redis()
         python = [sys.executable, "-X", "frozen_modules=on", str(config.ROOT / "manage.py")]
-        for name, arguments in (("simulation", ["runsim", "--name", "local"]), ("web", ["web"])):
+        for name, arguments in (
+            ("simulation", ["runsim", "--name", "local"]),
+            ("historian", ["historian", "--name", "local"]),
+            ("web", ["web"]),
+        ):
             child = Child(name, [*python, *arguments])
             self.children.append(child)
             child.start()

@@ -58,7 +58,15 @@ class EtcdGatewayIn(Struct, frozen=True, tag=True):
     body: bytes = b"{}"
 
 
-Input = HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | MemberOp | EtcdGatewayIn
+class DropIn(Struct, frozen=True, tag=True):
+    sequence: int
+
+
+class NothingIn(Struct, frozen=True, tag=True):
+    ids: int = 0
+
+
+Input = DropIn | NothingIn | HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | MemberOp | EtcdGatewayIn
 
 
 class HttpOut(Struct, frozen=True, tag=True):
@@ -139,6 +147,7 @@ class Lab:
         self.frames: list[dict[str, Any]] = []
         self.log = b""
         self.beats = 0
+        self.asked: dict[int, int] = {}
 
     @staticmethod
     def start(spec: ClusterSpec) -> "Lab":
@@ -169,6 +178,13 @@ class Lab:
                 if member != "m1":
                     raise UnknownName(f"there is no process {member!r} in this cluster")
                 self.frames.append({"t": "process", "name": member, "op": op})
+            case DropIn(sequence):
+                if all(row[1] != sequence for row in self.queue):
+                    raise UnknownName("that message is not on its way")
+                self.queue = [row for row in self.queue if row[1] != sequence]
+                heapq.heapify(self.queue)
+            case NothingIn(ids):
+                self.sequence += ids
             case EtcdGatewayIn(call, _, path, body):
                 self.outputs.append(CallOut(call, {"status": 200, "body": path.encode() + body, "done": True}))
 
@@ -190,6 +206,7 @@ class Lab:
             self._later(100 * MS, "beat", None)
             self.frames.append({"t": "raft", "beat": self.beats})
             return
+        self.asked[number] = self.now
         self.frames.append({"t": "request", "id": number, "path": what.path})
         where = (what.conn, what.stream)
         code, body, end = 200, b"", True
@@ -229,12 +246,31 @@ class Lab:
             return {"cluster": self.spec.name, "nowMicros": self.now // 1000, "hosts": [], "objects": len(self.store)}
         if view == "members":
             return []
+        if view == "store":
+            return {name: body.decode() for name, body in self.store.items()}
+        if view == "requests":
+            return [{"id": number, "startMicros": at // 1000} for number, at in self.asked.items()]
+        if view == "request":
+            return {"id": args["id"], "startMicros": self.asked[args["id"]] // 1000, "client": "1.2.3.4:5"}
         if view == "echo":
             return args
         raise KeyError(view)
 
     def watched(self, by_anyone: bool) -> None:
         """It tells everything always."""
+
+    def glimpse(self) -> list[dict[str, Any]]:
+        frames, self.frames = self.frames, []
+        return frames
+
+    def stages(self, request: int = 0) -> int:
+        return len(self.asked) if not request else int(request in self.asked)
+
+    def on_its_way(self, src: str, dst: str, kind: str) -> list[int]:
+        return sorted(row[1] for row in self.queue if row[2] == kind)
+
+    def documents(self) -> dict[str, dict[str, dict[str, Any]]]:
+        return {"objects": {name: {"body": body.decode()} for name, body in self.store.items()}}
 
     def digest(self) -> str:
         return self.log.hex()

@@ -8,8 +8,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from explainer.runs.again import replay
-from explainer.runs.journal import Entry
-from explainer.runs.moment import HEAD, Moment
+from explainer.runs.moment import Unreadable, entries, read
 
 
 class Command(BaseCommand):
@@ -26,17 +25,16 @@ class Command(BaseCommand):
             data = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
-        if not data.startswith(HEAD):
-            raise CommandError(f"{file} is not a file that Clearplane exported")
         try:
-            moment = msgspec.msgpack.decode(data[len(HEAD) :], type=Moment)
-            entries = [entry for _, blob in moment.journal for entry in msgspec.msgpack.decode(blob, type=list[Entry])]
-            snapshot = moment.snapshots[0] if moment.snapshots else None
+            moment = read(data)
+            rows = entries(moment)
             door = os.environ.get("CLEARPLANE_DOOR", "cluster.lab")
-            now, delivered, digest = replay(moment.spec, snapshot, entries, moment.now, moment.delivered, door)
+            now, delivered, digest = replay(moment.spec, moment.start or None, rows, moment.now, moment.delivered, door)
+        except Unreadable as error:
+            raise CommandError(f"{file}: {error}") from error
         except msgspec.MsgspecError as error:
             raise CommandError(f"{file} was made by another version: {error}") from error
-        where = f"{len(entries)} inputs, {delivered} events, {now / 1e9:.6f} virtual seconds"
+        where = f"{len(rows)} inputs, {delivered} events, {now / 1e9:.6f} virtual seconds"
         if (now, delivered, digest) != (moment.now, moment.delivered, moment.digest):
             raise CommandError(f"differs after {where}: digest {digest}, the file says {moment.digest}")
         self.stdout.write(f"every byte agrees: {where}, digest {digest}")

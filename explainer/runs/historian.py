@@ -1,0 +1,709 @@
+"""``historian``: the process that answers for the past of all clusters, so that the live ones go on undisturbed.
+
+In → questions from web processes (``past:questions``); out → answers to each (``past:out:<gateway>``). It reads a cluster's history
+from Redis, never its inbox, and writes nothing that a live cluster reads, except a new cluster (a fork, an import).
+
+The worlds themselves live in processes of their own (``frozen``): this one only knows which there are and where each stands, and
+asks the nearest one before the moment in question to go on to it. Their number and memory are bounded; those that nobody needed for
+a while end; this process alone takes 30 MB until somebody looks back.
+
+Several historians may run: a cluster's frozen worlds are with one of them (a lease that expires), and the others hand its questions on.
+One that was killed is started again and takes up what it had not answered.
+
+Errors, as sentences: 404 for a moment that isn't there (not come so far yet, or forgotten), 503 when it takes too long or the
+cluster can't be run by this version.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from explainer.runs import annals, bring, keys, resp, version
+from explainer.runs.annals import Chapter
+from explainer.runs.async_resp import AsyncLink
+from explainer.runs.channel import Channel, Closed
+from explainer.runs.frozen import ANSWER_KEPT_MS, FREEZE, Goal, Place, begin
+from explainer.runs.mail import Letter, Trouble, encode, raw
+from explainer.runs.record import Mark
+
+log = logging.getLogger("clearplane.historian")
+
+GROUP = "historians"
+ALIVE_MS = 5_000
+HOUSEKEEPING = 0.5
+KEEPER_MS = 10_000
+WORLDS = 48
+"""Frozen worlds of all clusters at most."""
+MEMORY = 512 * 1024 * 1024
+"""Bytes they may have for themselves, together."""
+IDLE = 120.0
+"""Wall seconds after which a frozen world that nobody needed ends."""
+STALE = 30.0
+"""Questions older than this have no asker any more."""
+EVENT_COST = 20e-6
+"""Wall seconds an event takes, about; and a byte of a compressed world to be read."""
+BYTE_COST = 70e-9
+FORK_COST = 0.01
+RECENT = 600_000_000_000
+"""Virtual ns behind the live edge in which looking back is made quick beforehand."""
+SPACING = 0.12
+"""Wall seconds of running between two frozen worlds there."""
+
+
+class Refused(Exception):
+    """Why not: an HTTP status and a sentence."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+
+
+class Question(msgspec.Struct, array_like=True):
+    """What a web process asks. ``op`` names it; ``asked`` is the wall time (s since 1970)."""
+
+    op: str
+    gateway: str
+    call: str
+    cluster: str
+    at: str
+    args: dict[str, Any]
+    asked: float
+
+
+_question = msgspec.msgpack.Decoder(Question).decode
+
+
+class Holder:
+    """A frozen world as this process knows it."""
+
+    def __init__(self, channel: Any = None, pid: int = 0) -> None:
+        self.channel, self.pid = channel, pid
+        """Its line (``Channel``) and process; not known yet while the world that it was forked from hasn't said."""
+        self.place: Place | None = None
+        """None while it is on its way."""
+        self.goal: Goal | None = None
+        """What it was sent for; None: a copy left behind on the way."""
+        self.settled = False
+        """Nothing can come to be before its place any more: the live cluster was further on when it was sent."""
+        self.arrival: asyncio.Future[dict[str, Any]] | None = None
+        self.saying: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self.children: dict[int, Holder] = {}
+        """Sent off from here, not known to be born yet."""
+        self.used = time.monotonic()
+        self.memory = 8 * 1024 * 1024
+
+    def is_at(self, goal: Goal) -> bool:
+        if self.place is None or not self.settled:
+            return False
+        if goal.exact:
+            return self.place.exact and self.place.delivered == goal.delivered
+        return self.goal == goal
+
+
+class Shelf:
+    """The frozen worlds of one cluster, of one life of it."""
+
+    def __init__(self, cluster: str, life: str) -> None:
+        self.cluster, self.life = cluster, life
+        self.holders: list[Holder] = []
+        self.underway: dict[Goal, asyncio.Future[Holder]] = {}
+        self.trails: list[Stretch] = []
+        self.swept = 0
+        """How far (virtual ns) looking back was made quick."""
+        self.sweeping = False
+
+
+class Stretch:
+    """All events that could be seen after ``since`` deliveries, up to ``until``."""
+
+    def __init__(self, by: str, request: int, since: int, until: int, rows: list[list[Any]]) -> None:
+        self.by, self.request, self.since, self.until, self.rows = by, request, since, until, rows
+
+
+class Now:
+    """Where the live cluster is, and its chapters."""
+
+    def __init__(self, mark: Mark, chapters: list[Chapter]) -> None:
+        self.mark = mark
+        self.chapters = annals.beginning(chapters)
+        self.began = self.chapters[0] if self.chapters and self.chapters[0].broken else None
+
+    def edge(self) -> Goal:
+        return Goal(self.mark.now, self.mark.delivered)
+
+
+class Historian:
+    """See the module."""
+
+    def __init__(self, url: str, name: str, door: str) -> None:
+        self.address = resp.Address(url)
+        self.name, self.door = name, door
+        self.version = version.world_version(door)
+        self.shelves: dict[str, Shelf] = {}
+        self.link: AsyncLink | None = None
+        self.next_id = 0
+        self.stopping = asyncio.Event()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.read_so_far: dict[str, str] = {}
+        self.chapters: dict[str, tuple[bytes, list[Chapter]]] = {}
+        self.look_at = 0
+        self.ops: dict[str, Callable[[Question], Coroutine[Any, Any, Any]]] = {
+            "view": self._view,
+            "warm": self._warm,
+            "fork": self._fork,
+            "import": self._import,
+        }
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until told to stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        readers = [asyncio.ensure_future(self._read_questions()), asyncio.ensure_future(self._read_handed_on())]
+        keeping = asyncio.ensure_future(self._housekeep())
+        await self.stopping.wait()
+        for task in (*readers, keeping):
+            task.cancel()
+        for shelf in self.shelves.values():
+            for holder in shelf.holders:
+                holder.channel.close()
+
+    async def redis(self, *arguments: resp.Argument) -> Any:
+        """One command; waits for Redis."""
+        while True:
+            if self.link is None or self.link.lost is not None:
+                self.link = await self._open()
+            try:
+                return await self.link.call(*arguments)
+            except resp.ConnectionLost:
+                continue
+
+    async def _open(self) -> AsyncLink:
+        said = False
+        while True:
+            try:
+                return await AsyncLink.open(self.address)
+            except (OSError, resp.RedisError) as error:
+                if not said:
+                    log.warning("waiting for Redis (%s)", error)
+                said = True
+                await asyncio.sleep(0.05)
+
+    async def _read_questions(self) -> None:
+        since = "0"  # first those that a former life of this process took and didn't answer
+        while True:
+            link = await self._open()
+            try:
+                with contextlib.suppress(resp.RedisError):
+                    await link.call("XGROUP", "CREATE", keys.PAST, GROUP, "0", "MKSTREAM")
+                while True:
+                    block = ("BLOCK", 0) if since == ">" else ()
+                    reply = await link.call(
+                        "XREADGROUP", "GROUP", GROUP, self.name, "COUNT", 64, *block, "STREAMS", keys.PAST, since
+                    )
+                    rows = reply[0][1] if reply else []
+                    if not rows and since != ">":
+                        since = ">"
+                    for entry_id, fields in rows:
+                        if fields:
+                            self._take(fields[1], entry_id)
+                        if since != ">":
+                            since = entry_id.decode()
+            except resp.RedisError as error:
+                link.close()
+                if not isinstance(error, resp.ConnectionLost):
+                    log.warning("reading questions: %s", error)  # Redis forgot the group: it is made again
+                await asyncio.sleep(0.05)
+
+    async def _read_handed_on(self) -> None:
+        since = "$"
+        while True:
+            link = await self._open()
+            try:
+                while True:
+                    reply = await link.call("XREAD", "BLOCK", 0, "STREAMS", keys.past_to(self.name), since)
+                    for entry_id, fields in reply[0][1]:
+                        since = entry_id.decode()
+                        self._take(fields[1], None)
+            except resp.RedisError:
+                link.close()
+                await asyncio.sleep(0.05)
+
+    def _take(self, data: bytes, entry_id: bytes | None) -> None:
+        task = asyncio.ensure_future(self._handle(data, entry_id))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _handle(self, data: bytes, entry_id: bytes | None) -> None:
+        try:
+            question = _question(data)
+        except msgspec.MsgspecError as error:
+            log.warning("unreadable question dropped: %s", error)
+            await self._done(entry_id)
+            return
+        if time.time() - question.asked < STALE:
+            other = await self._keeper(question.cluster) if entry_id is not None else ""
+            if other:
+                await self.redis("XADD", keys.past_to(other), "MAXLEN", "~", 1000, "*", "q", data)
+            else:
+                await self._answer(question)
+        await self._done(entry_id)
+
+    async def _done(self, entry_id: bytes | None) -> None:
+        if entry_id is not None:
+            await self.redis("XACK", keys.PAST, GROUP, entry_id)
+            await self.redis("XDEL", keys.PAST, entry_id)
+
+    async def _keeper(self, cluster: str) -> str:
+        """The other historian that holds this cluster's frozen worlds; empty: this one does, from now on at the latest."""
+        if await self.redis("SET", keys.keeper(cluster), self.name, "NX", "PX", KEEPER_MS):
+            return ""
+        held = (await self.redis("GET", keys.keeper(cluster)) or b"").decode()
+        if held in ("", self.name):
+            await self.redis("SET", keys.keeper(cluster), self.name, "PX", KEEPER_MS)
+            return ""
+        if await self.redis("EXISTS", keys.past_alive(held)):
+            return held
+        await self.redis("SET", keys.keeper(cluster), self.name, "PX", KEEPER_MS)
+        return ""
+
+    async def _answer(self, question: Question) -> None:
+        try:
+            act = self.ops.get(question.op)
+            if act is None:
+                raise Refused(422, f"nobody knows how to {question.op} in the past")
+            answer = await act(question)
+            if answer is None:
+                return  # it was answered already, by the frozen world itself
+            letter = Letter("reply", question.call, raw(msgspec.json.encode(answer)))
+        except Refused as error:
+            letter = Letter("error", question.call, raw(Trouble(error.status, error.error)))
+        except Exception as error:
+            log.exception("a question about the past of %s", question.cluster)
+            letter = Letter(
+                "error", question.call, raw(Trouble(503, f"The past could not answer: {type(error).__name__}."))
+            )
+        out = keys.past_out(question.gateway)
+        await self.redis("RPUSH", out, encode(letter))
+        await self.redis("PEXPIRE", out, ANSWER_KEPT_MS)
+
+    # -- what is known of a cluster -------------------------------------------------------------------------------
+
+    async def now(self, cluster: str) -> Now:
+        """Where the live cluster is. Refused 404, 503."""
+        mark, newest = await self.redis("HMGET", keys.mark(cluster), "mark", "chapter")
+        if mark is None:
+            if not await self.redis("EXISTS", keys.spec(cluster)):
+                self._drop_shelf(cluster)
+                raise Refused(404, f"There is no cluster named {cluster!r}.")
+            raise Refused(503, "The cluster has not begun yet.")
+        found = msgspec.msgpack.decode(mark, type=Mark)
+        if found.world != self.version:
+            raise Refused(503, "This cluster was made by another version of the program; it begins anew.")
+        known = self.chapters.get(cluster)
+        stamp = (newest or b"") + found.life.encode()
+        if known is None or known[0] != stamp:
+            rows = annals.chapters_of(await self.redis("HVALS", keys.chapters(cluster)))
+            known = self.chapters[cluster] = (stamp, rows)
+        shelf = self.shelves.get(cluster)
+        if shelf is None or shelf.life != found.life:
+            self._drop_shelf(cluster)
+            self.shelves[cluster] = Shelf(cluster, found.life)
+        return Now(found, known[1])
+
+    def goal(self, at: str, now: Now) -> tuple[Goal, bool]:
+        """The place that ``at`` means, and whether it is settled. Refused."""
+        mark = now.mark
+        if not at:
+            return now.edge(), False
+        exact, text = at.startswith("e"), at.removeprefix("e")
+        if not text.isascii() or not text.isdigit() or len(text) > 18:
+            raise Refused(422, "A moment is a number of virtual microseconds, or e and a number of events.")
+        number = int(text)
+        began = now.began
+        here = f"{mark.now / 1e9:.6f} s ({mark.delivered} events)"
+        if exact:
+            if number > mark.delivered:
+                raise Refused(404, f"The cluster has not come so far yet: it is at {here}.")
+            if began is not None and number <= began.delivered:
+                raise Refused(404, _forgotten(began))
+            return Goal(mark.now, number, True), number < mark.delivered
+        until = number * 1000 + 999
+        if number * 1000 > mark.now:
+            raise Refused(404, f"The cluster has not come so far yet: it is at {here}.")
+        if began is not None and until < began.now:
+            raise Refused(404, _forgotten(began))
+        if until >= mark.now:
+            return now.edge(), False
+        return Goal(until, mark.delivered), True
+
+    # -- getting there --------------------------------------------------------------------------------------------
+
+    async def reach(self, cluster: str, now: Now, goal: Goal, settled: bool) -> Holder:
+        """A frozen world at ``goal``. Refused."""
+        shelf = self.shelves[cluster]
+        goal = _normal(goal)
+        for holder in shelf.holders:
+            if holder.is_at(goal):
+                holder.used = time.monotonic()
+                return holder
+        waiting = shelf.underway.get(goal)
+        if waiting is None:
+            waiting = shelf.underway[goal] = asyncio.ensure_future(self._send(shelf, now, goal, settled, freeze=FREEZE))
+            waiting.add_done_callback(
+                lambda done: (shelf.underway.pop(goal, None), done.cancelled() or done.exception())
+            )
+        return await asyncio.shield(waiting)
+
+    async def _send(self, shelf: Shelf, now: Now, goal: Goal, settled: bool, freeze: float = 0.0, **how: Any) -> Holder:
+        """Send a world to ``goal`` (or on a trail): from the nearest before it, or from a chapter's. Refused."""
+        for again in (True, False):
+            sent = goal
+            if goal.exact:
+                sent = Goal(now.mark.now, goal.delivered, True)
+            holder = self._set_off(shelf, now, sent, {"freeze": bool(freeze), "spacing": freeze, **how})
+            holder.settled = settled
+            assert holder.arrival is not None
+            report = await holder.arrival
+            if report["op"] == "here":
+                holder.place = msgspec.convert(report["place"], Place)
+                holder.goal = goal
+                holder.used = time.monotonic()
+                self._bound()
+                return holder
+            if report.get("why") == "gone":
+                self.chapters.pop(shelf.cluster, None)
+                if again:
+                    now = await self.now(shelf.cluster)
+                    continue
+                raise Refused(404, "That part of the history has just been dropped, or the cluster deleted.")
+            if not again:
+                log.error("cluster %s: the way to %s failed: %s", shelf.cluster, goal, report.get("why"))
+        raise Refused(503, "The past could not be made again; see the log.")
+
+    def _set_off(self, shelf: Shelf, now: Now, goal: Goal, how: dict[str, Any]) -> Holder:
+        mark = now.mark
+
+        def events_to(instant: int, delivered: int) -> float:
+            """Events from a place to the goal, about."""
+            if goal.exact or goal.now >= mark.now:
+                return goal.delivered - delivered
+            rate = (mark.delivered - delivered) / max(1, mark.now - instant)
+            return (goal.now - instant) * rate
+
+        strict = "trail" in how
+        bases = [
+            (events_to(h.place.now, h.place.delivered) * EVENT_COST + FORK_COST, h)
+            for h in shelf.holders
+            if h.place is not None and h.place.before(goal) and not (strict and h.place.delivered >= how["after"])
+        ]
+        base = min(bases, key=lambda pair: pair[0], default=None)
+        chapters = [
+            c for c in now.chapters
+            if c.world and Place(c.now, c.delivered, c.inputs, False).before(goal) and not (strict and c.delivered >= how["after"])
+        ]  # fmt: skip
+        chapter = chapters[-1] if chapters else None
+        if chapter is None and now.began is not None and base is None:
+            raise Refused(404, _forgotten(now.began))
+        where = (chapter.now, chapter.delivered, chapter.world) if chapter else (0, 0, 0)
+        cost = events_to(*where[:2]) * EVENT_COST + where[2] * BYTE_COST + FORK_COST
+        message = {"op": "go", "goal": goal, **how}
+        if base is not None and base[0] <= cost:
+            return self._from_holder(shelf, base[1], message)
+        return self._from_chapter(shelf, chapter.number if chapter else 0, message)
+
+    def _from_holder(self, shelf: Shelf, base: Holder, message: dict[str, Any]) -> Holder:
+        """Sent off from a frozen world. Its line comes with ``born``."""
+        self.next_id += 1
+        child = Holder()
+        child.arrival = asyncio.get_running_loop().create_future()
+        base.children[self.next_id] = child
+        base.used = time.monotonic()
+        try:
+            base.channel.say({**message, "id": self.next_id})
+        except Closed:
+            self._lost(shelf, base)
+        return child
+
+    def _from_chapter(self, shelf: Shelf, chapter: int, message: dict[str, Any]) -> Holder:
+        import_module(self.door)  # once, before the first fork: its children share it
+        near, far = socket.socketpair()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _shed(far)
+                begin(far, parent, self.address, shelf.cluster, self.door, chapter, message)
+            finally:
+                os._exit(1)
+        far.close()
+        holder = Holder(Channel(near), pid)
+        holder.arrival = asyncio.get_running_loop().create_future()
+        self._listen(shelf, holder)
+        return holder
+
+    def _listen(self, shelf: Shelf, holder: Holder) -> None:
+        holder.channel.socket.setblocking(False)
+        shelf.holders.append(holder)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(holder.channel.fileno(), self._hear, shelf, holder)
+
+    def _hear(self, shelf: Shelf, holder: Holder) -> None:
+        try:
+            alive = holder.channel.receive()
+        except BlockingIOError:
+            return
+        for message in holder.channel.messages():
+            self._heard(shelf, holder, message)
+        if not alive:
+            self._lost(shelf, holder)
+
+    def _heard(self, shelf: Shelf, holder: Holder, message: dict[str, Any]) -> None:
+        match message["op"]:
+            case "born":
+                child = holder.children.pop(message["id"])
+                child.channel, child.pid = Channel(holder.channel.end()), message["pid"]
+                self._listen(shelf, child)
+            case "frozen":
+                copy = Holder(Channel(holder.channel.end()), message["pid"])
+                copy.place = msgspec.convert(message["place"], Place)
+                copy.place = msgspec.structs.replace(copy.place, exact=False)
+                self._listen(shelf, copy)
+                self._bound()
+            case "here" | "lost":
+                if holder.arrival is not None and not holder.arrival.done():
+                    holder.arrival.set_result(message)
+            case "said" | "told":
+                waiting = holder.saying.pop(message["call"], None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(message)
+
+    def _lost(self, shelf: Shelf, holder: Holder) -> None:
+        """Its process has ended."""
+        if holder in shelf.holders:
+            shelf.holders.remove(holder)
+            asyncio.get_running_loop().remove_reader(holder.channel.fileno())
+            holder.channel.close()
+        gone = {"op": "lost", "why": "ended"}
+        for future in (holder.arrival, *holder.saying.values(), *(c.arrival for c in holder.children.values())):
+            if future is not None and not future.done():
+                future.set_result(gone)
+        holder.saying, holder.children = {}, {}
+
+    async def ask(self, shelf: Shelf, holder: Holder, message: dict[str, Any]) -> dict[str, Any]:
+        """Have a frozen world answer; what it says of it (``lost`` if it ended instead)."""
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        holder.saying[message["call"]] = future
+        holder.used = time.monotonic()
+        try:
+            holder.channel.say(message)
+        except Closed:
+            self._lost(shelf, holder)
+        return await future
+
+    # -- bounds ---------------------------------------------------------------------------------------------------
+
+    def _drop_shelf(self, cluster: str) -> None:
+        shelf = self.shelves.pop(cluster, None)
+        self.chapters.pop(cluster, None)
+        if shelf is not None:
+            for holder in list(shelf.holders):
+                self._lost(shelf, holder)
+
+    def _bound(self) -> None:
+        """End the frozen worlds that were not needed for longest, until number and memory are within bounds."""
+        every = [(h, shelf) for shelf in self.shelves.values() for h in shelf.holders]
+        memory, many = sum(h.memory for h, _ in every), len(every)
+        for holder, shelf in sorted(every, key=lambda pair: pair[0].used):
+            if many <= WORLDS and memory <= MEMORY:
+                break
+            if holder.place is not None and not holder.saying and not holder.children:
+                self._lost(shelf, holder)
+                many, memory = many - 1, memory - holder.memory
+
+    async def _housekeep(self) -> None:
+        while True:
+            await self.redis("SET", keys.past_alive(self.name), "1", "PX", ALIVE_MS)
+            now = time.monotonic()
+            for cluster, shelf in list(self.shelves.items()):
+                for holder in list(shelf.holders):
+                    if holder.place is not None and not holder.saying and now - holder.used > IDLE:
+                        self._lost(shelf, holder)
+                if shelf.holders:
+                    await self.redis("SET", keys.keeper(cluster), self.name, "PX", KEEPER_MS)
+                elif not shelf.underway:
+                    self.shelves.pop(cluster, None)
+            self._weigh_one()
+            await self._take_over()
+            await asyncio.sleep(HOUSEKEEPING)
+
+    def _weigh_one(self) -> None:
+        """Look how much memory one of them has for itself: one at a time, as it takes the kernel a millisecond."""
+        every = [h for shelf in self.shelves.values() for h in shelf.holders if h.place is not None]
+        if every:
+            self.look_at += 1
+            holder = every[self.look_at % len(every)]
+            with contextlib.suppress(OSError), open(f"/proc/{holder.pid}/smaps_rollup") as rows:
+                holder.memory = sum(int(row.split()[1]) * 1024 for row in rows if row.startswith("Private"))
+            self._bound()
+
+    async def _take_over(self) -> None:
+        """Questions that a historian took which is no longer there."""
+        rows = await self.redis("XPENDING", keys.PAST, GROUP)
+        for consumer, _ in (rows[3] or []) if rows else []:
+            name = consumer.decode()
+            if name == self.name or await self.redis("EXISTS", keys.past_alive(name)):
+                continue
+            ids = await self.redis("XPENDING", keys.PAST, GROUP, "-", "+", 64, name)
+            if ids:
+                claimed = await self.redis("XCLAIM", keys.PAST, GROUP, self.name, 0, *(row[0] for row in ids))
+                for entry_id, fields in claimed:
+                    self._take(fields[1], entry_id)
+            await self.redis("XGROUP", "DELCONSUMER", keys.PAST, GROUP, name)
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    async def _view(self, question: Question) -> Any:
+        """A read model as of a moment; answered by the frozen world."""
+        for again in (True, False):
+            now = await self.now(question.cluster)
+            goal, settled = self.goal(question.at, now)
+            holder = await self.reach(question.cluster, now, goal, settled)
+            message = {
+                "op": "answer",
+                "call": question.call,
+                "gateway": question.gateway,
+                "view": question.args["view"],
+                "args": question.args["args"],
+                "rate": now.mark.rate or "max",
+                "live": now.mark.now,
+            }
+            said = await self.ask(self.shelves[question.cluster], holder, message)
+            if said["op"] == "said":
+                return None
+            if not again:
+                raise Refused(503, "The past could not answer; ask again.")
+        return None
+
+    async def _fork(self, question: Question) -> Any:
+        """A cluster that begins at a moment of this one, paused: its clock. ``args``: ``name``, and ``described``, the new row of
+        the list of clusters."""
+        now = await self.now(question.cluster)
+        goal, settled = self.goal(question.at, now)
+        holder = await self.reach(question.cluster, now, goal, settled)
+        return await self._found(question, now, holder)
+
+    async def _found(self, question: Question, now: Now, holder: Holder) -> Any:
+        shelf = self.shelves[question.cluster]
+        message = {
+            "op": "found",
+            "call": question.call,
+            "version": self.version,
+            "rate": now.mark.rate,
+            **question.args,
+        }
+        told = await self.ask(shelf, holder, message)
+        if told["op"] == "lost":
+            raise Refused(503, "The cluster could not be made; ask again.")
+        if "error" in told:
+            raise Refused(*told["error"])
+        return told["clock"]
+
+    async def _import(self, question: Question) -> Any:
+        """A cluster from a file (see ``bring``): its clock. ``args``: ``name``, ``file``."""
+        import_module(self.door)
+        near, far = socket.socketpair()
+        parent = os.getpid()
+        message = {"call": question.call, "version": self.version, **question.args}
+        if os.fork() == 0:
+            try:
+                _shed(far)
+                bring.begin(far, parent, self.address, self.door, message)
+            finally:
+                os._exit(1)
+        far.close()
+        near.setblocking(False)
+        channel, loop = Channel(near), asyncio.get_running_loop()
+        future: asyncio.Future[dict[str, Any]] = loop.create_future()
+
+        def hear() -> None:
+            alive = channel.receive()
+            for told in channel.messages():
+                future.set_result(told)
+            if not alive and not future.done():
+                future.set_result({"error": [422, "This file takes longer to replay than an import may."]})
+
+        loop.add_reader(near.fileno(), hear)
+        try:
+            told = await future
+        finally:
+            loop.remove_reader(near.fileno())
+            channel.close()
+        if "error" in told:
+            raise Refused(*told["error"])
+        return told["clock"]
+
+    async def _warm(self, question: Question) -> Any:
+        return {}
+
+
+def _normal(goal: Goal) -> Goal:
+    """Exact goals are equal whatever the live clock said when they were made."""
+    return Goal(0, goal.delivered, True) if goal.exact else goal
+
+
+def _forgotten(began: Chapter) -> str:
+    return f"The history of this cluster begins at {began.now / 1e9:.6f} s; what was before has been dropped to keep within its limit."
+
+
+def _shed(own: socket.socket) -> None:
+    """In a child: close every descriptor that is this process's, so that a line is closed when the historian closes it."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    keep = own.fileno()
+    try:
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        numbers = list(range(3, 1024))
+    for number in numbers:
+        if number > 2 and number != keep:
+            with contextlib.suppress(OSError):
+                os.close(number)
+
+
+def main(arguments: list[str]) -> int:
+    """``historian [--redis URL] [--name NAME] [--door MODULE]``."""
+    import argparse
+    from pathlib import Path
+
+    from explainer import config
+    from explainer.runs import embedded
+
+    parser = argparse.ArgumentParser(prog="manage.py historian", description="Answer for the past of the clusters.")
+    parser.add_argument("--redis", default="", help="Redis URL (default: REDIS_URL or the private server)")
+    parser.add_argument("--name", default="", help="this historian's name (default: host and process id)")
+    parser.add_argument("--door", default=os.environ.get("CLEARPLANE_DOOR", "cluster.lab"), help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    name = given.name or f"{socket.gethostname()}-{os.getpid()}"
+    url = given.redis or embedded.url(Path(config.read().data))
+    asyncio.run(_main(url, name, given.door))
+    return 0
+
+
+async def _main(url: str, name: str, door: str) -> None:
+    await Historian(url, name, door).run()

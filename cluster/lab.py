@@ -312,7 +312,7 @@ class Lab:
         self.world = world
         self.recorder = recorder
         self.outputs: list[Output] = []
-        self.objects = Objects()
+        self.objects = Objects(recorder.memory)
         world.observer = recorder
         recorder.events = lambda: world.state.events
         world.outside = self._outside

@@ -5,13 +5,24 @@ here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query`
 """
 
 from cluster.snapshot.etcd import members
+from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.objects import object_yaml, objects
+from cluster.snapshot.relations import relations
 from cluster.snapshot.requests import otlp, recent, request, requests, terms
 from cluster.snapshot.scene import Scene
+from cluster.snapshot.thing import about, revisions, thing, touched
 
 VIEWS = {
+    "about": about,
+    "kinds": kinds,
+    "mapping": mapping,
+    "relations": relations,
+    "revisions": revisions,
+    "table": table,
+    "thing": thing,
+    "touched": touched,
     "map": cluster_map,
     "members": members,
     "objects": objects,

@@ -4,30 +4,54 @@
 is what a watch on all of ``/registry/`` would have built. It is derived: a restored cluster builds it again.
 """
 
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
 
+from cluster.api.scheme import Scheme, builtin
 from cluster.api.stored import document
 from cluster.sim import World
+from cluster.trace.recorder import Memory
 
 QUIET = ("leases", "events")
 """Resources whose changes are no news on a page; they are parsed when somebody looks at them."""
-RESOURCE_OF_PREFIX = {
-    "services/specs": "services",
-    "services/endpoints": "endpoints",
-    "minions": "nodes",
-    "ranges/serviceips": "",
-    "ranges/servicenodeports": "",
-}
+
+
+class Unparsed(Mapping[str, dict[str, Any]]):
+    """Documents by name that are parsed when somebody looks at one; counting and naming them costs nothing."""
+
+    def __init__(self, pairs: dict[str, Any]) -> None:
+        self.pairs = pairs
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        return parsed(self.pairs[name]) or {"metadata": {"name": name.rpartition("/")[2]}}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def saying(self, text: str) -> Iterator[dict[str, Any]]:
+        """Those whose value has ``text`` in it somewhere."""
+        wanted = text.encode()
+        return (self[name] for name, pair in self.pairs.items() if wanted in pair.value)
 
 
 class Objects:
-    """``by_resource``: plural → "namespace/name" → document."""
+    """``by_resource``: plural (custom resources: ``plural.group``) → "namespace/name" → document.
 
-    def __init__(self) -> None:
+    ``memory``: the recorder's, whose ``revisions`` are followed along.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
         self.revision = 0
         self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
+        self.scheme: tuple[Any, Scheme] | None = None
+        """What the CustomResourceDefinitions add up to, and for which of them (see ``kinds``)."""
         self._quiet: dict[str, dict[str, Any]] = {name: {} for name in QUIET}
         """The same for ``QUIET`` resources, as etcd's pairs."""
         self._members: tuple[int, tuple[str, ...]] = (0, ())
@@ -38,7 +62,7 @@ class Objects:
 
     def follow(self, world: World) -> "Objects":
         """Catch up with etcd; returns itself."""
-        member = self._freshest(world)
+        member = self.freshest(world)
         if member is None:
             return self
         store = member.state.app.store
@@ -51,13 +75,19 @@ class Objects:
                 for event in events:
                     self._apply(event.type, event.kv)
         self.revision = store.revision
+        self.memory.revisions.follow(store, self.memory.traces)
         return self
 
-    def get(self, resource: str) -> dict[str, dict[str, Any]]:
+    def versions_of(self, world: World, key: bytes) -> list[Any]:
+        """Every KeyValue of ``key`` that the freshest member still has, oldest first."""
+        member = self.freshest(world)
+        return list(member.state.app.store.history.get(key, ())) if member is not None else []
+
+    def get(self, resource: str) -> Mapping[str, dict[str, Any]]:
         """All documents of a resource (plural), by "namespace/name" or "name"."""
         quiet = self._quiet.get(resource)
         if quiet is not None:
-            return {name: doc for name, pair in quiet.items() if (doc := parsed(pair)) is not None}
+            return Unparsed(quiet)
         return self.by_resource.get(resource, {})
 
     def drain(self, now: int) -> list[dict[str, Any]]:
@@ -73,7 +103,8 @@ class Objects:
             frames.append({"t": "revision", "atMicros": now // 1000, "revision": self.revision})
         return frames
 
-    def _freshest(self, world: World) -> Any:
+    def freshest(self, world: World) -> Any:
+        """The running member that has applied most; None when none runs."""
         slots = world.state.slots
         if self._members[0] != len(slots) or any(name not in slots for name in self._members[1]):
             self._members = len(slots), tuple(name for name, slot in slots.items() if slot.kind == "etcd")
@@ -127,18 +158,29 @@ def parsed(pair: Any) -> dict[str, Any] | None:
     return doc if isinstance(doc, dict) else None
 
 
+@cache
+def _stored_under() -> dict[str, str]:
+    """Directories of built-in kinds → plural: ``{"pods": "pods", "services/specs": "services", "minions": "nodes", …}``."""
+    stored = (resource for resource in builtin().resources() if resource.stored)
+    return {resource.prefix.removeprefix("/registry/"): resource.plural for resource in stored}
+
+
 def split_key(key: str) -> tuple[str, str]:
-    """``/registry/pods/default/web`` → ("pods", "default/web"). Group directories of CRDs are dropped."""
+    """``/registry/pods/default/web`` → ("pods", "default/web"); a custom resource → ("widgets.example.com", "default/one").
+
+    What is no object (port ranges, leases of apiservers) has the resource "".
+    """
     if not key.startswith("/registry/"):
         return "", ""
-    rest = key[len("/registry/") :]
-    for prefix, resource in RESOURCE_OF_PREFIX.items():
-        if rest.startswith(prefix + "/"):
-            return resource, rest[len(prefix) + 1 :]
-    head, _, tail = rest.partition("/")
-    if "." in head:
-        head, _, tail = tail.partition("/")
-    return head, tail
+    head, _, tail = key[len("/registry/") :].partition("/")
+    found = _stored_under().get(head)
+    if found is not None:
+        return found, tail
+    second, _, rest = tail.partition("/")
+    found = _stored_under().get(f"{head}/{second}")
+    if found is not None:
+        return found, rest
+    return (f"{second}.{head}", rest) if "." in head and rest else ("", "")
 
 
 def pod_shape(pod: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from cluster.trace.codec import flight_frame, request_frame
 from cluster.trace.notes import Effect, Raft, RequestBegan, RequestEnded, Stage
+from cluster.trace.revisions import Revisions
 
 KEEP_CAUSED = 1500
 KEEP_SYSTEM = 400
@@ -48,6 +49,8 @@ class Memory(Struct):
     """(instant, term, leader) of every leader seen."""
     recent: list[dict[str, Any]] = field(default_factory=list)
     """The newest event frames, for a page that opens now."""
+    revisions: Revisions = field(default_factory=Revisions)
+    """What objects were."""
 
 
 class Recorder:

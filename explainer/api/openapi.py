@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest
 
-from explainer.api import bodies
+from explainer.api import applying, bodies
 from explainer.api.calls import call
 from explainer.runs.bus import Bus
 from explainer.runs.clusters import Options
@@ -56,6 +56,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("get", f"{C}/nodes/{{node}}/rules", "The node's rules as text (?mode=).", None),
     ("post", f"{C}/packets", "Send one packet and learn its walk.", bodies.PacketBody),
     ("get", f"{C}/objects/{{resource}}", "Objects as etcd holds them (?namespace=).", None),
+    ("post", f"{C}/apply", "Send the documents of a YAML text to the apiserver.", applying.ApplyBody),
     ("get", f"{C}/views/{{name}}", "A read model: map, processes, terms, recent.", None),
     ("post", f"{C}/console", "Run a line of the browser console.", bodies.ConsoleBody),
     ("post", f"{C}/console/interrupt", "Ctrl-C.", bodies.InterruptBody),

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from explainer.api import clusters, faults, looking, moments, openapi, presenter
+from explainer.api import applying, clusters, faults, looking, moments, openapi, presenter
 from explainer.api.calls import json
 
 C = "clusters/<str:cluster>"
@@ -43,6 +43,7 @@ urlpatterns = [
     path(f"{C}/nodes/<str:node>/rules", looking.rules),
     path(f"{C}/packets", looking.packets),
     path(f"{C}/objects/<str:resource>", looking.objects),
+    path(f"{C}/apply", applying.apply),
     path(f"{C}/views/<str:name>", looking.view),
     path(f"{C}/console", looking.console),
     path(f"{C}/console/interrupt", looking.interrupt),

@@ -79,6 +79,7 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/{keep}"},
+            {"name": "objects", "label": _("Objects"), "href": f"{base_path}/objects/{keep}"},
             {"name": "etcd", "label": "etcd", "href": f"{base_path}/etcd/{keep}"},
             {"name": "network", "label": _("Network"), "href": f"{base_path}/network/{keep}"},
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import etcd, home, map, network, presenter, requests, style
+from .views import etcd, home, map, network, objects, presenter, requests, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -16,5 +16,11 @@ urlpatterns = [
     path("clusters/<str:cluster>/requests/<int:request_id>/", requests.request_page, name="request"),
     path("clusters/<str:cluster>/etcd/", etcd.etcd_page, name="etcd"),
     path("clusters/<str:cluster>/presenter/", presenter.presenter_page, name="presenter"),
+    path("clusters/<str:cluster>/objects/", objects.kinds_page, name="kinds"),
+    path("clusters/<str:cluster>/objects/-/create/", objects.create_page, name="create"),
+    path("clusters/<str:cluster>/objects/<str:resource>/", objects.table_page, name="objects"),
+    path(
+        "clusters/<str:cluster>/objects/<str:resource>/<str:namespace>/<str:name>/", objects.object_page, name="object"
+    ),
     path("clusters/<str:cluster>/network/", network.network_page, name="network"),
 ]

@@ -54,7 +54,7 @@ class Control:
         else:
             self.run.send(mail.gateway, Letter("reply", mail.call, raw(encode_json(answer))))
 
-    def view(self, name: str, **args: Any) -> Any:
+    def view(self, name: str, /, **args: Any) -> Any:
         """A read model. The map says where in the feed it stands, and how many look at the cluster."""
         found = self.run.lab.query(name, **args)
         if name == "map":

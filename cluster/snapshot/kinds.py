@@ -10,7 +10,7 @@ Simplified here: a field selector may name any path (``spec.nodeName=node-1``), 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cluster.api import selectors
@@ -71,7 +71,7 @@ def stored_name(resource: Resource) -> str:
     return resource.group_resource if resource.crd is not None else resource.plural
 
 
-def documents(scene: Scene, resource: Resource) -> dict[str, Doc]:
+def documents(scene: Scene, resource: Resource) -> Mapping[str, Doc]:
     """All documents of a kind, by "namespace/name" or "name", in the version they are stored in."""
     return scene.objects.get(stored_name(resource))
 
@@ -140,9 +140,7 @@ def table(
         "matched": len(matched),
         "offset": offset,
         "limit": limit,
-        "namespaces": _counted(doc["metadata"].get("namespace", "") for doc in docs.values())
-        if kind.namespaced
-        else {},
+        "namespaces": _counted(name.partition("/")[0] for name in docs) if kind.namespaced else {},
         "phases": _counted(pod_shape(doc) for doc in docs.values()) if kind.plural == "pods" and not kind.group else {},
         "problem": problem,
         "revision": scene.objects.revision,
@@ -150,7 +148,7 @@ def table(
 
 
 def matching(
-    kind: Resource, docs: dict[str, Doc], namespace: str, text: str, labels: str, fields: str, phase: str
+    kind: Resource, docs: Mapping[str, Doc], namespace: str, text: str, labels: str, fields: str, phase: str
 ) -> list[Doc]:
     """The documents that pass every filter, by name. SelectorError."""
     tests: list[Callable[[Doc], bool]] = []

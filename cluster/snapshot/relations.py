@@ -133,10 +133,11 @@ class Graph:
         if self.dependants is None:
             self.dependants = {}
             for kind in self.kinds.values():
+                docs = documents(self.scene, kind)
                 if kind.plural == "events":
                     continue
-                for name in sorted(documents(self.scene, kind)):
-                    child = documents(self.scene, kind)[name]
+                for name in sorted(docs):
+                    child = docs[name]
                     for owner in child["metadata"].get("ownerReferences") or ():
                         self.dependants.setdefault(owner["uid"], []).append((kind, child))
         return self.dependants.get(uid, []) if uid else []

@@ -14,6 +14,7 @@ import orjson
 
 from cluster.api.scheme import Resource
 from cluster.snapshot.kinds import described, documents, resolve, scheme_of
+from cluster.snapshot.objects import Unparsed
 from cluster.snapshot.scene import Scene
 from cluster.trace.codec import diff, request_frame
 from cluster.trace.revisions import Revision
@@ -114,8 +115,9 @@ def touched(scene: Scene, resource: str, namespace: str, name: str) -> list[Doc]
 def about(scene: Scene, resource: str, namespace: str, name: str) -> list[Doc]:
     """The Events about the object, newest first."""
     kind = resolve(scene, resource)
-    rows = []
-    for doc in scene.objects.get("events").values():
+    rows, events = [], scene.objects.get("events")
+    assert isinstance(events, Unparsed)
+    for doc in events.saying(name):
         thing_ = doc.get("involvedObject") or doc.get("regarding") or {}
         if thing_.get("kind") != kind.kind or thing_.get("name") != name or thing_.get("namespace", "") != namespace:
             continue

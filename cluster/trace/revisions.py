@@ -8,6 +8,7 @@ Bounded: ``PER_OBJECT`` revisions of an object, ``OBJECTS`` objects and ``BYTES`
 goes first. Leases and Events come and go by the hundred and are left to etcd's own memory.
 """
 
+from collections import deque
 from typing import Any
 
 from msgspec import Struct, field
@@ -16,7 +17,7 @@ from cluster.wire.etcd import KeyValue
 
 PER_OBJECT = 20
 OBJECTS = 2000
-BYTES = 16 * 1024 * 1024
+BYTES = 8 * 1024 * 1024
 LEFT_OUT = (b"/registry/leases/", b"/registry/events/", b"/registry/masterleases/", b"/registry/ranges/")
 
 
@@ -40,7 +41,8 @@ class Revisions(Struct):
     """Changes at or below this revision were gone before they could be taken in."""
     size: int = 0
     by_key: dict[bytes, list[Revision]] = field(default_factory=dict)
-    """The key that changed last stands last."""
+    order: deque[tuple[bytes, int]] = field(default_factory=deque)
+    """(key, revision) of every value taken in, oldest first: whose last revision stands here changed longest ago."""
     unanswered: list[Revision] = field(default_factory=list)
     """Written by requests whose answer (and so whose user) is not known yet."""
 
@@ -62,20 +64,32 @@ class Revisions(Struct):
         one = described(kv, trace)
         if trace is not None and trace.ended is None:
             self.unanswered.append(one)
-        kept = self.by_key.pop(kv.key, [])
+        kept = self.by_key.setdefault(kv.key, [])
         kept.append(one)
-        self.by_key[kv.key] = kept
+        self.order.append((kv.key, kv.mod_revision))
         self.size += len(kv.value)
         if len(kept) > PER_OBJECT:
             self.size -= len(kept.pop(0).kv.value)
         while len(self.by_key) > OBJECTS or (self.size > BYTES and len(self.by_key) > 1):
-            oldest = next(iter(self.by_key))
-            self.size -= sum(len(gone.kv.value) for gone in self.by_key.pop(oldest))
+            self._forget_one()
+        if len(self.order) > 4 * len(self.by_key) + PER_OBJECT:
+            self.order = deque(pair for pair in self.order if self._newest(*pair))
+
+    def _newest(self, key: bytes, revision: int) -> bool:
+        kept = self.by_key.get(key)
+        return kept is not None and kept[-1].kv.mod_revision == revision
+
+    def _forget_one(self) -> None:
+        """Forget the object that changed longest ago."""
+        key, revision = self.order.popleft()
+        if self._newest(key, revision):
+            self.size -= sum(len(gone.kv.value) for gone in self.by_key.pop(key))
 
     def _roll_back(self, revision: int) -> None:
         kept = {k: [one for one in rows if one.kv.mod_revision <= revision] for k, rows in self.by_key.items()}
         self.by_key = {key: rows for key, rows in kept.items() if rows}
         self.size = sum(len(one.kv.value) for rows in self.by_key.values() for one in rows)
+        self.order = deque(pair for pair in self.order if self._newest(*pair))
         self.seen, self.unanswered = revision, []
 
 

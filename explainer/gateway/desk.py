@@ -85,6 +85,11 @@ def read_documents(text: str) -> list[Doc]:
     return docs
 
 
+def as_map(value: Any) -> Doc:
+    """A map, or an empty one for what is none."""
+    return value if isinstance(value, dict) else {}
+
+
 class Address(Struct):
     """Where a document lives: its kind's address, and its own."""
 
@@ -139,7 +144,7 @@ async def submit(
     kinds = await bus.query(cluster, "mapping")
     rows = []
     for number, doc in enumerate(docs):
-        meta = doc.get("metadata") if isinstance(doc.get("metadata"), dict) else {}
+        meta: Doc = as_map(doc.get("metadata"))
         row: Doc = {
             "index": number, "apiVersion": str(doc.get("apiVersion") or ""), "kind": str(doc.get("kind") or ""),
             "name": str(meta.get("name") or ""), "namespace": "", "resource": "", "method": METHODS[how], "path": "",

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from cluster.shell import goyaml
 from explainer.fragments import graph_drawing, object_view, yaml_places
-from explainer.gateway.desk import HOWS, Refused
+from explainer.gateway.desk import HOWS, Refused, as_map, read_documents
 from explainer.pages import context
 from explainer.pages.reads import Missing, Unreachable
 from explainer.runs.bus import Failed, Unavailable
@@ -237,9 +237,8 @@ def _lines(doc: dict[str, Any], managed: bool) -> list[dict[str, Any]]:
 
 def _conditions(doc: dict[str, Any]) -> list[dict[str, Any]]:
     """The status conditions. Whether True is the good news depends on the type; only Ready and its like are judged."""
-    status = doc.get("status") if isinstance(doc.get("status"), dict) else {}
     rows = []
-    for one in status.get("conditions") or []:
+    for one in as_map(doc.get("status")).get("conditions") or []:
         if not isinstance(one, dict) or "type" not in one:
             continue
         bad = ("Pressure" in one["type"]) or one["type"] in (
@@ -382,11 +381,9 @@ async def _send(
 
 async def _as_it_is(frame: dict[str, Any], text: str) -> list[Any]:
     """The objects of the text as the cluster has them now."""
-    from explainer.gateway.desk import read_documents
-
     found = []
     for doc in read_documents(text):
-        meta = doc.get("metadata") if isinstance(doc.get("metadata"), dict) else {}
+        meta = as_map(doc.get("metadata"))
         if not isinstance(doc.get("kind"), str) or not isinstance(meta.get("name"), str):
             continue
         group = str(doc.get("apiVersion", "")).rpartition("/")[0]

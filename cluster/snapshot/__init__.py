@@ -5,10 +5,12 @@ here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query`
 """
 
 from cluster.snapshot.etcd import members
+from cluster.snapshot.flights import flights
 from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.objects import object_yaml, objects
+from cluster.snapshot.place import find, place
 from cluster.snapshot.relations import relations
 from cluster.snapshot.requests import otlp, recent, request, requests, terms
 from cluster.snapshot.scene import Scene
@@ -23,6 +25,9 @@ VIEWS = {
     "table": table,
     "thing": thing,
     "touched": touched,
+    "find": find,
+    "flights": flights,
+    "place": place,
     "map": cluster_map,
     "members": members,
     "objects": objects,

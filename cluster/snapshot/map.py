@@ -1,7 +1,19 @@
-"""The whole cluster on one screen: hosts with their processes, nodes, pods, services."""
+"""The whole cluster on one screen: hosts with their processes, nodes, pods, services; cheap at 3 nodes and at 1,000.
 
+A picture of 10,000 pods is a picture of counts. So the model has two depths: ``cells`` has every worker as one short row (how it is, how
+many pods in which phase, how much of its CPU is asked for), whatever their number; ``hosts`` and ``pods`` have the things themselves while
+there are few enough to be drawn one by one (``LISTED_WORKERS``, ``LISTED_PODS``), and what ``node=`` asks for besides.
+
+Documents never change in place, so a row is made again only when its document is another one (``rows``): looking again at a cluster
+that stood still costs a comparison an object.
+
+Simplified here: a worker's load is the CPU that its pods request of what it can give, not what they burn.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
+from cluster.api import quantity
 from cluster.snapshot.objects import node_ready, node_row, pod_row
 from cluster.snapshot.scene import Scene
 
@@ -16,6 +28,11 @@ ORDER = {
 }
 HIDDEN = ("shell", "kubeadm")
 """Kinds that are the desk people sit at, not the cluster."""
+PHASES = ("Ready", "Running", "Creating", "Pending", "Terminating", "Succeeded", "Failed", "CrashLoop", "Unknown")
+"""The order of a cell's counts."""
+LISTED_WORKERS = 24
+LISTED_PODS = 240
+ZONE = "topology.kubernetes.io/zone"
 
 
 def role_of(host: str) -> str:
@@ -25,12 +42,12 @@ def role_of(host: str) -> str:
     return {"cp": "control-plane", "node": "worker", "etcd": "etcd"}.get(host.rpartition("-")[0], "etcd")
 
 
-def processes(scene: Scene) -> list[dict[str, Any]]:
-    """Every process of the cluster, in a fixed order."""
+def processes(scene: Scene, hosts: set[str] | None = None) -> list[dict[str, Any]]:
+    """Every process of the cluster (of ``hosts``), in a fixed order."""
     world = scene.world
     rows = []
     for slot in world.state.slots.values():
-        if slot.kind in HIDDEN:
+        if slot.kind in HIDDEN or (hosts is not None and slot.host not in hosts):
             continue
         actor = world.actors.get(slot.name)
         rows.append(
@@ -54,18 +71,109 @@ def brief(kind: str, status: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in status.items() if isinstance(value, str | int | bool | float)}
 
 
-def cluster_map(scene: Scene) -> dict[str, Any]:
-    """The map page's model (see ``explainer/pages``)."""
+def rows(scene: Scene, resource: str, make: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """``make(document)`` of every object of ``resource``, by "namespace/name"; kept until the document is another one."""
+    known: dict[str, tuple[Any, Any]] = scene.objects.derived.get(resource, {})
+    fresh: dict[str, tuple[Any, Any]] = {}
+    for key, doc in scene.objects.get(resource).items():
+        was = known.get(key)
+        fresh[key] = was if was is not None and was[0] is doc else (doc, make(doc))
+    scene.objects.derived[resource] = fresh
+    return {key: row for key, (_, row) in fresh.items()}
+
+
+def milli(text: Any) -> int:
+    """A CPU quantity in thousandths of a core; 0 for what is none."""
+    try:
+        return quantity.parse(str(text)).nano // 1_000_000
+    except ValueError:
+        return 0
+
+
+def _pod(doc: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """(row, CPU asked for in thousandths of a core)."""
+    asked = 0
+    for container in (doc.get("spec") or {}).get("containers") or ():
+        wish = ((container.get("resources") or {}).get("requests") or {}).get("cpu")
+        asked += milli(wish) if wish else 0
+    return pod_row(doc), asked
+
+
+def _node(doc: dict[str, Any]) -> tuple[dict[str, Any], int, str]:
+    """(row, CPU it can give in thousandths of a core, zone)."""
+    able = milli(((doc.get("status") or {}).get("allocatable") or {}).get("cpu") or 0)
+    return node_row(doc), able, (doc["metadata"].get("labels") or {}).get(ZONE, "")
+
+
+def _slice(doc: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """(the Service's key, addresses that are ready)."""
+    service = (doc["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
+    ready = (e for e in doc.get("endpoints") or [] if (e.get("conditions") or {}).get("ready") is not False)
+    return f"{doc['metadata'].get('namespace', '')}/{service}", tuple(a for e in ready for a in e["addresses"])
+
+
+def endpoints(scene: Scene) -> dict[str, set[str]]:
+    """Ready addresses of each Service, by "namespace/name"."""
+    out: dict[str, set[str]] = {}
+    for key, addresses in rows(scene, "endpointslices", _slice).values():
+        out.setdefault(key, set()).update(addresses)
+    return out
+
+
+def cells(scene: Scene) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, int]]:
+    """(a row for every worker, all pods' rows, pods by phase). A cell: ``{name, zone, state, counts, cpu}``.
+
+    ``state`` is up, cordoned, notready, paused or down; ``counts`` pods by ``PHASES``; ``cpu`` thousandths of its CPU asked for.
+    """
+    pods = rows(scene, "pods", _pod)
+    nodes = rows(scene, "nodes", _node)
+    counts: dict[str, list[int]] = {}
+    asked: dict[str, int] = {}
+    totals = dict.fromkeys(PHASES, 0)
+    place = {phase: index for index, phase in enumerate(PHASES)}
+    for row, cpu in pods.values():
+        phase, node = row["phase"], row["node"]
+        totals[phase] += 1
+        if node:
+            counts.setdefault(node, [0] * len(PHASES))[place[phase]] += 1
+            asked[node] = asked.get(node, 0) + cpu
+    out: list[dict[str, Any]] = []
+    for host in scene.world.state.hosts.values():
+        if role_of(host.name) != "worker":
+            continue
+        row, able, zone = nodes.get(host.name, ({"ready": False, "unschedulable": False}, 0, ""))
+        state = "down" if not host.up else "paused" if host.paused else "notready" if not row["ready"] else "up"
+        state = "cordoned" if state == "up" and row["unschedulable"] else state
+        cpu = asked.get(host.name, 0) * 1000 // able if able else 0
+        out.append(
+            {
+                "name": host.name,
+                "zone": zone,
+                "state": state,
+                "counts": counts.get(host.name, [0] * len(PHASES)),
+                "cpu": cpu,
+            }
+        )
+    return out, [row for row, _ in pods.values()], totals
+
+
+def cluster_map(scene: Scene, node: str = "") -> dict[str, Any]:
+    """The map page's model (see the module). ``node``: this worker and its pods in full, however many there are."""
     world, objects = scene.world, scene.objects
+    workers, pods, totals = cells(scene)
+    few = len(workers) <= LISTED_WORKERS
+    shown = {
+        host.name: host
+        for host in world.state.hosts.values()
+        if host.name != "desk" and (few or host.name == node or role_of(host.name) != "worker")
+    }
     by_host: dict[str, list[dict[str, Any]]] = {}
-    for row in processes(scene):
+    for row in processes(scene, set(shown)):
         by_host.setdefault(row["host"], []).append(row)
-    slices: dict[str, set[str]] = {}
-    for doc in objects.get("endpointslices").values():
-        service = (doc["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
-        key = f"{doc['metadata'].get('namespace', '')}/{service}"
-        ready = (e for e in doc.get("endpoints") or [] if (e.get("conditions") or {}).get("ready") is not False)
-        slices.setdefault(key, set()).update(address for e in ready for address in e["addresses"])
+    listed = pods if len(pods) <= LISTED_PODS else [row for row in pods if node and row["node"] == node] or pods
+    listed = sorted(listed, key=lambda row: (row["created"], row["namespace"], row["name"]))[:LISTED_PODS]
+    nodes = [row for row, _, _ in rows(scene, "nodes", _node).values()]
+    ready_addresses = endpoints(scene)
     return {
         "cluster": scene.spec.name,
         "kubernetesVersion": scene.spec.kubernetes_version,
@@ -81,21 +189,18 @@ def cluster_map(scene: Scene) -> dict[str, Any]:
                 "paused": host.paused,
                 "processes": by_host.get(host.name, []),
             }
-            for host in world.state.hosts.values()
-            if host.name != "desk"
+            for host in shown.values()
         ],
-        "network": {
-            "groups": world.state.network.groups,
-            "links": [
-                {"a": a, "b": b, "cut": link.cut, "loss": link.loss, "lowMicros": (link.low or 0) // 1000}
-                for (a, b), link in world.state.network.links.items()
-            ],
+        "network": network(scene),
+        "nodes": sorted(nodes, key=lambda row: row["name"]),
+        "cells": workers,
+        "counts": {
+            "nodes": len(nodes),
+            "nodesReady": sum(1 for row in nodes if row["ready"]),
+            "pods": len(pods),
+            "phases": {phase: count for phase, count in totals.items() if count},
         },
-        "nodes": [node_row(doc) for _, doc in sorted(objects.get("nodes").items())],
-        "pods": sorted(
-            (pod_row(doc) for doc in objects.get("pods").values()),
-            key=lambda row: (row["created"], row["namespace"], row["name"]),
-        ),
+        "pods": listed,
         "services": [
             {
                 "namespace": doc["metadata"].get("namespace", ""),
@@ -103,7 +208,7 @@ def cluster_map(scene: Scene) -> dict[str, Any]:
                 "type": doc["spec"].get("type", "ClusterIP"),
                 "clusterIP": doc["spec"].get("clusterIP", ""),
                 "ports": [f"{p['port']}/{p.get('protocol', 'TCP')}" for p in doc["spec"].get("ports") or []],
-                "endpoints": len(slices.get(key, ())),
+                "endpoints": len(ready_addresses.get(key, ())),
             }
             for key, doc in sorted(objects.get("services").items())
         ],
@@ -115,6 +220,18 @@ def cluster_map(scene: Scene) -> dict[str, Any]:
                 "replicas": doc["spec"].get("replicas", 1),
             }
             for _, doc in sorted(objects.get("deployments").items())
+        ],
+    }
+
+
+def network(scene: Scene) -> dict[str, Any]:
+    """What differs from a whole network: who is apart from whom, and which ways are cut, lossy or slow."""
+    net = scene.world.state.network
+    return {
+        "groups": net.groups,
+        "links": [
+            {"a": a, "b": b, "cut": link.cut, "loss": link.loss, "lowMicros": (link.low or 0) // 1000}
+            for (a, b), link in net.links.items()
         ],
     }
 

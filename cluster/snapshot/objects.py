@@ -59,6 +59,8 @@ class Objects:
         self._changes: list[tuple[str, str, str, dict[str, Any], int]] = []
         self._told = 0
         """The revision of the last frame that said one."""
+        self.derived: dict[str, Any] = {}
+        """What read models made of documents, to be used again while the documents are the same (``map.rows``)."""
 
     def follow(self, world: World) -> "Objects":
         """Catch up with etcd; returns itself."""

@@ -21,6 +21,8 @@ KEEP_CAUSED = 1500
 KEEP_SYSTEM = 400
 MAX_FLIGHTS = 120
 """Messages in flight reported per drain; a viewer can follow two dozen (identity.md), the rest is counted."""
+MAX_SENT = 2000
+"""Departures remembered before those that have arrived are forgotten."""
 MAX_EFFECTS = 200
 """Effects and children kept per trace."""
 
@@ -51,6 +53,8 @@ class Memory(Struct):
     """The newest event frames, for a page that opens now."""
     revisions: Revisions = field(default_factory=Revisions)
     """What objects were."""
+    sent: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    """When what is on its way left: (arrival, source, destination) → instant. Only while somebody watches."""
 
 
 class Recorder:
@@ -66,6 +70,7 @@ class Recorder:
         """Stages filed so far."""
         self.events: Callable[[], int] | None = None
         """How many events were delivered; set by the lab, told in every frame as ``e``: the exact place to go back to."""
+        self.sent_limit = MAX_SENT
 
     # -- Observer -------------------------------------------------------------------------------------------------
 
@@ -87,6 +92,11 @@ class Recorder:
 
     def sent(self, now: int, arrival: int, src: str, dst: str, message: Any, cause: int) -> None:
         if self.watching:
+            under_way = self.memory.sent
+            under_way[(arrival, src, dst)] = now
+            if len(under_way) > self.sent_limit:
+                self.memory.sent = {key: left for key, left in under_way.items() if key[0] > now}
+                self.sent_limit = max(MAX_SENT, 2 * len(self.memory.sent))
             if len(self.flights) < MAX_FLIGHTS:
                 self.flights.append((now, arrival, src, dst, message, cause, ""))
             else:

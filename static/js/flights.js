@@ -1,54 +1,71 @@
-// Messages on their way. In: "flight" events (from, to, sent and arrival in virtual micros, cause). Out: pills that travel the drawn
-// lines, one hop after the other for one cause, because a hop of a millisecond would be over before anyone saw it.
-// Simulated time never waits for the screen: a backlog is dropped, not slowed. At most 24 movers, 3 a line; more become one counted pill.
-// With reduced motion nothing moves: the line is drawn strong, with its order number.
+// Messages on their way. In: "flight" events (from, to, sent and arrival in virtual micros, cause) and, where the clock stands, the
+// server's list of what is on its way. Out: pills that name themselves and travel the drawn lines; ticks for heartbeats.
+//
+// Two ways to place them:
+// * exact: paused, in the past, or at 1/100 and slower, a pill's place is a function of the virtual clock and of nothing else:
+//   (now − sent) / (arrival − sent) of its line;
+// * told: faster than that a hop of a millisecond would be over before anyone saw it, so the hops of one cause are shown one after the
+//   other, each for as long as identity.md says. Simulated time never waits for the screen: a backlog is dropped, not slowed.
+//
+// At most 24 movers, 3 a line; more become one counted pill. One loop writes transforms and reads no layout. With reduced motion nothing
+// moves: the newest hops stand at the middle of their lines with their order number.
 
-import { clock } from "./feed.js";
-import { svg } from "./captions.js";
+import { clock, cluster, now } from "./feed.js";
+import { t } from "./words.js";
 
 const MAX_MOVERS = 24;
 const MAX_PER_LINE = 3;
+const MAX_TICKS = 10;
 const MAX_STILLS = 12;
 const BACKLOG_MS = 4500;
-const QUIET_MOVERS = 5;
 const LOSS_MS = 5000;
+const LANDED_MS = 300;
+const EXACT = 0.01;
+const NAMED = 0.1;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const screen = document.documentElement.dataset.theme === "screen";
 const HOP_MS = screen ? [1000, 1600] : [600, 1200];
+const past = Boolean(document.body.dataset.at);
 
 export class Flights {
-  constructor(drawing) {
-    this.drawing = drawing;
-    this.layer = drawing.querySelector("[data-flights]");
-    this.movers = new Map();
-    this.perLine = new Map();
+  constructor(layer, view) {
+    this.layer = layer;
+    this.view = view;
+    this.movers = new Set();
+    this.known = [];
     this.causes = new Map();
     this.outside = new Set();
     this.named = new Map();
     this.losses = new Map();
     this.order = 0;
-    this.index();
+    this.frame = 0;
+    view.changed(() => this.wake());
+    reduced.addEventListener("change", () => this.clear());
   }
 
   // Which line joins which two processes, and where each process is.
-  index() {
+  index(drawing) {
     this.routes = new Map();
-    for (const path of this.drawing.querySelectorAll("[data-route]")) {
-      const points = path.dataset.route.split(" ").map((pair) => pair.split(",").map(Number));
-      this.routes.set(`${path.dataset.a}>${path.dataset.b}`, { points, path });
-      this.routes.set(`${path.dataset.b}>${path.dataset.a}`, { points: [...points].reverse(), path });
-    }
     this.places = new Map();
-    for (const box of this.drawing.querySelectorAll("[data-process]")) {
-      const outline = box.querySelector(".outline");
-      const number = (name) => Number(outline.getAttribute(name));
-      this.places.set(box.dataset.process, [number("x") + number("width") / 2, number("y") + number("height") / 2]);
+    for (const way of drawing.querySelectorAll("[data-route]")) {
+      const points = way.dataset.route.split(" ").map((pair) => pair.split(",").map(Number));
+      this.routes.set(`${way.dataset.a}>${way.dataset.b}`, line(points, way));
+      this.routes.set(`${way.dataset.b}>${way.dataset.a}`, line([...points].reverse(), way));
+      if (way.dataset.a === "nodes") this.places.set("nodes", points[0]);
     }
+    for (const box of drawing.querySelectorAll("[data-process]")) {
+      const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(box.querySelector(".outline").getAttribute(name)));
+      this.places.set(box.dataset.process, [x + w / 2, y + h / 2, x, x + w]);
+    }
+    for (const mover of [...this.movers]) mover.line = this.route(mover.from, mover.to) ?? mover.line;
+    this.wake();
   }
 
+  // Where a process is drawn; the agents of a crowd of nodes share one port.
   place(name) {
     if (this.places.has(name)) return name;
-    return name.startsWith("outside") ? "outside" : null;
+    if (name.startsWith("outside")) return "outside";
+    return /^(kubelet|kube-proxy)-node-/.test(name) && this.places.has("nodes") ? "nodes" : null;
   }
 
   route(a, b) {
@@ -56,8 +73,10 @@ export class Flights {
     if (known) return known;
     const [from, to] = [this.places.get(a), this.places.get(b)];
     if (!from || !to) return null;
-    // No line of its own (an apiserver that went to another host's member): straight along the axes.
-    return { points: [from, [to[0], from[1]], to], path: null };
+    // An apiserver that went to another host's member: over the lane between gate and etcd.
+    if (from[3] < to[2]) return line([[from[3], from[1]], [from[3] + 26, from[1]], [from[3] + 26, to[1]], [to[2], to[1]]]);
+    if (to[3] < from[2]) return line([[from[2], from[1]], [to[3] + 26, from[1]], [to[3] + 26, to[1]], [to[3], to[1]]]);
+    return line([[from[0], from[1]], [to[0], from[1]], [to[0], to[1]]]);
   }
 
   // A request that somebody outside began, or that descends from one: its messages come first.
@@ -71,27 +90,75 @@ export class Flights {
     if (this.outside.size > 600) this.outside.delete(this.outside.values().next().value);
   }
 
-  add(flight) {
-    const [a, b] = [this.place(flight.src), this.place(flight.dst)];
-    if (!a || !b || a === b || document.hidden) return;
-    const slow = typeof clock.rate === "number" && clock.rate <= 0.1;
-    // Until an apiserver has it a request has no number: its way through the gate is known by its name.
+  // Until an apiserver has it a request has no number: its way through the gate is known by its name.
+  owned(flight) {
     if (!flight.cause && flight.kind === "HttpRequest") flight.cause = this.named.get(flight.label) ?? 0;
-    const mine = this.outside.has(flight.cause) || a === "outside" || a === "console";
-    if (!mine && !flight.cause && !slow && !(flight.dropped && this.first(`${a}>${b}`))) return;
-    if (!mine && !slow && this.movers.size >= QUIET_MOVERS) return;
-    const route = this.route(a, b);
-    if (!route) return;
-    if (reduced.matches) this.still(flight, route);
-    else this.fly(flight, route, `${a}>${b}`);
+    return Boolean(flight.outside) || this.outside.has(flight.cause) || flight.src.startsWith("outside") || flight.src === "console";
   }
 
-  // Of the many messages that a wall swallows, one every few seconds is enough to see where.
-  first(line) {
+  add(flight) {
+    const [a, b] = [this.place(flight.src), this.place(flight.dst)];
+    if (!a || !b || a === b) return;
+    const mover = { flight, from: a, to: b, mine: this.owned(flight), line: this.route(a, b) };
+    if (!mover.line) return;
+    if (!flight.dropped && (this.known.push(flight) > 600)) this.known.splice(0, 300);
+    if (document.hidden) return;
+    if (reduced.matches) return void (exact() ? this.wake() : this.still(mover));
+    if (exact()) return void (flight.dropped ? this.fly(mover) : this.wake());
+    this.fly(mover);
+  }
+
+  // What is on its way at this instant, as the server lists it.
+  set(list) {
+    const have = new Set(this.known.map(key));
+    for (const flight of list) if (!have.has(key(flight))) this.known.push(flight);
+    this.wake();
+  }
+
+  underWay() {
+    const here = now();
+    return this.known.filter((one) => (one.sentMicros ?? 0) <= here && one.arriveMicros > here);
+  }
+
+  // ---- told ------------------------------------------------------------------------------------------------------------
+
+  fly(mover) {
+    const { flight } = mover;
+    const named = mover.mine || (typeof clock.rate === "number" && clock.rate <= NAMED);
+    if (flight.dropped) {
+      if (!mover.mine && !named && !this.first(`${mover.from}>${mover.to}`)) return;
+    } else if (!named) return this.tick(mover);
     const here = performance.now();
-    if (here - (this.losses.get(line) ?? -Infinity) < LOSS_MS) return false;
-    this.losses.set(line, here);
-    return true;
+    mover.took = this.duration(flight);
+    mover.begin = here;
+    if (flight.cause && !exact()) {
+      const last = this.causes.get(flight.cause);
+      if (last) mover.begin = flight.sentMicros >= last.arrive ? Math.max(here, last.end) : Math.max(here, last.begin);
+      if (mover.begin - here > BACKLOG_MS) return;
+      this.causes.set(flight.cause, { arrive: flight.arriveMicros, begin: mover.begin, end: mover.begin + mover.took });
+      if (this.causes.size > 200) this.causes.delete(this.causes.keys().next().value);
+    }
+    if (!this.room(mover)) return;
+    this.pill(mover, words(flight));
+  }
+
+  // Room for one more: in the sum, and on its line. What somebody outside just asked takes the place of the cluster's own.
+  room(mover) {
+    const pills = [...this.movers].filter((one) => !one.ticks);
+    const same = pills.filter((one) => one.from === mover.from && one.to === mover.to && !one.flight.dropped);
+    if (pills.length >= MAX_MOVERS) {
+      const other = mover.mine && pills.find((one) => !one.mine);
+      if (other) this.drop(other);
+    }
+    if (same.length < MAX_PER_LINE && this.movers.size < MAX_MOVERS + MAX_TICKS) return true;
+    const last = same.at(-1);
+    if (last) {
+      last.more = (last.more ?? 1) + 1;
+      const newest = words(mover.flight);
+      if (!/^GET/.test(newest) || /^GET/.test(last.words)) last.words = newest;
+      last.text.textContent = `${last.words} ×${last.more}`;
+    }
+    return false;
   }
 
   duration(flight) {
@@ -100,104 +167,189 @@ export class Flights {
     return Math.min(Math.max(real, least), most);
   }
 
-  fly(flight, route, line) {
+  // Of the many messages that a wall swallows, one every few seconds is enough to see where.
+  first(name) {
     const here = performance.now();
-    const took = this.duration(flight);
-    let begin = here;
+    if (here - (this.losses.get(name) ?? -Infinity) < LOSS_MS) return false;
+    this.losses.set(name, here);
+    return true;
+  }
+
+  // The cluster's own business: a small mark without a word, and not many of them.
+  tick(mover) {
+    let ticks = 0;
+    for (const one of this.movers) if (one.ticks) {
+      ticks += 1;
+      if (one.from === mover.from && one.to === mover.to) return;
+    }
+    if (ticks >= MAX_TICKS) return;
+    const node = element("span", `flight tick ${tone(mover.flight)}`);
+    node.setAttribute("aria-hidden", "true");
+    node.append(element("span", ""));
+    Object.assign(mover, { node, ticks: true, begin: performance.now(), took: HOP_MS[0], half: screen ? 7 : 5, halfWidth: screen ? 7 : 5 });
+    this.enter(mover);
+  }
+
+  pill(mover, text) {
+    const { flight } = mover;
+    const back = mover.line.points[1][0] < mover.line.points[0][0];
+    const node = element(flight.cause ? "a" : "span", `flight ${tone(flight)}${back ? " back" : ""}${mover.mine ? " mine" : ""}${flight.dropped ? " lost" : ""}`);
     if (flight.cause) {
-      const last = this.causes.get(flight.cause);
-      if (last) begin = flight.sentMicros >= last.arrive ? Math.max(here, last.end) : Math.max(here, last.begin);
-      if (begin - here > BACKLOG_MS) return;
-      this.causes.set(flight.cause, { arrive: flight.arriveMicros, begin, end: begin + took });
-      if (this.causes.size > 200) this.causes.delete(this.causes.keys().next().value);
+      node.href = address(flight.cause);
+      node.setAttribute("aria-label", t("flight.row", { ...flight, left: "" }).replace(/,[^,]*$/, ""));
     }
-    const crowd = this.perLine.get(line) ?? [];
-    // What somebody outside just asked is what they look for: it takes the place of the oldest message of the cluster's own.
-    const first = line.startsWith("outside>") || line.startsWith("console>");
-    if (first && this.movers.size >= MAX_MOVERS) for (const [mover, animation] of this.movers) {
-      if (mover.first) continue;
-      animation.onfinish = animation.oncancel = null;
-      animation.cancel();
-      mover.end();
-      break;
-    }
-    if (crowd.length >= MAX_PER_LINE || this.movers.size >= MAX_MOVERS) {
-      crowd.at(-1)?.count(label(flight));
-      return;
-    }
-    const mover = this.pill(flight, route);
-    mover.first = first;
-    crowd.push(mover);
-    this.perLine.set(line, crowd);
-    const corners = flight.dropped ? half(route.points) : route.points;
-    const animation = mover.node.animate(keyframes(corners), { duration: took, delay: begin - here, easing: "linear" });
-    mover.node.setAttribute("transform", `translate(${corners.at(-1).join(" ")})`);
-    this.movers.set(mover, animation);
-    const done = () => {
-      this.movers.delete(mover);
-      const rest = (this.perLine.get(line) ?? []).filter((other) => other !== mover);
-      if (rest.length) this.perLine.set(line, rest);
-      else this.perLine.delete(line);
-      if (flight.dropped) {
-        mover.node.removeAttribute("visibility");
-        setTimeout(() => mover.node.remove(), 2500);
+    node.tabIndex = -1; // the list beside the picture is the keys' way to it
+    mover.text = element("b", "", text);
+    mover.words = text;
+    const edge = element("span", "");
+    edge.append(mover.text);
+    node.append(edge);
+    if (flight.dropped) node.append(element("span", "why", flight.dropped.slice(0, 24)));
+    mover.node = node;
+    const [char, high] = screen ? [12.1, 15] : [7.9, 12];
+    mover.halfWidth = (text.length * char + 23) / 2;
+    mover.half = high;
+    this.enter(mover);
+  }
+
+  enter(mover) {
+    mover.node.style.visibility = "hidden";
+    this.layer.append(mover.node);
+    this.movers.add(mover);
+    if (mover.mine) mover.line.way?.querySelector(".link")?.classList.add("busy");
+    this.wake();
+  }
+
+  drop(mover) {
+    mover.node.remove();
+    this.movers.delete(mover);
+    if (mover.mine && ![...this.movers].some((one) => one.mine && one.line.way === mover.line.way)) mover.line.way?.querySelector(".link")?.classList.remove("busy");
+  }
+
+  clear() {
+    for (const mover of [...this.movers]) this.drop(mover);
+    this.order = 0;
+    this.wake();
+  }
+
+  // ---- the loop ----------------------------------------------------------------------------------------------------------
+
+  wake() {
+    if (!this.frame && this.routes) this.frame = requestAnimationFrame(() => this.turn());
+  }
+
+  turn() {
+    this.frame = 0;
+    const here = performance.now();
+    if (exact()) this.reconcile(here);
+    let moving = false;
+    for (const mover of [...this.movers]) moving = this.put(mover, here) || moving;
+    if (moving) this.wake();
+  }
+
+  // Exact: what is shown is what is on its way, no more and no less.
+  reconcile(here) {
+    const clockNow = now();
+    const wanted = this.underWay();
+    const mineFirst = wanted.map((flight) => ({ flight, mine: this.owned(flight) })).sort((a, b) => b.mine - a.mine || a.flight.arriveMicros - b.flight.arriveMicros);
+    const shown = new Map();
+    for (const mover of this.movers) if (mover.exact) shown.set(key(mover.flight), mover);
+    for (const mover of [...this.movers]) if (!mover.exact && !mover.flight.dropped && !mover.stood) this.drop(mover);
+    const perLine = new Map();
+    let count = 0;
+    for (const { flight, mine } of mineFirst) {
+      const [a, b] = [this.place(flight.src), this.place(flight.dst)];
+      if (!a || !b || a === b) continue;
+      const name = `${a}>${b}`;
+      const same = perLine.get(name) ?? 0;
+      perLine.set(name, same + 1);
+      const old = shown.get(key(flight));
+      shown.delete(key(flight));
+      if (old || same >= MAX_PER_LINE || count >= MAX_MOVERS) {
+        count += old ? 1 : 0;
+        continue;
       }
-      if (!flight.dropped) mover.node.remove();
-    };
-    mover.end = done;
-    animation.onfinish = done;
-    animation.oncancel = done;
+      const way = this.route(a, b);
+      if (!way) continue;
+      count += 1;
+      this.pill({ flight, from: a, to: b, mine, line: way, exact: true }, words(flight));
+    }
+    for (const mover of shown.values()) {
+      if (clock.paused || (mover.landed && here - mover.landed > LANDED_MS)) this.drop(mover);
+      else mover.landed ??= here;
+    }
+    this.known = this.known.filter((one) => one.arriveMicros > clockNow - 1e6);
+    if (!clock.paused && !past && (wanted.length || this.movers.size || this.known.some((one) => one.sentMicros > clockNow))) this.wake();
   }
 
-  pill(flight, route) {
-    const words = label(flight);
-    const high = screen ? 14 : 11;
-    const back = /^(HttpResponse|HttpChunk|\d)/.test(flight.kind) || /Resp$|Response$/.test(flight.kind);
-    const kind = flight.dropped ? "lost" : /^Msg/.test(flight.kind) ? "raft" : back ? "reply" : "";
-    // The point shows the way: forward with the first stretch of the line.
-    const right = route.points[1][0] >= route.points[0][0];
-    const outline = (text) => {
-      const left = -Math.max(text.length * (screen ? 12.1 : 8.5) + 14, 28) / 2;
-      return right ? `M${left} ${-high}H${-left}L${-left + 9} 0 ${-left} ${high}H${left}Z` : `M${-left} ${-high}H${left}L${left - 9} 0 ${left} ${high}H${-left}Z`;
-    };
-    const shape = svg("path", { d: outline(words) });
-    const left = -Math.max(words.length * (screen ? 12.1 : 8.5) + 14, 28) / 2;
-    const text = svg("text", { "text-anchor": "middle", y: screen ? 7 : 5 }, words);
-    const node = svg("g", { class: `flight ${kind}`, visibility: "hidden" }, shape, text);
-    if (flight.dropped) node.append(svg("path", { class: "wall", d: `M${-left + 14} -16V16` }), svg("text", { "text-anchor": "middle", y: high + 18 }, flight.dropped.slice(0, 24)));
-    this.layer.append(node);
-    let more = 1;
-    let named = words;
-    return {
-      node,
-      // The counted pill is named after its newest message, and a write keeps its name before reads.
-      count(newest) {
-        more += 1;
-        if (!/^GET/.test(newest) || /^GET/.test(named)) named = newest;
-        text.textContent = `${named} ×${more}`;
-        shape.setAttribute("d", outline(text.textContent));
-      },
-    };
+  // Write one mover's place; whether it will be elsewhere next time.
+  put(mover, here) {
+    const { flight } = mover;
+    let part;
+    if (mover.stood) part = 0.5;
+    else if (mover.exact) {
+      const sent = flight.sentMicros;
+      part = sent == null ? 0.5 : (now() - sent) / Math.max(flight.arriveMicros - sent, 1);
+    } else {
+      part = (here - mover.begin) / mover.took;
+      if (part < 0) return true;
+      if (part >= 1 && !flight.dropped) {
+        this.drop(mover);
+        return false;
+      }
+      if (flight.dropped && here - mover.begin - mover.took > 2500) {
+        this.drop(mover);
+        return false;
+      }
+    }
+    part = Math.min(Math.max(part, 0), 1);
+    const [x, y] = along(mover.line, flight.dropped ? part / 2 : part);
+    const [px, py] = this.view.toPage(x, y);
+    mover.node.style.transform = `translate(${(px - mover.halfWidth).toFixed(1)}px, ${(py - mover.half).toFixed(1)}px)`;
+    if (mover.node.style.visibility) mover.node.style.visibility = "";
+    return mover.exact ? !clock.paused && !past : !mover.stood;
   }
 
-  still(flight, route) {
-    if (this.layer.childElementCount >= MAX_STILLS) return;
+  // Reduced motion: nothing moves; hops are numbered in order.
+  still(mover) {
+    if (!mover.mine && !mover.flight.dropped) return;
+    const stills = [...this.movers].filter((one) => one.stood);
+    if (stills.length >= MAX_STILLS) this.drop(stills[0]);
     this.order += 1;
-    const [x, y] = half(route.points).at(-1);
-    const node = svg("g", { class: "flight still", transform: `translate(${x} ${y})` }, svg("path", { d: "M-26 -10H26L34 0 26 10H-26Z" }), svg("text", { "text-anchor": "middle", y: 4 }, `${this.order} ${label(flight).slice(0, 5)}`));
-    this.layer.append(node);
-    route.path?.classList.add("busy");
-    setTimeout(() => {
-      node.remove();
-      route.path?.classList.remove("busy");
-      if (this.layer.childElementCount === 0) this.order = 0;
-    }, 3000);
+    mover.stood = this.order;
+    this.pill(mover, `${this.order} ${words(mover.flight)}`);
+    mover.node.classList.add("still");
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.clear(), 8000);
   }
 }
 
-function label(flight) {
-  const words = flight.label ?? flight.kind;
-  const [first, second = ""] = words.split(" ");
+export const exact = () => past || clock.paused || (typeof clock.rate === "number" && clock.rate <= EXACT);
+
+const key = (flight) => `${flight.src}>${flight.dst}@${flight.arriveMicros}`;
+
+export function address(cause) {
+  const kept = new URLSearchParams();
+  for (const [name, value] of new URLSearchParams(location.search)) if (["at", "screen", "lang", "theme"].includes(name)) kept.set(name, value);
+  return `/clusters/${encodeURIComponent(cluster)}/requests/${cause}/${kept.size ? `?${kept}` : ""}`;
+}
+
+function element(name, className, text = "") {
+  const node = document.createElement(name);
+  node.className = className;
+  if (text) node.textContent = text;
+  return node;
+}
+
+function tone(flight) {
+  if (/^Msg/.test(flight.kind)) return "raft";
+  return /^(HttpResponse|HttpChunk|HttpEnd|\d)/.test(flight.kind) || /Resp$|Response$/.test(flight.kind) ? "reply" : "";
+}
+
+// What is written on a message: its verb and what it is about.
+export function words(flight) {
+  const label = flight.label ?? flight.kind;
+  const [first, second = ""] = label.split(" ");
   if (/^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)$/.test(first)) {
     const parts = second.split("?")[0].split("/").filter(Boolean);
     const at = parts.indexOf("namespaces");
@@ -205,38 +357,22 @@ function label(flight) {
     return `${first} ${resource ?? "/"}`.slice(0, 20);
   }
   if (/^(Range|Put|Txn)$/.test(first)) return `${first} ${second.split("/")[2] ?? ""}`.trim().slice(0, 18);
-  return words.slice(0, 16);
+  return label.slice(0, 16);
 }
 
-// A lost message stops half way.
-function half(points) {
-  const total = length(points) / 2;
-  const out = [points[0]];
-  let done = 0;
-  for (let i = 1; i < points.length; i += 1) {
-    const step = Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
-    if (done + step >= total) {
-      const part = step ? (total - done) / step : 0;
-      out.push([points[i - 1][0] + (points[i][0] - points[i - 1][0]) * part, points[i - 1][1] + (points[i][1] - points[i - 1][1]) * part]);
-      return out;
-    }
-    done += step;
-    out.push(points[i]);
-  }
-  return out;
+// A polyline with the length up to each corner.
+function line(points, way = null) {
+  const sums = [0];
+  for (let i = 1; i < points.length; i += 1) sums.push(sums[i - 1] + Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]));
+  return { points, sums, way };
 }
 
-function length(points) {
-  let sum = 0;
-  for (let i = 1; i < points.length; i += 1) sum += Math.hypot(points[i][0] - points[i - 1][0], points[i][1] - points[i - 1][1]);
-  return sum;
-}
-
-function keyframes(points) {
-  const total = length(points) || 1;
-  let done = 0;
-  return points.map((point, i) => {
-    if (i) done += Math.hypot(point[0] - points[i - 1][0], point[1] - points[i - 1][1]);
-    return { offset: done / total, transform: `translate(${point[0]}px, ${point[1]}px)`, visibility: "visible" };
-  });
+// The point at a part of a line's length.
+export function along({ points, sums }, part) {
+  const target = sums.at(-1) * part;
+  let i = 1;
+  while (i < points.length - 1 && sums[i] < target) i += 1;
+  const step = sums[i] - sums[i - 1];
+  const rest = step ? (target - sums[i - 1]) / step : 0;
+  return [points[i - 1][0] + (points[i][0] - points[i - 1][0]) * rest, points[i - 1][1] + (points[i][1] - points[i - 1][1]) * rest];
 }

@@ -1,31 +1,80 @@
-// The map, live. Every object keeps its slot for its lifetime; a free slot is used again. Names and shapes change in place.
+// The map, live. Every object keeps its slot for its lifetime; a free slot is used again. Names and shapes change in place; where nodes
+// are counts, or a line is cut, the server draws anew and the same places hold. In the past nothing is painted live.
 
 import { Flights } from "./flights.js";
-import { on } from "./feed.js";
+import { clock, on } from "./feed.js";
 import { say, svg } from "./captions.js";
+import * as faults from "./faults.js";
+import { Field } from "./field.js";
 import * as inflight from "./inflight.js";
+import * as inspector from "./inspector.js";
+import * as keys from "./keys.js";
+import { View } from "./view.js";
 import { cut, t } from "./words.js";
 
+const past = Boolean(document.body.dataset.at);
+const REDRAW_MS = 1500;
+const stage = document.querySelector("[data-stage]");
 let drawing = document.querySelector("[data-map]");
+let view = null;
 let flights = null;
+let field = null;
 
 export function start() {
   if (!drawing) return; // nothing is known yet; app.js asks again
-  flights = new Flights(drawing);
+  view = new View(stage);
+  flights = new Flights(stage.querySelector("[data-flights]"), view);
+  flights.index(drawing);
+  field = new Field(view, stage);
+  field.adopt(drawing);
+  inspector.start(stage);
+  faults.start(stage);
+  keys.start(stage, view, field);
+  const list = inflight.start(() => flights);
+  const ask = async () => {
+    const answer = await fetch(here({ part: "flights" })).catch(() => null);
+    if (answer?.ok) flights.set((await answer.json()).flights);
+    list();
+  };
+  if (past || clock.paused) ask();
+  for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => view.button(button.dataset.zoom));
+  addEventListener("resize", () => later(fitSheet, 300));
+  fitSheet();
+  if (!past) live(ask);
+}
+
+function live(ask) {
   on("request", (event) => flights.mine(event));
   on("flight", (flight) => {
     flights.add(flight);
     if (flight.dropped && flight.cause && !/^Msg/.test(flight.kind)) say(t("flight.lost", { ...flight, why: flight.dropped }), { outcome: "error" });
   });
-  inflight.start();
+  let stood = clock.paused;
+  on("clock", () => {
+    flights.wake();
+    if (clock.paused && !stood) ask();
+    stood = clock.paused;
+  });
   on("object", object);
   on("raft", member);
   on("process", process);
   on("host", host);
-  document.addEventListener("acted", () => setTimeout(inspect, 250));
-  document.body.addEventListener("htmx:afterSettle", mark);
-  document.addEventListener("click", soft);
-  mark();
+  on("link", () => redraw());
+  on("network", () => redraw());
+}
+
+// This page's address with other parameters.
+export function here(parameters) {
+  const address = new URL(location.href);
+  for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+  return address.href;
+}
+
+const timers = new Map();
+
+function later(work, ms) {
+  clearTimeout(timers.get(work));
+  timers.set(work, setTimeout(work, ms));
 }
 
 // ---- objects -----------------------------------------------------------------------------------------------------------
@@ -44,7 +93,7 @@ async function refresh() {
   const target = document.querySelector("[data-summary]");
   try {
     if (target && !target.contains(document.activeElement)) {
-      const answer = await fetch("?part=summary", { headers: { "HX-Request": "true" } });
+      const answer = await fetch(here({ part: "summary" }));
       if (answer.ok) target.innerHTML = await answer.text();
     }
   } catch {
@@ -54,15 +103,19 @@ async function refresh() {
   }
 }
 
+const counted = () => field.kind && field.kind !== "boxes";
+
 function pod(event) {
   const known = drawing.querySelector(`[data-uid="${CSS.escape(event.uid)}"]`);
   if (event.type === "DELETED") {
     known?.remove();
+    if (counted()) redraw();
     return;
   }
   const home = drawing.querySelector(`[data-slots="${CSS.escape(event.node ?? "")}"]`);
-  if (!home) {
+  if (!home || !home.dataset.grid) {
     known?.remove();
+    if (counted()) redraw();
     return;
   }
   if (known && known.parentElement === home) {
@@ -87,25 +140,20 @@ function free(home) {
   const g = grid(home);
   const taken = new Set([...home.children].map((child) => child.getAttribute("transform")));
   for (let i = 0; i < g.columns * g.rows; i += 1) {
-    const x = (g.x + (i % g.columns) * g.w).toFixed(1);
-    const y = (g.y + Math.floor(i / g.columns) * g.h).toFixed(1);
-    const transform = `translate(${x} ${y})`;
+    const transform = `translate(${g.x + (i % g.columns) * g.w} ${g.y + Math.floor(i / g.columns) * g.h})`;
     if (!taken.has(transform)) return { ...g, transform };
   }
   return null;
 }
 
 function chip(event, slot) {
-  const link = svg("a", { transform: slot.transform });
-  const select = `?select=${encodeURIComponent(`pod:${event.namespace}/${event.name}`)}`;
-  link.setAttribute("href", select);
-  link.setAttribute("hx-get", select);
-  Object.assign(link.dataset, { uid: event.uid, name: event.name, namespace: event.namespace, letters: slot.letters });
-  const use = svg("use");
-  link.append(svg("rect", { class: "hit", width: slot.size + 4, height: slot.size + 4 }), svg("svg", { x: 1, y: 2, width: slot.size, height: slot.size, viewBox: "0 0 16 16" }, use));
+  const link = svg("a", { transform: slot.transform, tabindex: "-1" });
+  const select = `pod:${event.namespace}/${event.name}`;
+  link.setAttribute("href", `?select=${encodeURIComponent(select)}`);
+  Object.assign(link.dataset, { select, uid: event.uid, name: event.name, namespace: event.namespace, letters: slot.letters });
+  link.append(svg("rect", { class: "hit", width: slot.size + 4, height: slot.size + 4 }), svg("use", { x: 1, y: 2, width: slot.size, height: slot.size }));
   if (slot.letters) link.append(svg("text", { class: "podname", x: slot.size + 6, y: slot.size - 1 }, cut(event.name, slot.letters)));
   phase(link, event);
-  window.htmx?.process(link);
   return link;
 }
 
@@ -113,17 +161,21 @@ function phase(link, event) {
   link.setAttribute("class", `pod ${event.phase}${link.classList.contains("is-selected") ? " is-selected" : ""}`);
   link.dataset.phase = event.phase;
   link.querySelector("use").setAttribute("href", `#phase-${event.phase}`);
-  link.setAttribute("aria-label", `${event.namespace}/${event.name}, ${event.phase}`);
+  link.setAttribute("aria-label", `${event.namespace}/${event.name}, ${t(`phase.${event.phase}`)}`);
 }
 
 function node(event) {
   const box = drawing.querySelector(`[data-node="${CSS.escape(event.name)}"]`);
-  if (!box || event.type === "DELETED") return;
+  if (!box || event.type === "DELETED") {
+    if (counted() || event.type === "DELETED") redraw();
+    return;
+  }
   box.classList.toggle("notready", !event.ready);
   const word = event.unschedulable ? "short.cordoned" : event.ready ? "short.ready" : "short.notready";
   const state = box.querySelector("[data-nodestate]");
-  if (state.textContent !== t(word)) {
-    state.textContent = t(word);
+  const said = "narrow" in state.dataset ? (word === "short.ready" ? "" : "!") : t(word);
+  if (state.textContent !== said) {
+    state.textContent = said;
     say(t(event.ready ? "node.ready" : "node.notready", event), { outcome: event.ready ? "ok" : "error" });
   }
 }
@@ -152,16 +204,16 @@ function process(event) {
     at.classList.remove("leads");
   }
   const outline = at.querySelector(".outline");
-  at.querySelector(".slash")?.remove();
-  if (!event.up) {
-    const [x, y, w, h] = ["x", "y", "width", "height"].map((key) => Number(outline.getAttribute(key)));
-    at.append(svg("path", { class: "slash", d: `M${x} ${y + h}L${x + w} ${y}` }));
-  }
+  for (const sign of at.querySelectorAll(".slash, .pause-sign")) sign.remove();
+  const [x, y, w, h] = ["x", "y", "width", "height"].map((key) => Number(outline.getAttribute(key)));
+  if (!event.up) at.append(svg("path", { class: "slash", d: `M${x} ${y + h}L${x + w} ${y}` }));
+  else if (event.paused) at.append(svg("path", { class: "pause-sign", d: `M${x + w - 12} ${y - 6}v12M${x + w - 6} ${y - 6}v12` }));
 }
 
 function host(event) {
   const at = drawing.querySelector(`[data-host="${CSS.escape(event.name)}"]`);
   if (at) state(at, event);
+  if (!at || at.dataset.node || counted()) redraw();
 }
 
 function state(at, event) {
@@ -169,54 +221,51 @@ function state(at, event) {
   at.classList.add(!event.up ? "down" : event.paused ? "paused" : "up");
 }
 
-// ---- inspector ---------------------------------------------------------------------------------------------------------
+// ---- drawn anew --------------------------------------------------------------------------------------------------------
 
-// Links inside the inspector change the inspector only.
-function soft(event) {
-  const link = event.target.closest?.("a[href^='?select='], a.close");
-  if (!link || link.closest("svg") || event.ctrlKey || event.metaKey || !window.htmx) return;
-  event.preventDefault();
-  show(link.getAttribute("href"));
+let drawnAt = -Infinity;
+let busy = false;
+
+// Smaller marks, other counts, a line that is cut: the server draws, and what holds its place stays where it was.
+export function redraw() {
+  const wait = Math.max(60, drawnAt + REDRAW_MS - performance.now());
+  if (!timers.has(fresh)) timers.set(fresh, setTimeout(fresh, wait));
 }
 
-async function show(address) {
-  await window.htmx.ajax("GET", address, { target: "#inspector", swap: "innerHTML", headers: { "HX-Target": "inspector" } });
-  history.pushState(null, "", address);
-  mark();
-}
-
-function inspect() {
-  if (new URLSearchParams(location.search).has("select")) show(location.search);
-}
-
-function mark() {
-  for (const thing of drawing.querySelectorAll(".is-selected")) thing.classList.remove("is-selected");
-  const chosen = document.querySelector("[data-selected]");
-  if (!chosen) return;
-  const name = CSS.escape(chosen.dataset.selectedName);
-  const selector = { pod: `[data-uid="${name}"]`, process: `[data-process="${name}"]`, client: `[data-process="${name}"]`, host: `[data-host="${name}"]` }[chosen.dataset.selected];
-  drawing.querySelector(selector)?.classList.add("is-selected");
-}
-
-// When a node's slots no longer fit, the whole picture is drawn anew by the server (smaller marks, same order).
-let drawingAnew = false;
-
-async function redraw() {
-  if (drawingAnew) return;
-  drawingAnew = true;
+async function fresh() {
+  timers.delete(fresh);
+  if (busy || document.hidden) return;
+  busy = true;
+  drawnAt = performance.now();
   try {
-    const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-    const fresh = page.querySelector("[data-map]");
-    if (fresh) {
-      drawing.replaceWith(document.adoptNode(fresh));
-      drawing = fresh;
-      window.htmx?.process(drawing);
-      const outside = flights.outside;
-      flights = new Flights(drawing);
-      flights.outside = outside;
-      mark();
-    }
+    const answer = await fetch(here({ part: "drawing" }));
+    if (!answer.ok) return;
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-map]");
+    if (!found) return;
+    const focus = document.activeElement?.closest("[data-map] [data-select]")?.dataset.select;
+    const next = document.adoptNode(found);
+    drawing.replaceWith(next);
+    drawing = next;
+    view.adopt(drawing);
+    flights.index(drawing);
+    field.adopt(drawing);
+    keys.adopt(focus);
+    inspector.mark();
+    faults.mark();
+  } catch {
+    // The next change asks again.
   } finally {
-    setTimeout(() => (drawingAnew = false), 500);
+    busy = false;
   }
+}
+
+// A place of another shape than the sheet was drawn for: drawn anew for it, and remembered for the next time.
+function fitSheet() {
+  const box = stage.getBoundingClientRect();
+  const [w, h] = [Math.round(box.width), Math.round(box.height)];
+  if (w < 500 || h < 300) return;
+  const off = Math.abs(Math.log((drawing.dataset.width / drawing.dataset.height) / (w / h)));
+  const larger = Math.max(w / drawing.dataset.width, h / drawing.dataset.height);
+  document.cookie = `sheet=${w}x${h}; path=/; max-age=31536000; samesite=lax`;
+  if (off > 0.06 || larger > 1.12) fresh();
 }

@@ -1,40 +1,93 @@
-"""The map page and its inspector."""
+"""The map page and its inspector.
+
+``?select=`` opens a thing in the inspector (``?tab=`` its YAML, Events, conditions or requests), ``?view=x,y,zoom`` shows a part of the sheet,
+``?find=`` lists what has such a name. ``?part=`` answers a piece of the page to its script: ``drawing``, ``inspector``, ``summary`` as HTML,
+``flights``, ``cells``, ``pods``, ``find``, ``hosts`` as JSON. The cookie ``sheet`` says how large the picture's place was last time.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+import yaml
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import map_drawing, trace_view
+from explainer.fragments import map_drawing, map_field, trace_view
 from explainer.pages import context
 
 from .common import asked_for, attempt, drawn_errors
+
+TABS = ("overview", "yaml", "events", "conditions", "requests")
+MAX_ZOOM = 40.0
+PODS_OF = 12
+"""Nodes whose pods are told at once."""
 
 
 @drawn_errors
 async def map_page(request: HttpRequest, cluster: str) -> HttpResponse:
     """The cluster on one screen."""
     frame = await context.frame(request, cluster, "map")
-    model = frame["model"]
+    frame["model"] = frame["model"] and map_field.completed(frame["model"])
+    model, part = frame["model"], asked_for(request, "part")
+    if part in DATA:
+        return JsonResponse(await DATA[part](request, frame), safe=False)
     data: dict[str, Any] = {"frame": frame, "model": model}
     if model:
-        data["drawing"] = map_drawing.draw(model, frame["screen"])
-        data["selected"] = find(model, asked_for(request, "select"))
-        data["counts"] = summary(model)
-    if asked_for(request, "part") == "summary":
+        place = map_drawing.size(asked_for(request, "sheet") or request.COOKIES.get("sheet", ""))
+        data["drawing"] = map_drawing.draw(model, frame["screen"], place)
+        data["view"] = view_box(asked_for(request, "view"), data["drawing"])
+        data["counts"] = model["counts"]
+    if part == "drawing":
+        return render(request, "map/drawing.html", data)
+    if part == "summary":
         return render(request, "map/summary.html", data)
-    data["events"] = _sentences(await attempt(frame, "requests", [], limit=8)) if model else []
+    if model:
+        await _inspect(request, frame, data)
+    data["caption"] = _caption(frame, data)
+    return render(request, "map/inspector.html" if part == "inspector" else "map/page.html", data)
+
+
+async def _inspect(request: HttpRequest, frame: dict[str, Any], data: dict[str, Any]) -> None:
+    """What stands beside the picture."""
+    select, tab = asked_for(request, "select"), asked_for(request, "tab")
+    data["select"] = select
+    data["tab"] = tab if tab in TABS else "overview"
+    data["selected"] = await attempt(frame, "place", None, select=select[:400]) if select else None
+    if data["selected"]:
+        data["selected"]["yaml"] = _yaml(data["selected"].get("object"))
+        data["tabs"] = _tabs(data["selected"])
+    data["find"] = asked_for(request, "find")[:80]
+    data["found"] = await attempt(frame, "find", [], q=data["find"]) if data["find"] else []
+    data["events"] = _sentences(await attempt(frame, "requests", [], limit=8))
+    if frame["at"] or frame["clock"]["paused"]:
+        data["under_way"] = await attempt(frame, "flights", None)
+
+
+def _yaml(doc: Any) -> str:
+    return yaml.safe_dump(doc, sort_keys=False, allow_unicode=True, width=100) if doc else ""
+
+
+def _tabs(thing: dict[str, Any]) -> list[dict[str, Any]]:
+    """The inspector's tabs for this thing, with how much each has."""
+    words = {
+        "overview": _("Overview"),
+        "yaml": "YAML",
+        "events": _("Events"),
+        "conditions": _("Conditions"),
+        "requests": _("Requests"),
+    }
+    names = TABS if thing.get("object") else TABS[:1]
+    return [{"name": n, "label": words[n], "count": len(thing[n]) if n in TABS[2:] else None} for n in names]
+
+
+def _caption(frame: dict[str, Any], data: dict[str, Any]) -> str:
     if frame["problem"]:
-        data["caption"] = _("This is the last known state.")
-    elif data["events"]:
-        data["caption"] = data["events"][0]["sentence"]
-    else:
-        data["caption"] = _("The cluster is up. Type a command below, or use your own kubectl.")
-    inspector = request.META.get("HTTP_HX_REQUEST") and request.META.get("HTTP_HX_TARGET") == "inspector"
-    return render(request, "map/inspector.html" if inspector else "map/page.html", data)
+        return _("This is the last known state.")
+    if data.get("events"):
+        return data["events"][0]["sentence"]
+    return _("The cluster is up. Type a command below, or use your own kubectl.")
 
 
 def _sentences(rows: Any) -> list[dict[str, Any]]:
@@ -42,37 +95,56 @@ def _sentences(rows: Any) -> list[dict[str, Any]]:
     return [{**row, "sentence": trace_view.sentence(row)} for row in rows]
 
 
-def summary(model: dict[str, Any]) -> dict[str, Any]:
-    """Count what the cluster has, for the inspector."""
-    pods = model.get("pods", [])
-    return {
-        "nodes": len(model.get("nodes", [])),
-        "nodes_ready": sum(1 for node in model.get("nodes", []) if node["ready"]),
-        "pods": len(pods),
-        "pods_ready": sum(1 for pod in pods if pod["phase"] in ("Ready", "Succeeded")),
-    }
+def view_box(asked: str, drawing: Any) -> str:
+    """``x,y,zoom`` (the left upper corner in sheet units) as a viewBox; the whole sheet for what is none."""
+    try:
+        x, y, zoom = (float(part) for part in asked.split(","))
+    except ValueError:
+        x, y, zoom = 0.0, 0.0, 1.0
+    zoom = min(max(zoom, 1.0), MAX_ZOOM) if zoom == zoom else 1.0
+    w, h = drawing.width / zoom, drawing.height / zoom
+    x, y = min(max(x, 0.0), drawing.width - w), min(max(y, 0.0), drawing.height - h)
+    return f"{x:g} {y:g} {w:g} {h:g}"
 
 
-def find(model: dict[str, Any], select: str) -> dict[str, Any] | None:
-    """Return the drawn thing that ``kind:name`` names, with what is known of it."""
-    kind, colon, name = select.partition(":")
-    if not colon:
-        return None
-    if kind == "pod":
-        for pod in model.get("pods", ()):
-            if f"{pod['namespace']}/{pod['name']}" == name:
-                return {"kind": "pod", **pod}
-    if kind == "node" or kind == "host":
-        for host in model["hosts"]:
-            if host["name"] == name:
-                node = next((n for n in model.get("nodes", ()) if n["name"] == name), {})
-                pods = [pod for pod in model.get("pods", ()) if pod.get("node") == name]
-                return {"kind": "host", "node": node, "pods": pods, **{k: v for k, v in host.items() if k != "kind"}}
-    if kind == "process":
-        for host in model["hosts"]:
-            for process in host["processes"]:
-                if process["name"] == name:
-                    return {**process, "kind": "process", "process_kind": process["kind"], "host": host["name"]}
-    if kind == "client":
-        return {"kind": "client", "name": name}
-    return None
+# -- pieces as JSON -------------------------------------------------------------------------------------------------------
+
+
+async def _flights(request: HttpRequest, frame: dict[str, Any]) -> Any:
+    """What is on its way at the moment shown."""
+    return await attempt(frame, "flights", {"nowMicros": 0, "flights": [], "more": 0})
+
+
+async def _cells(request: HttpRequest, frame: dict[str, Any]) -> Any:
+    """``[[name, x, y, w, h, worst, counts, cpu‰], …]`` of the field as it is drawn, for zooming in and for keys."""
+    model = frame["model"]
+    if not model:
+        return []
+    place = map_drawing.size(asked_for(request, "sheet") or request.COOKIES.get("sheet", ""))
+    drawn = map_drawing.draw(model, frame["screen"], place).field
+    workers = {worker["name"]: worker for worker in model.get("cells", ())}
+    return [[c.name, c.x, c.y, c.w, c.h, c.worst, workers[c.name]["counts"], c.cpu] for c in drawn.cells]
+
+
+async def _pods(request: HttpRequest, frame: dict[str, Any]) -> Any:
+    """``{node: [[namespace, name, phase, restarts], …]}`` of a few nodes that somebody looks at closely."""
+    out: dict[str, Any] = {}
+    for name in asked_for(request, "nodes").split(",")[:PODS_OF]:
+        thing = await attempt(frame, "place", None, select=f"node:{name}")
+        pods = thing["pods"] if thing else []
+        out[name] = [[pod["namespace"], pod["name"], pod["phase"], pod["restarts"]] for pod in pods]
+    return out
+
+
+async def _find(request: HttpRequest, frame: dict[str, Any]) -> Any:
+    return await attempt(frame, "find", [], q=asked_for(request, "find")[:80])
+
+
+async def _hosts(request: HttpRequest, frame: dict[str, Any]) -> Any:
+    """Names of all machines, and the desk that the console stands on."""
+    model = frame["model"] or {"hosts": [], "cells": []}
+    names = dict.fromkeys([host["name"] for host in model["hosts"]] + [cell["name"] for cell in model.get("cells", ())])
+    return [*names, *(["desk"] if "lb" in names else [])]
+
+
+DATA = {"flights": _flights, "cells": _cells, "pods": _pods, "find": _find, "hosts": _hosts}

@@ -129,7 +129,7 @@ def cells(scene: Scene) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dic
     nodes = rows(scene, "nodes", _node)
     counts: dict[str, list[int]] = {}
     asked: dict[str, int] = {}
-    totals = dict.fromkeys(PHASES, 0)
+    totals: dict[str, int] = dict.fromkeys(PHASES, 0)
     place = {phase: index for index, phase in enumerate(PHASES)}
     for row, cpu in pods.values():
         phase, node = row["phase"], row["node"]

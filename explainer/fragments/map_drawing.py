@@ -56,14 +56,14 @@ def sheet(model: dict[str, Any], screen: bool, place: tuple[int, int] | None = N
     stacked = sum(1 for h in hosts if h["role"] == "control-plane")
     workers = len(model["cells"])
     crowd = workers > CALM
-    width, height = place or ((1024, 560) if screen else (1100, 690))
+    width, height = place or ((1024, 652) if screen else (1100, 690))
     top, external = (84 if screen else 68), model.get("topology") == "external"
     (boxes, least_nodes, share, margin) = BOXES[screen, crowd]
     spare = lambda rows, beside: top + 66 + rows * LOW_ROW[screen] + (rows - 1) * 12 + beside * (LOW_ROW[screen] + 8)  # noqa: E731
     least_h = (
         max(spare(stacked, 0), top + 14 + outside * (LOW_ROW[screen] + 8)) if external else spare(stacked, outside)
     )
-    least_w = sum(boxes) + 2 * margin + sum(least for least, _ in GAPS) + SIDE + least_nodes
+    least_w = sum(boxes) + 2 * margin + sum(least for least, _ in GAPS) + least_nodes
     by = max(1.0, least_w / width, least_h / height)
     width, height = round(width * by), round(height * by)
     rows_h = (height - top - 66 - (0 if external else outside * 72) - 12 * (stacked - 1)) / max(stacked, 1)

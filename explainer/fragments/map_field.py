@@ -79,9 +79,12 @@ def field(model: dict[str, Any], paper: Sheet, boxes: list[Box]) -> Field:
     columns = 1 if len(workers) <= 8 else 2 if len(workers) <= 14 else 3
     rows = -(-len(workers) // columns)
     if len(workers) <= LISTED_WORKERS and pods <= LISTED_PODS and out.h / rows >= (60 if not paper.big else 64):
-        out.kind = "boxes"
-        _boxes(model, paper, out, boxes, columns)
-        return out
+        drawn: list[Box] = []
+        if _boxes(model, paper, out, drawn, columns):
+            out.kind = "boxes"
+            boxes += drawn
+            return out
+        out.nodes = []
     head = 26 if not paper.big else 32
     if _cells(workers, paper, out, head):
         out.kind = "cells"
@@ -98,7 +101,8 @@ def field(model: dict[str, Any], paper: Sheet, boxes: list[Box]) -> Field:
 # -- boxes --------------------------------------------------------------------------------------------------------------
 
 
-def _boxes(model: dict[str, Any], paper: Sheet, out: Field, boxes: list[Box], columns: int) -> None:
+def _boxes(model: dict[str, Any], paper: Sheet, out: Field, boxes: list[Box], columns: int) -> bool:
+    """A box a node; False when some pod has no slot."""
     facts = {node["name"]: node for node in model.get("nodes", ())}
     pods: dict[str, list[dict[str, Any]]] = {}
     for pod in model.get("pods", ()):
@@ -113,8 +117,10 @@ def _boxes(model: dict[str, Any], paper: Sheet, out: Field, boxes: list[Box], co
         box = NodeBox(name, "node", x, y, w, h, name, state_of(host), host=name, name=name, select=f"node:{name}")
         box.ready, box.cordoned = bool(fact.get("ready", False)), bool(fact.get("unschedulable"))
         head = _agents(host, box, paper, boxes, columns)
-        _fill(box, pods.get(name, []), paper, head)
+        if not _fill(box, pods.get(name, []), paper, head):
+            return False
         out.nodes.append(box)
+    return True
 
 
 def _agents(host: dict[str, Any], box: NodeBox, paper: Sheet, boxes: list[Box], columns: int) -> int:
@@ -133,24 +139,26 @@ def _agents(host: dict[str, Any], box: NodeBox, paper: Sheet, boxes: list[Box], 
     return 38 if paper.big else 62 if columns == 1 and box.h >= 110 else 30
 
 
-def _fill(box: NodeBox, pods: list[dict[str, Any]], paper: Sheet, head: int) -> None:
-    """Give every pod a slot. Names are written while they fit; beyond that the squares stand alone and the name is one key away."""
-    left, top = box.x + 10, box.y + head
-    room_w, room_h = box.w - 20, box.h - head - 6
+def _slots(pods: list[dict[str, Any]], room_w: int, room_h: int, paper: Sheet) -> tuple[int, int, int, int, int, int]:
+    """(columns, rows, slot width, slot height, letters of a name, mark) for these pods in this room. Names are written while they fit;
+    beyond that the squares stand alone and the name is one key away."""
     line, mark = (30, 20) if paper.big else (24, 16)
     wide = max((len(pod["name"]) for pod in pods), default=0) * paper.char + mark + 14
     tries = [(1, line, mark)] if wide <= room_w or paper.big or room_w < 240 else []
     tries += [(2, line, mark)] if room_w >= 240 else []
-    for columns, cell_h, size in (*tries, (1, line, mark), (0, line, mark), (0, 13, 11)):
-        if columns:
-            cell_w = room_w // columns
-            letters = int((cell_w - size - 14) / paper.char)
-        else:
-            cell_w, letters = cell_h, 0
-            columns = max(int(room_w // cell_w), 1)
-        rows = max(1, int(room_h // cell_h))
-        if len(pods) <= columns * rows and (not letters or letters >= 9):
-            break
+    for columns, h, size in (*tries, (1, line, mark), (0, line, mark)):
+        w = room_w // columns if columns else h
+        letters = int((w - size - 14) / paper.char) if columns else 0
+        across, rows = columns or max(room_w // w, 1), max(1, room_h // h)
+        if len(pods) <= across * rows and (not letters or letters >= 9):
+            return across, rows, w, h, letters, size
+    return max(room_w // 13, 1), max(1, room_h // 13), 13, 13, 0, 11
+
+
+def _fill(box: NodeBox, pods: list[dict[str, Any]], paper: Sheet, head: int) -> bool:
+    """Give every pod a slot; whether all have one."""
+    left, top = box.x + 10, box.y + head
+    columns, rows, cell_w, cell_h, letters, size = _slots(pods, box.w - 20, box.h - head - 6, paper)
     box.grid = f"{left},{top},{columns},{rows},{cell_w},{cell_h},{letters},{size}"
     for index, pod in enumerate(pods[: columns * rows]):
         restarts = int(pod.get("restarts") or 0)
@@ -168,6 +176,7 @@ def _fill(box: NodeBox, pods: list[dict[str, Any]], paper: Sheet, head: int) -> 
                 f"pod:{pod['namespace']}/{pod['name']}",
             )
         )
+    return len(pods) <= columns * rows
 
 
 def waiting(model: dict[str, Any], paper: Sheet, y: int, places: list[Box]) -> NodeBox:

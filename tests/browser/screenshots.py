@@ -1,8 +1,10 @@
-"""Pictures of the real product for the documents: ``python -m tests.browser.screenshots [folder]`` (default ``docs``).
+"""Pictures of the real product for the documents: ``python -m tests.browser.screenshots [folder]`` (default ``docs``), or ``make pictures``.
 
 In → nothing but this repository; it starts the product in a folder of its own, does the main job with kubectl, and looks. Out →
-``map.png``, ``tracer.png``, ``etcd.png``, ``network.png``, each 1280×800 and at most 200 kB: a drawing has few colours,
-so it is written with a palette. Needs kubectl on PATH. Errors: a picture that is too large, or a page that is not there in time, ends it with exit 1.
+``map.png``, ``tracer.png``, ``etcd.png``, ``network.png``, ``objects.png``, ``past.png``, ``projector.png``, ``presenter.png``, ``style.png``, each at most
+200 kB (a drawing has few colours, so it is written with a palette), and ``tour.png``, an animation of at most 2 MB: a request travels, its trace
+is stepped, etcd's leader is stopped, the past is looked at and forked, a packet walks. ``--only name,name`` takes some of them.
+Needs kubectl on PATH. Errors: a picture that is too large, or a page that is not there in time, ends it with exit 1.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
+from tests.browser.tour import Tour
 from tests.browser_setup import executable
 from tests.product import ROOT, Product, wait_for
 
@@ -92,60 +95,220 @@ def small(png: bytes) -> bytes:
     )
 
 
-def save(page: Page, folder: Path, name: str) -> None:
-    """Write what the page shows as a small PNG."""
-    target = folder / f"{name}.png"
-    size = target.write_bytes(small(page.screenshot()))
-    if size > LIMIT:
-        raise SystemExit(f"{target} has {size} bytes, more than {LIMIT}")
-    print(f"{target} {size // 1000} kB")
+class Studio:
+    """The product, a page, and what each picture needs before it is taken."""
+
+    def __init__(self, product: Product, browser: Browser, folder: Path) -> None:
+        self.product, self.browser, self.folder = product, browser, folder
+        self.base = f"http://127.0.0.1:{product.port}/clusters/demo"
+        self.page = self.new_page(1280, 800)
+
+    def new_page(self, width: int, height: int) -> Page:
+        context = self.browser.new_context(viewport={"width": width, "height": height}, locale="en")
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        return page
+
+    def open(self, path: str, page: Page | None = None) -> Page:
+        page = page or self.page
+        try:
+            page.goto(self.base + path)
+        except Error:  # the page that was there was reading itself anew
+            page.goto(self.base + path)
+        page.locator("html[data-ready][data-live]").wait_for(state="attached")
+        return page
+
+    def save(self, name: str, page: Page | None = None) -> None:
+        """Write what the page shows as a small PNG."""
+        target = self.folder / f"{name}.png"
+        size = target.write_bytes(small((page or self.page).screenshot()))
+        if size > LIMIT:
+            raise SystemExit(f"{target} has {size} bytes, more than {LIMIT}")
+        print(f"{target} {size // 1000} kB", flush=True)
+
+    def ready(self, replicas: int) -> None:
+        """The Deployment ``web`` has so many ready Pods."""
+        wait_for(
+            lambda: (
+                sum(
+                    pod["phase"] == "Ready" and pod["name"].startswith("web-")
+                    for pod in self.product.api("GET", "/views/map")["pods"]
+                )
+                == replicas
+            ),
+            f"{replicas} ready pods of web",
+            60,
+        )
+
+    def created(self) -> int:
+        """The request that made the Deployment ``web``."""
+        rows = self.product.api("GET", "/requests?verb=create&limit=200")
+        rows = rows["requests"] if isinstance(rows, dict) else rows
+        return next(row["id"] for row in rows if row["resource"] == "deployments" and row.get("name") != "coredns")
+
+    def leader(self) -> str:
+        """The etcd member that leads; waits for one."""
+
+        def found() -> str:
+            answer = self.product.api("GET", "/etcd/members?log=none")
+            rows = answer["members"] if isinstance(answer, dict) else answer
+            return next((row["id"] for row in rows if row["role"] == "leader" and row.get("up", True)), "")
+
+        return wait_for(found, "a leader", 60)
 
 
-def look(product: Product, page: Page, folder: Path) -> None:
-    """The four pictures."""
-    base = f"http://127.0.0.1:{product.port}/clusters/demo"
-
-    def open_page(path: str) -> None:
-        page.goto(base + path)
-        page.locator("html[data-ready][data-live]").wait_for()
-
-    open_page("/")
-    kubectl(product, "create", "deployment", "web", "--image=nginx", "--replicas=3")
-    page.locator(".flight text", has_text="POST").first.wait_for()
-    expect(page.locator("a.pod.Ready[data-name^='web-']")).to_have_count(3, timeout=30_000)
-    expect(page.locator(".flight")).to_have_count(0, timeout=30_000)
+def map_(studio: Studio) -> None:
+    """A request on its way in."""
+    studio.open("/")
     with ThreadPoolExecutor() as hands:
-        typed = hands.submit(kubectl, product, "expose", "deployment", "web", "--port=80")
-        page.locator(".flight text", has_text="POST").first.wait_for()
-        save(page, folder, "map")
+        typed = hands.submit(kubectl, studio.product, "expose", "deployment", "web", "--port=80")
+        studio.page.locator(".flight text", has_text="POST").first.wait_for()
+        studio.save("map")
         typed.result()
 
-    rows = product.api("GET", "/requests?verb=create&limit=200")
-    made = next(row["id"] for row in rows if row["resource"] == "deployments" and row["name"] != "coredns")
-    open_page(f"/requests/{made}/?step=8")
-    save(page, folder, "tracer")
 
-    open_page("/etcd/")
-    leader = page.locator(".member.leader").get_attribute("data-member") or ""
-    page.get_by_role("button", name=f"Stop {leader}").click()
-    expect(page.locator(f".member.leader:not([data-member={leader}])")).to_have_count(1, timeout=30_000)
-    kubectl(product, "scale", "deployment", "web", "--replicas=4")
-    page.locator(".cell.missing").first.wait_for()
-    save(page, folder, "etcd")
-    page.get_by_role("button", name=f"Start {leader}").click()
+def tracer(studio: Studio) -> None:
+    studio.open(f"/requests/{studio.created()}/?step=8")
+    studio.save("tracer")
 
+
+def etcd(studio: Studio) -> None:
+    """A follower is down and lacks what was written since."""
+    page = studio.open("/etcd/")
+    leader = studio.leader()
+    studio.product.api("POST", f"/etcd/members/{leader}/stop")
+    wait_for(lambda: studio.leader() != leader, "another leader", 60)
+    kubectl(studio.product, "scale", "deployment", "web", "--replicas=4")
+    page.locator(".cell.missing").first.wait_for(state="attached")
+    studio.save("etcd")
+    studio.product.api("POST", f"/etcd/members/{leader}/start")
+
+
+def network(studio: Studio) -> None:
     rules = "/api/clusters/demo/nodes/node-1/rules"
-    wait_for(lambda: product.call("GET", rules)[1].count("default/web ->") >= 3, "the rules of the Service")
-    open_page("/network/?service=default/web&node=node-1")
+    wait_for(lambda: studio.product.call("GET", rules)[1].count("default/web ->") >= 3, "the rules of the Service")
+    page = studio.open("/network/?service=default/web&node=node-1")
     page.get_by_role("button", name="Send").click()
     page.locator("[data-walk-verdict]", has_text="DNAT").wait_for()
     for _ in range(3):
         page.locator("[data-walk-go=next]").click()
-    save(page, folder, "network")
+    studio.save("network")
 
 
-def main() -> None:
-    folder = ROOT / (sys.argv[1] if len(sys.argv) > 1 else "docs")
+def objects(studio: Studio) -> None:
+    page = studio.page
+    answer = page.goto(studio.base + "/objects/?resource=deployments&namespace=default&name=web")
+    if answer and answer.ok:
+        page.locator("html[data-ready]").wait_for(state="attached")
+        studio.save("objects")
+
+
+def past(studio: Studio) -> None:
+    """Just after the request that made the Deployment, while the cluster goes on."""
+    made = studio.product.api("GET", f"/requests/{studio.created()}")
+    studio.page.goto(f"{studio.base}/?at={made['endMicros'] + 20_000}")
+    studio.page.locator("html[data-ready]").wait_for(state="attached")
+    studio.page.wait_for_timeout(500)
+    studio.save("past")
+
+
+def projector(studio: Studio) -> None:
+    """And the presenter's window that sees it."""
+    wall = studio.new_page(1024, 768)
+    studio.open(f"/requests/{studio.created()}/?step=8&screen=1", wall)
+    studio.save("projector", wall)
+    desk = wall.context.new_page()
+    desk.set_viewport_size({"width": 1280, "height": 800})
+    studio.open("/presenter/", desk)
+    desk.locator("[data-notes]").fill(
+        "Ask them first: who fills in the fields that nobody wrote?\n\nThen step on to the quorum."
+    )
+    desk.locator("[data-shows]").wait_for()
+    desk.wait_for_timeout(400)
+    studio.save("presenter", desk)
+    wall.context.close()
+
+
+def style(studio: Studio) -> None:
+    studio.page.goto(studio.base.removesuffix("/clusters/demo") + "/style/")
+    studio.page.locator("html[data-ready]").wait_for(state="attached")
+    studio.save("style")
+
+
+def tour(studio: Studio) -> None:
+    """Five scenes, each as it happens."""
+    page = studio.new_page(1120, 700)
+    film = Tour(page)
+    product = studio.product
+
+    studio.open("/", page)
+    film.shot()
+    with ThreadPoolExecutor() as hands:
+        typed = hands.submit(kubectl, product, "create", "configmap", "tour", "--from-literal=a=b")
+        film.film(6)
+        typed.result()
+
+    request = studio.created()
+    studio.open(f"/requests/{request}/?step=4", page)
+    for _ in range(7):
+        film.shot()
+        page.wait_for_timeout(700)
+        page.keyboard.press("ArrowRight")
+    film.shot()
+
+    studio.open("/etcd/", page)
+    film.shot()
+    leader = studio.leader()
+    product.api("POST", f"/etcd/members/{leader}/stop")
+    film.film(5)
+    product.api("POST", f"/etcd/members/{leader}/start")
+    film.film(2)
+
+    made = product.api("GET", f"/requests/{request}")
+    page.goto(f"{studio.base}/?at={made['endMicros'] + 20_000}")
+    page.locator("html[data-ready]").wait_for(state="attached")
+    page.wait_for_timeout(400)
+    film.shot()
+    page.wait_for_timeout(1500)
+    if (
+        product.call("POST", "/api/clusters/demo/fork", {"name": "branch", "at": str(made["endMicros"] + 20_000)})[0]
+        == 201
+    ):
+        product.call("PATCH", "/api/clusters/branch/clock", {"paused": False})
+        page.goto(studio.base.replace("/demo", "/branch") + "/")
+        page.locator("html[data-ready]").wait_for(state="attached")
+        film.film(3)
+
+    studio.open("/network/?service=default/web&node=node-1", page)
+    film.shot()
+    page.get_by_role("button", name="Send").click()
+    page.locator("[data-walk-verdict]", has_text="DNAT").wait_for()
+    for _ in range(6):
+        film.shot()
+        page.wait_for_timeout(600)
+        page.locator("[data-walk-go=next]").click()
+    film.shot()
+    size = film.write(studio.browser, studio.folder / "tour.png")
+    print(f"{studio.folder / 'tour.png'} {size // 1000} kB, {len(film.frames)} looks", flush=True)
+    page.context.close()
+
+
+PICTURES = {
+    "map": map_,
+    "tracer": tracer,
+    "past": past,
+    "etcd": etcd,
+    "network": network,
+    "objects": objects,
+    "projector": projector,
+    "style": style,
+    "tour": tour,
+}
+
+
+def main(arguments: list[str]) -> None:
+    only = [one for name in arguments if name.startswith("--only=") for one in name[7:].split(",")]
+    folder = ROOT / next((name for name in arguments if not name.startswith("-")), "docs")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         product = Product(Path(data), DJANGO_SETTINGS_MODULE="explainer.settings")
@@ -153,13 +316,18 @@ def main() -> None:
             product.start()
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
-                page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en")
-                page.set_default_timeout(30_000)
-                look(product, page, folder)
+                studio = Studio(product, browser, folder)
+                kubectl(product, "create", "deployment", "web", "--image=nginx", "--replicas=3")
+                studio.ready(3)
+                if "map" not in (only or PICTURES):
+                    kubectl(product, "expose", "deployment", "web", "--port=80")
+                for name, take in PICTURES.items():
+                    if not only or name in only:
+                        take(studio)
                 browser.close()
         finally:
             product.stop()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

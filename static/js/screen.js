@@ -124,8 +124,10 @@ function hear(message) {
   }
 }
 
+const PICTURES = ["main .picture svg[viewBox]", "main [data-panel]:not([hidden])", "main .rules", "main table", "main h1"];
+
 function picture() {
-  const node = document.querySelector("main .picture svg[viewBox], main [data-panel]:not([hidden]), main .rules, main table, main h1");
+  const node = PICTURES.map((selector) => document.querySelector(selector)).find(Boolean);
   return node ? node.outerHTML.slice(0, 400_000) : "";
 }
 

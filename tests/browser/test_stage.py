@@ -118,7 +118,7 @@ def test_the_presenter_sees_and_sends_the_projector(open_page: Open) -> None:
     presenter.locator(".send").get_by_role("link", name="Map").click()
     expect(projector).to_have_url(re.compile(r"/clusters/demo/\?screen"))
     expect(presenter).to_have_url(re.compile("presenter"))
-    expect(presenter.locator("[data-picture-copy] svg")).to_have_count(1)
+    expect(presenter.locator("[data-picture-copy] > svg")).to_have_count(1)
     assert presenter.locator("[data-picture-copy] [id]").count() == 0
     projector.close()
     expect(presenter.locator("[data-none]")).to_be_visible(timeout=6000)

@@ -19,7 +19,7 @@ from cluster.apiserver.authorization import Attributes
 from cluster.apiserver.handlers import dispatch
 from cluster.apiserver.job import ADMISSION_COST, Job
 from cluster.apiserver.negotiation import negotiate
-from cluster.apiserver.view import here
+from cluster.apiserver.view import here, raised_at
 from cluster.sim import Outbox
 from cluster.wire.http import TlsPeer
 
@@ -91,11 +91,11 @@ def authorize(server: Any, job: Job, out: Outbox) -> None:
     attributes = job.asks or attributes_of(job)
     decision = authorization.authorize(attributes, server.view)
     if decision.allowed:
-        reason = decision.reason or f"Members of the group {decision.authorizer} may do everything"
+        reason = decision.said or decision.reason
         job.stage(out, "authorization", "allow", reason, decision.source, list(decision.tried) or None)
         return
     message = authorization.forbidden_message(attributes, decision.reason)
-    job.stage(out, "authorization", "deny", message, decision.source, list(decision.tried))
+    job.stage(out, "authorization", "deny", decision.said or message, decision.source, list(decision.tried))
     job.data["nosniff"] = True  # only what the filter itself writes has this header (responsewriters.Forbidden)
     if not attributes.is_resource:
         raise status.forbidden_path(message)
@@ -149,7 +149,7 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
         error = status.invalid(
             resource.group, resource.kind, attributes.name or doc["metadata"].get("name", ""), errors
         )
-        job.stage(out, "validation", "deny", error.message[:400], source, [e.field for e in errors])
+        job.stage(out, "validation", "deny", error.message[:400], source, [_said(e) for e in errors])
         raise error
     job.stage(out, "validation", "ok", f"The {resource.kind} is valid", source)
     for text in strategy.warnings(doc, old):
@@ -159,20 +159,13 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     return attributes.doc
 
 
+def _said(error: Any) -> dict[str, str]:
+    return {"field": error.field, "reason": error.reason, "message": error.message}
+
+
 def source_of(function: Any) -> str:
     """``module:line`` where ``function`` begins."""
     return f"{function.__module__}:{function.__code__.co_firstlineno}"
-
-
-def raised_at(error: ApiError) -> str:
-    """``module:line`` that refused: the innermost frame outside of ``cluster.api``, whose constructors only word it."""
-    found, trace = "", error.__traceback__
-    while trace is not None:
-        module = trace.tb_frame.f_globals["__name__"]
-        if not module.startswith("cluster.api."):
-            found = f"{module}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
 
 
 _FIRST = ("name", "generateName", "namespace")

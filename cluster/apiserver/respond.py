@@ -14,7 +14,7 @@ from cluster.api import codec
 from cluster.api.status import ApiError
 from cluster.apiserver import table
 from cluster.apiserver.job import Job
-from cluster.apiserver.view import here
+from cluster.apiserver.view import here, raised_at
 from cluster.sim import SECOND, Outbox
 from cluster.trace.notes import RequestEnded
 from cluster.wire.http import Headers, HttpResponse
@@ -96,6 +96,7 @@ def item(server: Any, job: Job, out: Outbox, code: int, doc: dict[str, Any], rea
 def error(server: Any, job: Job, out: Outbox, failure: ApiError) -> None:
     """Answer with a Status. The job ends."""
     outcome = "deny" if failure.code in (401, 403) else "error"
+    job.data.setdefault("raised", raised_at(failure))
     if failure.plain is not None:
         job.data["nosniff"] = True  # net/http's Error sets it
         rows = headers(server, job, "text/plain; charset=utf-8")
@@ -125,7 +126,7 @@ def _send(
     server: Any, job: Job, out: Outbox, response: HttpResponse, code: int, rows: Headers, shown: Any, reason: str,
     outcome: Any,
 ) -> None:  # fmt: skip
-    job.stage(out, "response", outcome, reason or f"HTTP {code}", here(3), {"code": code})
+    job.stage(out, "response", outcome, reason or f"HTTP {code}", job.data.get("raised") or here(3), {"code": code})
     out.note(RequestEnded(job.id, code, job.user.name, job.user.groups, rows, shown, False))
     out.send(job.src, response, delay=max(job.at - server.now, 0))
     counters = server.state.counters

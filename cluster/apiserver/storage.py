@@ -23,6 +23,7 @@ from cluster.api import status
 from cluster.api.scheme import Resource
 from cluster.api.stored import with_revision, without_revision
 from cluster.apiserver.job import Job, continuation, name_of
+from cluster.apiserver.view import raised_at
 from cluster.apiserver.watch_cache import Item
 from cluster.sim import Outbox
 from cluster.wire.etcd import (
@@ -251,8 +252,10 @@ def _attempt(server: Any, job: Job, out: Outbox, doing: Update, item: Item, newe
     except status.ApiError as error:
         if newest or job.data.get("final"):
             raise
+        job.data["raised"] = raised_at(error)
         _refresh(server, job, out, doing, item.revision, error.status)
         return
+    job.data.pop("raised", None)
     if change.kind == "keep":
         if newest:
             server.go_on(doing.then, job, out, item, *doing.args)

@@ -68,6 +68,17 @@ class View:
         return tuple([cache.changes if (cache := find(resource)) is not None else -1 for resource in resources])
 
 
+def raised_at(error: BaseException) -> str:
+    """``module:line`` that refused: the innermost frame outside of ``cluster.api``, whose constructors only word it."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals["__name__"]
+        if not module.startswith("cluster.api."):
+            found = f"{module}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
 def here(depth: int = 1) -> str:
     """``module:line`` of the caller: what a verdict says about who gave it."""
     frame = sys._getframe(depth)

@@ -13,7 +13,9 @@ Upstream: kubernetes pkg/scheduler/{schedule_one.go,framework/runtime/framework.
 """
 
 from functools import lru_cache
+from heapq import nlargest
 from importlib import import_module
+from itertools import islice
 from pkgutil import iter_modules
 from typing import Any, ClassVar
 
@@ -26,6 +28,8 @@ from cluster.sim import Dice
 
 MAX_SCORE = 100
 MIN_FEASIBLE = 100
+SHOWN = 24
+"""Nodes in the matrix that people are shown."""
 
 
 class Reason(Struct, frozen=True):
@@ -110,6 +114,8 @@ class Outcome(Struct):
     everywhere: Reason | None = None
     """A ``pre_filter`` refused the Pod as such."""
     evaluated: int = 0
+    best: int = 1
+    """How many Nodes share the highest score."""
     next_start: int = 0
 
 
@@ -185,7 +191,46 @@ def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: D
             outcome.scores[name][plugin.name] = [raw[name], value, weighted]
     best = max(totals.values())
     winners = [name for name, value in totals.items() if value == best]
+    outcome.best = len(winners)
     outcome.node = winners[0] if len(winners) == 1 else winners[dice.below(len(winners))]
+
+
+def explained(cycle: Cycle, outcome: Outcome, names: list[str]) -> dict[str, Any]:
+    """The plug-in × Node matrix, for people: ``{nodes, filters, refused, scores, weights, winner, everywhere?, more}``.
+
+    ``filters``: the plug-ins that were asked about each Node, in order. ``refused``: Node → [plug-in, why]. ``scores``: Node →
+    plug-in → [raw, normalised, weighted]. Of many Nodes only ``SHOWN`` are told (the best scores, the first refused); ``more``
+    says how many were left out.
+    """
+    totals = {name: sum(row[2] for row in rows.values()) for name, rows in outcome.scores.items()}
+    scored = (
+        sorted(totals, key=lambda name: -totals[name])
+        if len(totals) <= SHOWN
+        else nlargest(SHOWN, totals, totals.__getitem__)
+    )
+    kept = dict.fromkeys([outcome.node, *scored] if outcome.node else scored)
+    for name in islice(outcome.refused, max(SHOWN - len(kept), 8)):
+        kept[name] = None
+    told: dict[str, Any] = {
+        "nodes": list(kept),
+        "filters": [plugin.name for plugin in cycle.data.get("filters", ())],
+        "refused": {
+            n: [outcome.refused[n].plugin, ", ".join(outcome.refused[n].texts)] for n in kept if n in outcome.refused
+        },
+        "scores": {name: outcome.scores[name] for name in scored},
+        "weights": weights(),
+        "winner": outcome.node,
+        "more": len(names) - len(kept),
+    }
+    if outcome.everywhere is not None:
+        told["everywhere"] = [outcome.everywhere.plugin, ", ".join(outcome.everywhere.texts)]
+    return told
+
+
+@lru_cache(maxsize=1)
+def weights() -> dict[str, int]:
+    """Plug-in → its weight, of those that score."""
+    return {plugin.name: plugin.weight for plugin in registry() if plugin.weight}
 
 
 def failure_text(outcome: Outcome, total: int, preemption: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import field
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc, key_of, message_of, reference_to
-from cluster.scheduler.framework import Cycle, Outcome, failure_text, registry, run_filters, run_scores
+from cluster.scheduler.framework import Cycle, Outcome, explained, failure_text, registry, run_filters, run_scores
 from cluster.scheduler.nodeinfo import NodeInfo, PodFacts, pod_facts
 from cluster.scheduler.preemption import preempt
 from cluster.scheduler.queue import Entry, SchedulingQueue
@@ -220,7 +220,7 @@ class Scheduler(ApiClient):
         self.state.next_start = outcome.next_start
         if feasible:
             run_scores(cycle, feasible, outcome, out.dice)
-            self._note(facts, outcome, names, out)
+            self._note(facts, cycle, outcome, names, out)
             self._bind(entry, facts, outcome.node, out)
             return
         self.state.failures += 1
@@ -229,25 +229,25 @@ class Scheduler(ApiClient):
         refused_by = {reason.plugin: None for reason in outcome.refused.values()}
         if outcome.everywhere is not None:
             refused_by[outcome.everywhere.plugin] = None
-        self._note(facts, outcome, names, out, text)
+        self._note(facts, cycle, outcome, names, out, text)
         self._failed(entry, facts, text, tuple(refused_by), nominated, now, out)
 
-    def _note(self, pod: PodFacts, outcome: Outcome, names: list[str], out: Outbox, text: str = "") -> None:
+    def _note(
+        self, pod: PodFacts, cycle: Cycle, outcome: Outcome, names: list[str], out: Outbox, text: str = ""
+    ) -> None:
         if not out.cause:
             return
-        filters: dict[str, Any] = dict.fromkeys(names) if outcome.everywhere is None else {}
-        for name, reason in outcome.refused.items():
-            filters[name] = [reason.plugin, ", ".join(reason.texts)]
-        if not text:
-            fit = len(names) - len(outcome.refused)
-            text = f"Pod {pod.key} goes to {outcome.node}: {fit} of {len(names)} nodes would do"
-            text += " and it has the highest score." if fit > 1 else "."
-        else:
+        if text:
             text = f"Pod {pod.key} can't be scheduled: {text}"
-        detail = {"filters": filters, "scores": outcome.scores, "winner": outcome.node}
-        if outcome.everywhere is not None:
-            detail["everywhere"] = [outcome.everywhere.plugin, ", ".join(outcome.everywhere.texts)]
-        out.note(Effect("schedule", f"pods/{pod.key}", text, detail))
+        else:
+            fit = outcome.evaluated - len(outcome.refused) if not cycle.only else len(names) - len(outcome.refused)
+            text = f"Pod {pod.key} goes to {outcome.node}: {fit} of {len(names)} nodes would do"
+            if fit > 1:
+                text += " and it has the highest score." if outcome.best == 1 else (
+                    f", {outcome.best} of them share the highest score, and the dice chose.")  # fmt: skip
+            else:
+                text += "."
+        out.note(Effect("schedule", f"pods/{pod.key}", text, explained(cycle, outcome, names)))
 
     # -- binding --------------------------------------------------------------------------------------------------
 

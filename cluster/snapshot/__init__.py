@@ -10,9 +10,10 @@ from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.objects import object_yaml, objects
+from cluster.snapshot.otlp import otlp
 from cluster.snapshot.place import find, place
 from cluster.snapshot.relations import relations
-from cluster.snapshot.requests import otlp, recent, request, requests, terms
+from cluster.snapshot.requests import nearest, recent, request, request_list, requests, terms
 from cluster.snapshot.scene import Scene
 from cluster.snapshot.thing import about, revisions, thing, touched
 
@@ -32,11 +33,13 @@ VIEWS = {
     "members": members,
     "objects": objects,
     "object": object_yaml,
+    "nearest": nearest,
     "otlp": otlp,
     "packet": packet_view,
     "processes": processes,
     "recent": recent,
     "request": request,
+    "request_list": request_list,
     "requests": requests,
     "rules": rules,
     "nodes": nodes_rules,

@@ -1,17 +1,27 @@
-"""Requests and their traces as the contract tells them: a list, one trace with its causal tree, OpenTelemetry."""
+"""Requests as the contract tells them: a list with its filters and counts, and one trace with its causal tree.
 
-from hashlib import blake2b
+The list looks at every trace the recorder keeps (about two thousand) and makes rows of those that are shown, so it stays
+cheap however long the cluster has run. A trace shows what had happened at the scene's instant: a stage that is noted
+already but not over yet is ``wait``.
+"""
+
+from collections.abc import Iterator
+from heapq import merge
 from typing import Any
 
 import orjson
 
+from cluster.snapshot.packets import first_packet
 from cluster.snapshot.scene import Scene
-from cluster.trace.codec import outcome_of, plain, request_frame, stage_row
-from cluster.trace.recorder import Trace
+from cluster.trace.codec import outcome_of, plain, request_frame, size_of, stage_row
+from cluster.trace.recorder import Memory, Trace
 
 REASONS = {200: "OK", 201: "Created", 101: "Switching Protocols", 202: "Accepted"}
 DEPTH = 12
 """How deep a causal tree is told; deeper ones end in a node that says so."""
+FACETS = ("verb", "user", "namespace", "resource", "component")
+MOST_FACETS = 60
+SORTS = ("newest", "oldest", "took", "size", "code", "user", "path")
 
 
 def requests(
@@ -24,30 +34,222 @@ def requests(
     since: int = 0,
 ) -> list[dict[str, Any]]:
     """The newest requests first. ``system`` includes those that no client outside caused."""
-    memory = scene.memory
-    ids = [*memory.caused, *memory.system] if system else [*memory.caused]
-    rows = []
-    for number in sorted(ids, reverse=True):
-        if number <= since or len(rows) >= limit:
+    rows: list[dict[str, Any]] = []
+    for trace in newest(scene.memory, system):
+        if trace.began.request <= since or len(rows) >= limit:
             break
-        row = request_frame(memory.traces[number])
-        if (verb and row["verb"] != verb) or (code and row["code"] != code) or (user and row["user"] != user):
+        ended = trace.ended
+        if (
+            (verb and trace.began.verb != verb)
+            or (code and (ended.code if ended is not None else 0) != code)
+            or (user and (ended.user if ended is not None else "") != user)
+        ):
             continue
-        rows.append(row)
+        rows.append(request_frame(trace))
     return rows
+
+
+def request_list(
+    scene: Scene,
+    limit: int = 100,
+    offset: int = 0,
+    before: int = 0,
+    since: int = 0,
+    sort: str = "newest",
+    verb: str = "",
+    code: str = "",
+    user: str = "",
+    namespace: str = "",
+    resource: str = "",
+    component: str = "",
+    initiator: str = "",
+    text: str = "",
+    errors: bool = False,
+    system: bool = False,
+) -> dict[str, Any]:
+    """A page of the list: ``{rows, matched, kept, more, facets, nowMicros}``.
+
+    ``code`` is a code or a class (``4xx``, ``wait`` for no answer yet); ``initiator`` is ``outside`` (nobody in the cluster
+    asked for it), ``caused``, or the number of a request; ``text`` is looked for in address, user, client, and what the stages
+    said. ``before``/``since``: only requests with a lower/higher number. ``matched`` counts all that match, ``kept`` all there are.
+    """
+    wanted = {"verb": verb, "user": user, "namespace": namespace, "resource": resource, "component": component}
+    wanted = {name: value for name, value in wanted.items() if value}
+    needle = text.lower()
+    facets: dict[str, dict[str, int]] = {name: {} for name in FACETS}
+    matched: list[Trace] = []
+    kept = 0
+    for trace in newest(scene.memory, system):
+        kept += 1
+        facts = _facts(trace)
+        for name, value in facts.items():
+            if value:
+                facets[name][value] = facets[name].get(value, 0) + 1
+        if any(facts[name] != value for name, value in wanted.items()):
+            continue
+        if (code or errors) and not _code_is(trace, code, errors):
+            continue
+        if initiator and not _caused_by(trace, initiator):
+            continue
+        if needle and not _says(trace, needle):
+            continue
+        matched.append(trace)
+    shown = _sorted(matched, sort)
+    if before or since:
+        shown = [t for t in shown if since < t.began.request and (not before or t.began.request < before)]
+    rows = [list_row(scene.memory, trace) for trace in shown[offset : offset + limit]]
+    return {
+        "rows": rows,
+        "matched": len(matched),
+        "kept": kept,
+        "more": max(len(shown) - offset - limit, 0),
+        "facets": {name: _top(counts) for name, counts in facets.items()},
+        "nowMicros": scene.world.state.now // 1000,
+    }
+
+
+def newest(memory: Memory, system: bool) -> Iterator[Trace]:
+    """Traces, the highest number first: both rings grow in the order of their numbers."""
+    if not system:
+        return (memory.traces[number] for number in reversed(memory.caused))
+    numbers = merge(reversed(memory.caused), reversed(memory.system), reverse=True)
+    return (memory.traces[number] for number in numbers)
+
+
+def list_row(memory: Memory, trace: Trace) -> dict[str, Any]:
+    """A row of the list: the feed's, with who caused it in words and the size of an answer that stayed inside."""
+    row = request_frame(trace)
+    row["component"] = component(trace)
+    parent = memory.traces.get(trace.began.parent)
+    row["because"] = short(parent) if parent is not None else ""
+    if row["size"] is None and trace.ended is not None and trace.ended.body is not None:
+        row["size"] = len(trace.ended.body if isinstance(trace.ended.body, bytes) else orjson.dumps(trace.ended.body))
+    return row
+
+
+def short(trace: Trace) -> str:
+    """``create deployments/web``: a request in three words."""
+    began = trace.began
+    if not began.resource:
+        return f"{began.verb} {began.path}"
+    name = f"/{began.name}" if began.name else ""
+    sub = f"/{began.subresource}" if began.subresource else ""
+    return f"{began.verb} {began.resource}{name}{sub}"
+
+
+def component(trace: Trace) -> str:
+    """The program that asked: ``kubectl``, ``kubelet``, ``curl``."""
+    return trace.began.user_agent.partition("/")[0] or trace.began.client.removeprefix("outside:").partition(":")[0]
+
+
+def _facts(trace: Trace) -> dict[str, str]:
+    began, ended = trace.began, trace.ended
+    return {
+        "verb": began.verb,
+        "user": ended.user if ended is not None else "",
+        "namespace": began.namespace,
+        "resource": began.resource,
+        "component": component(trace),
+    }
+
+
+def _code_is(trace: Trace, code: str, errors: bool) -> bool:
+    have = trace.ended.code if trace.ended is not None else 0
+    if errors and have < 400:
+        return False
+    if not code or code == str(have):
+        return True
+    if code == "wait":
+        return have == 0
+    return len(code) == 3 and code[1:] == "xx" and str(have)[:1] == code[0]
+
+
+def _caused_by(trace: Trace, initiator: str) -> bool:
+    parent = trace.began.parent
+    if initiator == "outside":
+        return parent == 0
+    return parent != 0 if initiator == "caused" else str(parent) == initiator
+
+
+def _says(trace: Trace, needle: str) -> bool:
+    began, ended = trace.began, trace.ended
+    if (
+        needle
+        in f"{began.method} {began.path}?{began.query} {began.user_agent} {began.client} #{began.request}".lower()
+    ):
+        return True
+    if ended is not None and needle in f"{ended.code} {ended.user} {' '.join(ended.groups)}".lower():
+        return True
+    return any(needle in stage.reason.lower() for stage in trace.stages) or any(
+        needle in effect.text.lower() for _, _, effect in trace.effects
+    )
+
+
+def _sorted(traces: list[Trace], sort: str) -> list[Trace]:
+    """``traces`` come newest first, and stay so among equals."""
+    match sort:
+        case "oldest":
+            return traces[::-1]
+        case "took":
+            return sorted(traces, key=lambda t: -(t.end - t.start) if t.ended is not None and not t.ended.stream else 1)
+        case "size":
+            return sorted(traces, key=lambda t: -(size_of(t.ended) or 0))
+        case "code":
+            return sorted(traces, key=lambda t: -(t.ended.code if t.ended is not None else 0))
+        case "user":
+            return sorted(traces, key=lambda t: t.ended.user if t.ended is not None else "")
+        case "path":
+            return sorted(traces, key=lambda t: t.began.path)
+        case _:
+            return traces
+
+
+def _top(counts: dict[str, int]) -> list[list[Any]]:
+    most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_FACETS]
+    return [[name, count] for name, count in sorted(most)]
+
+
+# -- one ----------------------------------------------------------------------------------------------------------
 
 
 def request(scene: Scene, id: int) -> dict[str, Any]:
     """One trace: the row, its stages, the raw HTTP of both directions, and what it caused. KeyError if forgotten."""
     trace = scene.memory.traces[id]
-    return {
-        **request_frame(trace),
-        "stages": [stage_row(stage) for stage in sorted(trace.stages, key=lambda s: (s.start, s.end))],
+    now = scene.world.state.now
+    told = {
+        **list_row(scene.memory, trace),
+        "nowMicros": now // 1000,
+        "stages": stages(trace, now),
         "raw": raw(trace),
         "effects": list(trace.children),
         "tree": tree(scene, trace, DEPTH),
         "ancestors": ancestors(scene, trace),
+        "packet": first_packet(scene, trace),
     }
+    if trace.ended is not None and trace.end > now:  # the answer is written, and not out yet
+        told |= {"code": 0, "outcome": "wait", "endMicros": None}
+        told["raw"] |= {"responseHead": "", "responseBody": ""}
+    return told
+
+
+def stages(trace: Trace, now: int) -> list[dict[str, Any]]:
+    """The stages begun by ``now``, in order; one that ends later is ``wait`` and keeps its verdict to itself."""
+    out = []
+    for stage in sorted(trace.stages, key=lambda s: (s.start, s.end)):
+        if stage.start > now:
+            continue
+        row = stage_row(stage)
+        if stage.end > now:
+            row |= {
+                "endMicros": now / 1000,
+                "outcome": "wait",
+                "reason": "",
+                "detail": None,
+                "after": None,
+                "patch": [],
+            }
+        out.append(row)
+    return out
 
 
 def raw(trace: Trace) -> dict[str, str]:
@@ -69,7 +271,7 @@ def text(body: Any) -> str:
     if body is None or body == b"":
         return ""
     if not isinstance(body, bytes):
-        body = orjson.dumps(body, option=orjson.OPT_INDENT_2)
+        body = body.encode() if isinstance(body, str) else orjson.dumps(body, option=orjson.OPT_INDENT_2)
     shown = plain(body[:65536])
     return shown if len(body) <= 65536 else shown + f"\n… {len(body) - 65536} more bytes"
 
@@ -83,6 +285,7 @@ def tree(scene: Scene, trace: Trace, depth: int) -> list[dict[str, Any]]:
                 "kind": "effect",
                 "what": effect.kind,
                 "component": actor,
+                "actor": actor,
                 "object": effect.object,
                 "text": effect.text,
                 "detail": effect.detail,
@@ -92,29 +295,31 @@ def tree(scene: Scene, trace: Trace, depth: int) -> list[dict[str, Any]]:
         )
     for number in trace.children:
         child = scene.memory.traces.get(number)
-        if child is None:
-            continue
-        row = request_frame(child)
-        nodes.append(
-            {
-                "kind": "request",
-                "id": number,
-                "component": child.began.user_agent.split("/")[0] or child.began.client,
-                "text": f"{row['method']} {row['path']}",
-                "verb": row["verb"],
-                "resource": row["resource"],
-                "namespace": row["namespace"],
-                "name": row["name"],
-                "user": row["user"],
-                "code": row["code"],
-                "outcome": row["outcome"],
-                "startMicros": row["startMicros"],
-                "endMicros": row["endMicros"],
-                "children": tree(scene, child, depth - 1) if depth > 0 else [],
-                "more": depth <= 0 and bool(child.children),
-            }
-        )
+        if child is not None:
+            nodes.append(_request_node(scene, child, depth))
     return sorted(nodes, key=lambda node: node["startMicros"])
+
+
+def _request_node(scene: Scene, child: Trace, depth: int) -> dict[str, Any]:
+    row = request_frame(child)
+    return {
+        "kind": "request",
+        "id": row["id"],
+        "component": component(child),
+        "actor": child.began.client,
+        "text": f"{row['method']} {row['path']}",
+        "verb": row["verb"],
+        "resource": row["resource"],
+        "namespace": row["namespace"],
+        "name": row["name"],
+        "user": row["user"],
+        "code": row["code"],
+        "outcome": row["outcome"],
+        "startMicros": row["startMicros"],
+        "endMicros": row["endMicros"],
+        "children": tree(scene, child, depth - 1) if depth > 0 else [],
+        "more": depth <= 0 and bool(child.children),
+    }
 
 
 def ancestors(scene: Scene, trace: Trace) -> list[dict[str, Any]]:
@@ -128,6 +333,30 @@ def ancestors(scene: Scene, trace: Trace) -> list[dict[str, Any]]:
     return chain[::-1]
 
 
+def nearest(scene: Scene, id: int, limit: int = 12) -> dict[str, Any]:
+    """With what to compare a request: those of the same verb and resource, another outcome and the nearest in time first.
+
+    ``{rows, suggested}``: the number of the nearest one that ended otherwise, or 0. KeyError if forgotten.
+    """
+    mine = scene.memory.traces[id]
+    began, verdict = mine.began, _verdict(mine)
+    alike = [
+        trace
+        for trace in newest(scene.memory, True)
+        if trace.began.verb == began.verb
+        and (trace.began.resource, trace.began.subresource) == (began.resource, began.subresource)
+        and trace.began.request != id
+        and (began.resource or trace.began.path == began.path)
+    ]
+    alike.sort(key=lambda t: (_verdict(t) == verdict, not t.outside, abs(t.start - mine.start)))
+    other = next((t.began.request for t in alike[:1] if _verdict(t) != verdict), 0)
+    return {"rows": [list_row(scene.memory, trace) for trace in alike[:limit]], "suggested": other}
+
+
+def _verdict(trace: Trace) -> str:
+    return outcome_of(trace.ended.code) if trace.ended is not None else "wait"
+
+
 def recent(scene: Scene) -> list[dict[str, Any]]:
     """The newest frames, for a page that opens now."""
     return scene.memory.recent
@@ -136,75 +365,3 @@ def recent(scene: Scene) -> list[dict[str, Any]]:
 def terms(scene: Scene) -> list[dict[str, Any]]:
     """Which member led from when, for the tape."""
     return [{"fromMicros": at // 1000, "term": term, "leader": who} for at, term, who in scene.memory.terms]
-
-
-def otlp(scene: Scene, id: int) -> dict[str, Any]:
-    """The trace and everything it caused as OpenTelemetry JSON (OTLP/HTTP ``ExportTraceServiceRequest``)."""
-    spans: list[tuple[str, dict[str, Any]]] = []
-    _spans(scene, id, "", span_id(f"trace/{id}", 16), spans, DEPTH)
-    by_component: dict[str, list[dict[str, Any]]] = {}
-    for component, span in spans:
-        by_component.setdefault(component, []).append(span)
-    return {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": component}}]},
-                "scopeSpans": [{"scope": {"name": "clearplane"}, "spans": rows}],
-            }
-            for component, rows in by_component.items()
-        ]
-    }
-
-
-def span_id(name: str, size: int = 8) -> str:
-    return blake2b(name.encode(), digest_size=size).hexdigest()
-
-
-def _spans(scene: Scene, number: int, parent: str, trace_id: str, spans: list[Any], depth: int) -> None:
-    trace = scene.memory.traces.get(number)
-    if trace is None or depth == 0:
-        return
-    epoch = scene.spec.epoch * 1_000_000_000
-    own = span_id(f"request/{number}")
-    code = trace.ended.code if trace.ended is not None else 0
-
-    def span(key: str, up: str, name: str, start: int, end: int, attributes: dict[str, Any], failed: bool) -> dict:
-        return {
-            "traceId": trace_id,
-            "spanId": key,
-            "parentSpanId": up,
-            "name": name,
-            "kind": 2,
-            "startTimeUnixNano": str(epoch + start),
-            "endTimeUnixNano": str(epoch + max(end, start)),
-            "attributes": [{"key": k, "value": {"stringValue": str(v)}} for k, v in attributes.items()],
-            "status": {"code": 2 if failed else 0},
-        }
-
-    began = trace.began
-    facts = {"http.request.method": began.method, "url.path": began.path, "http.response.status_code": code}
-    failed = outcome_of(code) not in ("allow",)
-    spans.append(
-        (began.server, span(own, parent, f"{began.method} {began.path}", trace.start, trace.end, facts, failed))
-    )
-    for index, stage in enumerate(trace.stages):
-        spans.append(
-            (
-                stage.component,
-                span(
-                    span_id(f"stage/{number}/{index}"),
-                    own,
-                    stage.name,
-                    stage.start,
-                    stage.end,
-                    {"outcome": stage.outcome, "reason": stage.reason, "code.source": stage.source},
-                    stage.outcome in ("deny", "error"),
-                ),
-            )
-        )
-    for index, (at, actor, effect) in enumerate(trace.effects):
-        spans.append(
-            (actor, span(span_id(f"effect/{number}/{index}"), own, effect.kind, at, at, {"text": effect.text}, False))
-        )
-    for child in trace.children:
-        _spans(scene, child, own, trace_id, spans, depth - 1)

@@ -85,9 +85,43 @@ def request_frame(trace: Any) -> dict[str, Any]:
         "stream": bool(ended is not None and ended.stream),
         "startMicros": trace.start // 1000,
         "endMicros": trace.end // 1000 if ended is not None else None,
+        "size": size_of(ended),
+        "parts": parts(trace),
         "initiator": began.parent or None,
         "outside": trace.outside,
     }
+
+
+PARTS = {
+    "tls": "authn", "authentication": "authn", "audit": "authn", "impersonation": "authn", "priority-and-fairness": "authn",
+    "authorization": "authz", "decoding": "admission", "defaulting": "admission", "strategy": "admission",
+    "validation": "admission", "etcd": "etcd", "response": "response", "panic": "response",
+}  # fmt: skip
+"""Stage → the part of the waterfall's bar it belongs to; admission plug-ins are ``admission``, what happens inside etcd is not told."""
+
+
+def parts(trace: Any) -> list[list[Any]]:
+    """The bar of a request: ``[part, from, to]`` in micros after its start, neighbours of one part as one."""
+    out: list[list[Any]] = []
+    began = trace.start
+    for stage in trace.stages:
+        part = PARTS.get(stage.name) or ("admission" if "admission/" in stage.name else "")
+        if not part:
+            continue
+        start, end = (stage.start - began) / 1000, (stage.end - began) / 1000
+        if out and out[-1][0] == part:
+            out[-1][2] = max(out[-1][2], end)
+        else:
+            out.append([part, start, end])
+    return out
+
+
+def size_of(ended: Any) -> int | None:
+    """Bytes of the answer's body as it went over the wire; None where none did (clients inside get the document itself)."""
+    for name, value in ended.headers if ended is not None else ():
+        if name == "content-length":
+            return int(value)
+    return None
 
 
 def stage_row(stage: Any) -> dict[str, Any]:
@@ -102,7 +136,7 @@ def stage_row(stage: Any) -> dict[str, Any]:
         "detail": stage.detail,
         "before": plain(stage.before),
         "after": plain(stage.after),
-        "patch": diff(stage.before, stage.after),
+        "patch": diff(stage.before, stage.after) if stage.before is not None else [],
         "source": stage.source,
     }
 

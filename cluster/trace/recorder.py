@@ -124,7 +124,8 @@ class Recorder:
         trace = self.memory.traces.get(note.request)
         if trace is None:
             return
-        trace.ended, trace.end = note, now
+        # The response stage is noted before its last nanoseconds are over: an answer is out when that stage ends.
+        trace.ended, trace.end = note, max(now, trace.stages[-1].end if trace.stages else now)
         self._frame(request_frame(trace))
 
     def _effect(self, now: int, actor: str, cause: int, note: Effect) -> None:

@@ -24,7 +24,7 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Doc, str]:
     """Defaults for containers that say nothing."""
     ranges = ctx.view.list("limitranges", attributes.namespace)
     if not ranges or attributes.group_resource != "pods":
-        return attributes.doc, "" if ranges else "The namespace has no LimitRange"
+        return attributes.doc, "Only pods get defaults" if ranges else "The namespace has no LimitRange"
     pod, said = attributes.doc, []
     for limit_range in ranges:
         requests, limits = _defaults(limit_range)
@@ -98,7 +98,7 @@ def validate(attributes: Attributes, ctx: Context) -> str:
     if errors:
         text = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
         raise status.forbidden(attributes.group_resource, attributes.doc["metadata"].get("name", ""), text)
-    return "Within the namespace's LimitRanges" if ranges else ""
+    return "Within the namespace's LimitRanges" if ranges else "The namespace has no LimitRange"
 
 
 def _check(item: Doc, attributes: Attributes) -> list[str]:

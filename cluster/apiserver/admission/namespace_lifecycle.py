@@ -21,7 +21,7 @@ def handles(attributes: Attributes) -> bool:
 def mutate(attributes: Attributes, ctx: Context) -> tuple[object, str]:
     """It changes nothing; it stands here because it refuses before others waste work."""
     if attributes.operation == "DELETE":
-        return attributes.doc, ""
+        return attributes.doc, "It looks at deletions when it validates"
     name = attributes.namespace
     namespace = ctx.view.get("namespaces", "", name)
     if namespace is None:
@@ -48,4 +48,6 @@ def validate(attributes: Attributes, ctx: Context) -> str:
     """The three namespaces that the cluster can't do without stay."""
     if attributes.operation == "DELETE" and attributes.name in IMMORTAL:
         raise status.forbidden("namespaces", attributes.name, "this namespace may not be deleted")
-    return ""
+    if attributes.operation == "DELETE":
+        return f"Namespace {attributes.name} is none of those that the cluster needs to live"
+    return "It looked at the namespace before others did their work"

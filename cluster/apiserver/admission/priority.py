@@ -24,7 +24,7 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
     """Set ``priority`` and ``preemptionPolicy`` of a pod."""
     pod = attributes.doc
     if attributes.group_resource != "pods":
-        return pod, ""
+        return pod, "A PriorityClass is left as it is"
     spec = pod["spec"]
     if attributes.operation == "UPDATE":
         held = attributes.old["spec"].get("priority")
@@ -34,7 +34,7 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
             and attributes.old["spec"].get("priorityClassName") == spec.get("priorityClassName")
         ):
             return {**pod, "spec": {**spec, "priority": held}}, f"The priority stays {held}"
-        return pod, ""
+        return pod, "The priority of a pod was settled when it was created"
     name = spec.get("priorityClassName", "")
     if name:
         found = ctx.view.get(CLASSES, "", name)
@@ -85,12 +85,14 @@ def mutate(attributes: Attributes, ctx: Context) -> tuple[Any, str]:
 def validate(attributes: Attributes, ctx: Context) -> str:
     """Only one class may be the default."""
     doc = attributes.doc
-    if attributes.group_resource != CLASSES or not doc.get("globalDefault"):
-        return ""
+    if attributes.group_resource != CLASSES:
+        return "It settled the priority before"
+    if not doc.get("globalDefault"):
+        return "The class is not marked as the default"
     for other in ctx.view.list(CLASSES):
         if other.get("globalDefault") and other["metadata"]["name"] != doc["metadata"].get("name"):
             raise status.forbidden(
                 CLASSES, doc["metadata"].get("name", ""),
                 f"PriorityClass {other['metadata']['name']} is already marked as default. Only one default can exist",
             )  # fmt: skip
-    return ""
+    return "No other class is the default"

@@ -65,8 +65,9 @@ def validate(attributes: Attributes, ctx: Context) -> str:
     pod = attributes.doc
     if _mirror(pod):
         return "A mirror pod needs no account"
-    _account(attributes, ctx, pod["spec"].get("serviceAccountName", ""), pod)
-    return ""
+    name = pod["spec"].get("serviceAccountName", "")
+    _account(attributes, ctx, name, pod)
+    return f"Service account {name} exists"
 
 
 def _account(attributes: Attributes, ctx: Context, name: str, pod: Doc) -> Doc:

@@ -12,6 +12,7 @@ Upstream: pkg/kubeapiserver/authenticator/config.go, apiserver/pkg/endpoints/fil
 
 import importlib
 import pkgutil
+from functools import lru_cache
 from types import ModuleType
 
 from msgspec import Struct
@@ -60,11 +61,18 @@ def authenticate(request: HttpRequest, view: View) -> tuple[Verdict, list[dict[s
             continue
         if verdict.user is not None:
             tried.append({"authenticator": module.NAME, "answer": verdict.reason})
+            tried.extend(_unasked(module.ORDER))
             return verdict, tried
         tried.append({"authenticator": module.NAME, "answer": verdict.error})
         failed = failed or verdict
     assert failed is not None  # the anonymous authenticator always answers
     return failed, tried
+
+
+@lru_cache(maxsize=8)
+def _unasked(order: int) -> tuple[dict[str, str], ...]:
+    """Those that come after the one that knew the user."""
+    return tuple({"authenticator": m.NAME, "answer": "not asked"} for m in authenticators() if order < m.ORDER)
 
 
 def refuse() -> Exception:

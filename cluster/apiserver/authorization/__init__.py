@@ -40,13 +40,15 @@ class Attributes(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """``allowed`` false: no opinion. ``tried``: what was looked at and why it didn't help, for the explanation."""
+    """``allowed`` false: no opinion. ``reason``: upstream's words, which clients may read. ``tried``: what was looked at and why
+    it didn't help; ``said``: one plain sentence about it; both for the explanation only."""
 
     allowed: bool
     reason: str = ""
     authorizer: str = ""
     source: str = ""
     tried: tuple[dict[str, Any], ...] = ()
+    said: str = ""
 
 
 def _load() -> tuple[ModuleType, ...]:
@@ -69,16 +71,17 @@ def authorize(attributes: Attributes, view: View) -> Decision:
     """The first allowance; else a refusal with all reasons (only those go into the 403 text) and near misses."""
     reasons: list[str] = []
     tried: list[dict[str, Any]] = []
-    source = ""
+    source = said = ""
     for module in authorizers():
         decision = module.authorize(attributes, view)
         if decision.allowed:
             return decision
         source = decision.source or source
+        said = decision.said or said
         if decision.reason:
             reasons.append(decision.reason)
         tried.extend(decision.tried)
-    return Decision(False, ", ".join(reasons), "", source, tuple(tried))
+    return Decision(False, ", ".join(reasons), "", source, tuple(tried), said)
 
 
 def forbidden_message(attributes: Attributes, reason: str) -> str:

@@ -11,8 +11,11 @@ NAME = "system:masters"
 ORDER = 0
 
 
+SAID = f"Members of the group {MASTERS} may do everything"
+
+
 def authorize(attributes: Attributes, view: View) -> Decision:
     """Allowed for the group, silent for all others."""
     if MASTERS in attributes.user.groups:
-        return Decision(True, "", NAME, here())
+        return Decision(True, "", NAME, here(), (), SAID)
     return Decision(False, "", NAME)

@@ -120,17 +120,35 @@ def _decide(attributes: Attributes, index: Index) -> Decision:
             missing.append(bound.role)
             tried.append({"binding": bound.binding, "role": bound.role, "why": "the role does not exist"})
             continue
-        for rule in bound.rules:
+        for number, rule in enumerate(bound.rules, 1):
             if covers(rule, attributes):
-                return Decision(True, bound.description, NAME, here(), ({"binding": bound.binding, "rule": rule},))
+                tried.append({"binding": bound.binding, "role": bound.role, "number": number, "rule": rule})
+                said = f"RBAC: {_plain(bound.binding)} grants it through {_plain(bound.role)}, rule {number}"
+                return Decision(True, bound.description, NAME, here(), tuple(tried[-_NEAR_MISSES:]), said)
         tried.append({"binding": bound.binding, "role": bound.role, "why": _closest(bound.rules, attributes)})
+    said = _refusal(attributes, tried)
     if not tried:
         tried.append({"binding": "", "role": "", "why": f"no binding names {attributes.user.name} or its groups"})
     reason = ""
     if missing:
         texts = [_missing_text(role) for role in dict.fromkeys(missing)]
         reason = "RBAC: " + (texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]")
-    return Decision(False, reason, NAME, here(), tuple(tried[:_NEAR_MISSES]))
+    return Decision(False, reason, NAME, here(), tuple(tried[:_NEAR_MISSES]), said)
+
+
+def _plain(quoted: str) -> str:
+    """``ClusterRole "x"`` as it stands in a sentence: ``ClusterRole x``."""
+    return quoted.replace('"', "")
+
+
+def _refusal(attributes: Attributes, tried: list[dict[str, Any]]) -> str:
+    user = attributes.user.name
+    what = f"{attributes.verb} {attributes.full_resource if attributes.is_resource else attributes.path}"
+    if not tried:
+        return f"RBAC: no binding names {user} or one of their groups, so nothing lets them {what}"
+    if len(tried) == 1:
+        return f"RBAC: 1 binding names {user} or one of their groups, and it does not let them {what}"
+    return f"RBAC: {len(tried)} bindings name {user} or one of their groups, and none lets them {what}"
 
 
 def _missing_text(role: str) -> str:
@@ -144,9 +162,9 @@ def _closest(rules: list[Rule], attributes: Attributes) -> str:
     """Why the rule that comes nearest fails: a wrong verb is nearer than a wrong resource, that nearer than a group."""
     if not rules:
         return "the role has no rules"
-    order = ("resourceNames", "verbs", "resources", "nonResourceURLs", "apiGroups")
-    texts = [why_not(rule, attributes) for rule in rules]
-    return min(texts, key=lambda text: next(rank for rank, word in enumerate(order) if f"its {word}" in text))
+    order = ("resourceNames", "verbs", "resources", "nonResourceURLs", "apiGroups", "grants")
+    texts = [f"rule {number}: {why_not(rule, attributes)}" for number, rule in enumerate(rules, 1)]
+    return min(texts, key=lambda text: next(rank for rank, word in enumerate(order) if f" {word} " in text))
 
 
 def rules_for(user: User, namespace: str, view: View) -> tuple[list[Rule], list[str]]:

@@ -27,22 +27,36 @@ def covers(rule: Rule, attributes: Attributes) -> bool:
 
 
 def why_not(rule: Rule, attributes: Attributes) -> str:
-    """One plain clause: the first thing about ``rule`` that doesn't fit ``attributes``."""
+    """One plain clause: the first thing about ``rule`` that doesn't fit ``attributes``: what it has, and what it lacks."""
     if not attributes.is_resource:
         paths = rule.get("nonResourceURLs") or ()
         if not _path_matches(paths, attributes.path):
-            return f"its nonResourceURLs {list(paths)} do not cover {attributes.path}"
-        return f"its verbs {list(rule['verbs'])} do not include {attributes.verb}"
+            return _lacks("nonResourceURLs", paths, attributes.path)
+        return _lacks("verbs", rule["verbs"], attributes.verb)
     groups = rule.get("apiGroups") or ()
+    if not groups and rule.get("nonResourceURLs"):
+        return "it grants paths, not resources"
     if "*" not in groups and attributes.group not in groups:
-        return f"its apiGroups {list(groups)} do not include {attributes.group!r}"
+        return _lacks("apiGroups", groups, attributes.group)
     resources = rule.get("resources") or ()
     if not _resource_matches(resources, attributes.full_resource, attributes.subresource):
-        return f"its resources {list(resources)[:8]} do not include {attributes.full_resource}"
+        return _lacks("resources", resources, attributes.full_resource)
     verbs = rule["verbs"]
     if "*" not in verbs and attributes.verb not in verbs:
-        return f"its verbs {list(verbs)} do not include {attributes.verb}"
-    return f"its resourceNames {list(rule.get('resourceNames') or ())} do not include {attributes.name!r}"
+        return _lacks("verbs", verbs, attributes.verb)
+    return _lacks("resourceNames", rule.get("resourceNames") or (), attributes.name)
+
+
+def _lacks(field: str, has: Any, wanted: str) -> str:
+    """Names are quoted as YAML would: the core group is ``""``."""
+    some = [f'"{value}"' for value in list(has)[:8]]
+    if len(has) > 8:
+        some.append(f"{len(has) - 8} more")
+    return (
+        f'its {field} are {", ".join(some)}, not "{wanted}"'
+        if some
+        else f'it has no {field} that could cover "{wanted}"'
+    )
 
 
 def _resource_matches(resources: Any, full: str, subresource: str) -> bool:

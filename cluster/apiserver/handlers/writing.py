@@ -25,7 +25,7 @@ from cluster.apiserver.job import Job, continuation, name_of
 from cluster.apiserver.options import WriteOptions, write_options
 from cluster.apiserver.request_info import RequestInfo
 from cluster.apiserver.storage import Change, transform
-from cluster.apiserver.view import here
+from cluster.apiserver.view import here, raised_at
 from cluster.apiserver.watch_cache import Item
 from cluster.sim import MILLISECOND, Outbox
 
@@ -49,6 +49,19 @@ def context(server: Any, job: Job, out: Outbox) -> admission.Context:
 
 def decode(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], validation: str) -> Doc:
     """The body as a typed document with defaults. Warnings go to the job."""
+    try:
+        body = _typed(server, job, gvk, validation)
+    except status.ApiError as error:
+        job.stage(out, "decoding", "deny", error.message[:400], raised_at(error))
+        raise
+    job.warnings.extend(body.warnings)
+    size = len(job.request.body)
+    job.stage(out, "decoding", "ok", f"The body is a {gvk[2]} of {gvk[0] + '/' if gvk[0] else ''}{gvk[1]}", here(),
+              {"bytes": size, "warnings": list(body.warnings)} if size or body.warnings else None, None, body.doc)  # fmt: skip
+    return default(server, job, out, gvk, body.doc)
+
+
+def _typed(server: Any, job: Job, gvk: tuple[str, str, str], validation: str) -> Any:
     request, resource = job.request, job.resource
     if len(request.body) > MAX_BODY:
         raise status.request_entity_too_large(MAX_BODY)
@@ -61,14 +74,8 @@ def decode(server: Any, job: Job, out: Outbox, gvk: tuple[str, str, str], valida
             raise status.bad_request(str(error)) from None
     if doc is not None:
         _check_depth(job, doc)
-        body = codec.decode_doc(doc, server.scheme, gvk, validation)
-    else:
-        body = codec.decode_body(request.body, request.header("content-type"), server.scheme, gvk, validation, custom)
-    job.warnings.extend(body.warnings)
-    size = len(request.body)
-    job.stage(out, "decoding", "ok", f"The body is a {gvk[2]} of {gvk[0] + '/' if gvk[0] else ''}{gvk[1]}", here(),
-              {"bytes": size, "warnings": list(body.warnings)} if size or body.warnings else None)  # fmt: skip
-    return default(server, job, out, gvk, body.doc)
+        return codec.decode_doc(doc, server.scheme, gvk, validation)
+    return codec.decode_body(request.body, request.header("content-type"), server.scheme, gvk, validation, custom)
 
 
 def _check_depth(job: Job, doc: Any) -> None:
@@ -316,7 +323,7 @@ def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) 
     if job.subresource is not None and job.subresource.kind == "Scale" and new.get("kind") == "Scale":
         _check_scale_revision(resource, new, item)
         new = scale.with_scale(old, new, resource)
-    _preconditions(resource, info.name, new, old, item, strategy)
+    _preconditions(job, out, new, old, item, strategy)
     new = _keep_system_fields(new, old)
     if "applied" not in job.data:
         new = fieldmanager.updated(
@@ -324,6 +331,7 @@ def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) 
             manager=_manager(job, options), subresource=info.subresource, api_version=resource.api_version,
             now=server.view.timestamp, reset=strategy.reset_fields,
         )  # fmt: skip
+    _say_change(job, out, item, new, old)
     ctx = context(server, job, out)
     attributes = admission.Attributes(
         "UPDATE", resource, info.subresource, info.namespace, info.name, job.user, new, old, options.dry_run
@@ -335,6 +343,16 @@ def rewrite(server: Any, job: Job, out: Outbox, item: Item, new: Doc, old: Doc) 
         job.data["dry"] = new
         return Change("keep")
     return settle(new, old)
+
+
+def _say_change(job: Job, out: Outbox, item: Item, new: Doc, old: Doc) -> None:
+    """Put on record what the body or patch makes of the object as it is now."""
+    what = "The body replaces" if job.request.method == "PUT" else "The patch was put onto"
+    if new is old or new == old:
+        job.stage(out, "decoding", "ok", f"{what} revision {item.revision}: nothing is different", here(2), cost=0)
+    else:
+        reason = f"{what} revision {item.revision} of the object"
+        job.stage(out, "decoding", "change", reason, here(2), None, old, new, cost=0)
 
 
 def settle(new: Doc, old: Doc) -> Change:
@@ -349,7 +367,9 @@ def settle(new: Doc, old: Doc) -> Change:
     return Change("put", new)
 
 
-def _preconditions(resource: Resource, name: str, new: Doc, old: Doc, item: Item, strategy: Any) -> None:
+def _preconditions(job: Job, out: Outbox, new: Doc, old: Doc, item: Item, strategy: Any) -> None:
+    resource, name = job.resource, job.info.name
+    assert resource is not None
     revision = revision_of(new)
     uid = new["metadata"].get("uid")
     if uid and uid != old["metadata"]["uid"]:
@@ -360,6 +380,8 @@ def _preconditions(resource: Resource, name: str, new: Doc, old: Doc, item: Item
             f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}",
         )  # fmt: skip
     if revision and revision != item.revision:
+        reason = f"The body was made from revision {revision}, the object is at revision {item.revision} by now"
+        job.stage(out, "strategy", "deny", reason, here(), {"asked": revision, "stored": item.revision})
         raise status.conflict(resource.group_resource, name)
     if not revision and not strategy.allow_unconditional_update:
         error = invalid("metadata.resourceVersion", _Zero(), "must be specified for an update")

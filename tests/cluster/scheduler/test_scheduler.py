@@ -100,7 +100,39 @@ def test_binds_with_event_and_cause_and_a_note_of_every_verdict() -> None:
     assert events[0]["reportingController"] == "default-scheduler"
     (note,) = [e for e in b.eyes.effects if e.kind == "schedule"]
     assert note.object == "pods/default/web" and note.detail["winner"] == "node-1"
-    assert note.detail["filters"] == {"node-1": None, "node-2": ["NodeUnschedulable", "node(s) were unschedulable"]}
+    detail = note.detail
+    assert detail["nodes"] == ["node-1", "node-2"] and detail["more"] == 0
+    assert detail["refused"] == {"node-2": ["NodeUnschedulable", "node(s) were unschedulable"]}
+    assert detail["filters"].index("NodeUnschedulable") < detail["filters"].index("NodeResourcesFit")
+    assert detail["scores"] == {}, "with one Node left nothing is scored"
+
+
+def test_the_matrix_tells_raw_normalised_and_weighted_scores() -> None:
+    b = Bench()
+    for name in ("node-1", "node-2", "node-3"):
+        b.node(name)
+    b.pod("early")
+    b.pod("web")
+    detail = next(e for e in b.eyes.effects if e.kind == "schedule" and e.object == "pods/default/web").detail
+    assert set(detail["scores"]) == {"node-1", "node-2", "node-3"}
+    totals = {}
+    for node, rows in detail["scores"].items():
+        for plugin, (_raw, normalised, weighted) in rows.items():
+            assert weighted == normalised * detail["weights"][plugin]
+        totals[node] = sum(row[2] for row in rows.values())
+    assert totals[detail["winner"]] == max(totals.values())
+
+
+def test_of_many_nodes_the_matrix_tells_the_best() -> None:
+    b = Bench()
+    for number in range(60):
+        b.node(f"node-{number}", unschedulable=number % 2 == 0)
+    b.pod("web")
+    (note,) = [e for e in b.eyes.effects if e.kind == "schedule"]
+    detail = note.detail
+    assert detail["winner"] in detail["nodes"] and 24 <= len(detail["nodes"]) <= 40
+    assert detail["more"] == 60 - len(detail["nodes"])
+    assert "of them share the highest score, and the dice chose." in note.text
 
 
 def test_failure_texts_are_the_real_ones() -> None:

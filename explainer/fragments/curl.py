@@ -9,7 +9,15 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-SENT_BY_CURL = {"host", "content-length", "user-agent", "accept-encoding", "connection", "authorization", "x-forwarded-for"}
+SENT_BY_CURL = {
+    "host",
+    "content-length",
+    "user-agent",
+    "accept-encoding",
+    "connection",
+    "authorization",
+    "x-forwarded-for",
+}
 
 
 def line(trace: dict[str, Any]) -> str:

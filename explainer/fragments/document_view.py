@@ -55,7 +55,9 @@ def _escaped(key: str) -> str:
     return str(key).replace("~", "~0").replace("/", "~1")
 
 
-def _entry(key: str, value: Any, depth: int, pointer: str, marks: dict[str, Any], mark: str, lead: str = "") -> list[Row]:
+def _entry(
+    key: str, value: Any, depth: int, pointer: str, marks: dict[str, Any], mark: str, lead: str = ""
+) -> list[Row]:
     """``key: value``; a compound value follows on lines of its own."""
     op = marks.get(pointer)
     own = mark or _mark(op)
@@ -70,7 +72,15 @@ def _lines(value: Any, depth: int, pointer: str, lead: str, marks: dict[str, Any
     rows: list[Row] = []
     if isinstance(value, dict):
         for index, (key, item) in enumerate(value.items()):
-            rows += _entry(key, item, depth, f"{pointer}/{_escaped(key)}", marks, mark, lead if index == 0 else "  " if lead else "")
+            rows += _entry(
+                key,
+                item,
+                depth,
+                f"{pointer}/{_escaped(key)}",
+                marks,
+                mark,
+                lead if index == 0 else "  " if lead else "",
+            )
         removed = [p for p, op in marks.items() if op["op"] == "remove" and p.rpartition("/")[0] == pointer]
         for path in removed:
             rows += _removed(path.rpartition("/")[2].replace("~1", "/").replace("~0", "~"), marks[path], depth)
@@ -94,7 +104,10 @@ def _mark(op: dict[str, Any] | None) -> str:
 def _removed(key: str, op: dict[str, Any], depth: int) -> list[Row]:
     was = op.get("was")
     if isinstance(was, (dict, list)) and was:
-        return [Row(depth, f"{scalar(key)}:", "remove"), *[row._replace(mark="remove") for row in _lines(was, depth + 1, "", "", {}, "remove")]]
+        return [
+            Row(depth, f"{scalar(key)}:", "remove"),
+            *[row._replace(mark="remove") for row in _lines(was, depth + 1, "", "", {}, "remove")],
+        ]
     return [Row(depth, f"{scalar(key)}: {scalar(was)}", "remove")]
 
 

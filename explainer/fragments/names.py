@@ -40,6 +40,16 @@ def span(micros: int | float | None) -> str:
     return f"{value:.{digits}f} {unit}"
 
 
+def size(count: int | None) -> str:
+    """A number of bytes as a reader would say it: ``412 B``, ``1.2 kB``."""
+    if count is None:
+        return "–"
+    if count < 1000:
+        return f"{count} B"
+    value, unit = (count / 1000, "kB") if count < 1_000_000 else (count / 1_000_000, "MB")
+    return f"{value:.{1 if value < 10 else 0}f} {unit}"
+
+
 def speed(rate: float | str) -> str:
     """A clock rate as written beside the clock: ``×1``, ``×1/100``, ``max``."""
     if isinstance(rate, str):

@@ -13,11 +13,16 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from . import words
+from . import sources, words
 from .particles import settle
 
 INNER = ("propose", "append", "commit", "apply")
 """Stages that happen inside the ``etcd`` stage."""
+WAY = ("tls", "authentication", "audit", "impersonation", "priority-and-fairness", "authorization")
+WRITING = ("decoding", "defaulting", "mutating-admission", "strategy", "validation", "validating-admission")
+WRITES = ("create", "update", "patch")
+TABLES = ("authentication", "authorization", "impersonation", "validation")
+"""Stages whose detail is a list of what was tried: shown as a table with the reasons in words."""
 
 
 def steps(trace: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,6 +40,7 @@ def steps(trace: dict[str, Any]) -> list[dict[str, Any]]:
         label = words.stage(stage["name"])
         if inner and "/" not in stage["name"]:
             label = f"{label} · {stage['component']}"
+        tried = stage.get("detail") if head in TABLES and isinstance(stage.get("detail"), list) else None
         out.append(
             {
                 **stage,
@@ -43,13 +49,121 @@ def steps(trace: dict[str, Any]) -> list[dict[str, Any]]:
                 "question": words.question(stage["name"]),
                 "inner": inner,
                 "took": stage["endMicros"] - stage["startMicros"],
+                "after_begin": stage["startMicros"] - (trace.get("startMicros") or first),
                 "x": f"{min(left, 99.4):.2f}%",
                 "w": f"{max(100 * (stage['endMicros'] - stage['startMicros']) / width, 0.6):.2f}%",
-                "rows": rows(stage.get("detail")),
+                "tried": near_misses(head, tried) if tried else None,
+                "tried_head": heads(head) if tried else None,
+                "rows": [] if tried else rows(stage.get("detail")),
+                "ops": stage.get("patch") or [],
                 "patch": [patch_row(op) for op in stage.get("patch") or []],
+                "code": sources.around(stage.get("source") or ""),
             }
         )
+    return out + [ahead(name, number) for number, name in enumerate(expected(trace, stages), len(out) + 1)]
+
+
+def expected(trace: dict[str, Any], stages: list[dict[str, Any]]) -> list[str]:
+    """Return the stages that a request under way still has before it, by what its verb has to pass."""
+    if trace.get("endMicros") is not None or trace.get("stream"):
+        return []
+    names = {stage["name"].partition("/")[0] for stage in stages}
+    way = [
+        *WAY,
+        *(WRITING if trace.get("verb") in WRITES else ()),
+        *(("etcd",) if trace.get("resource") else ()),
+        "response",
+    ]
+    reached = max((way.index(name) for name in names if name in way), default=-1)
+    return way[reached + 1 :]
+
+
+def ahead(name: str, number: int) -> dict[str, Any]:
+    """Return a step that has not been reached."""
+    return {
+        "name": name, "number": number, "label": words.stage(name), "question": words.question(name), "outcome": "wait", "ahead": True,
+        "inner": False, "component": "", "startMicros": None, "endMicros": None, "took": None, "reason": "", "x": "100%", "w": "0%",
+        "rows": [], "tried": None, "ops": [], "patch": [], "code": None, "source": "", "before": None, "after": None,
+    }  # fmt: skip
+
+
+def heads(stage: str) -> tuple[str, str, str]:
+    """Return the column heads of what a stage tried; an empty one has no column."""
+    if stage == "authentication":
+        return _("authenticator"), "", _("its answer")
+    if stage == "validation":
+        return _("field"), _("kind of error"), _("what is wrong")
+    return _("binding"), _("role"), _("why")
+
+
+def near_misses(stage: str, tried: list[Any]) -> list[dict[str, Any]]:
+    """Return what a stage tried, one row each: ``{what, of, why, hit, mark, rule, raw}``.
+
+    ``hit``: the one that decided; ``mark``: its verdict; ``raw``: ``why`` is the Kubernetes API's own text.
+    """
+    out: list[dict[str, Any]] = []
+    for item in tried:
+        row: dict[str, Any] = {
+            "what": short(item),
+            "of": "",
+            "why": "",
+            "hit": False,
+            "mark": "skip",
+            "rule": "",
+            "raw": False,
+        }
+        if isinstance(item, dict) and stage == "authentication":
+            answer = str(item.get("answer", ""))
+            silent = answer in ("no credential of this kind", "not asked")
+            knew = not silent and item is next((i for i in reversed(tried) if i.get("answer") != "not asked"), None)
+            row |= {
+                "what": item.get("authenticator", ""),
+                "why": answer,
+                "hit": knew,
+                "mark": "skip" if silent else "ok",
+            }
+        elif isinstance(item, dict) and stage == "validation":
+            row |= {
+                "what": item.get("field", ""),
+                "of": item.get("reason", ""),
+                "why": item.get("message", ""),
+                "mark": "deny",
+                "raw": True,
+            }
+        elif isinstance(item, dict):
+            rule = item.get("rule")
+            row |= {
+                "what": plain(item.get("binding") or item.get("authorizer") or ""),
+                "of": plain(item.get("role", "")),
+            }
+            row |= {"why": item.get("why", ""), "mark": "skip", "rule": rule_text(rule)}
+            if rule is not None:
+                row |= {"why": f"rule {item.get('number', 1)} grants it", "hit": True, "mark": "allow"}
+        out.append(row)
     return out
+
+
+def plain(text: Any) -> str:
+    """Return ``ClusterRole "x"`` without its quotes."""
+    return str(text).replace('"', "")
+
+
+def rule_text(rule: Any) -> str:
+    """Return a rule of a role as YAML's flow style would: ``verbs: [get, list], apiGroups: [""], resources: [pods]``."""
+    if not isinstance(rule, dict):
+        return ""
+    return ", ".join(
+        f"{key}: [{', '.join(str(v) or chr(34) * 2 for v in values)}]" for key, values in rule.items() if values
+    )
+
+
+def object_at(steps: list[dict[str, Any]], at: int) -> tuple[Any, int, list[dict[str, Any]]]:
+    """Return the object after step ``at``, the step that made it so (0: none yet), and what that step changed."""
+    found: tuple[Any, int, list[dict[str, Any]]] = (None, 0, [])
+    for step in steps[:at]:
+        if not step["inner"] and step.get("after") is not None:
+            found = (step["after"], step["number"], step["ops"])
+    return found
 
 
 def order(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,45 +228,6 @@ def patch_row(op: dict[str, Any]) -> dict[str, Any]:
 
 def pretty(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def tree(trace: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Return the causal tree with each node's delay after the request began and its bar, and how many nodes it has."""
-    nodes = trace.get("tree")
-    if nodes is None:
-        nodes = [n for n in trace.get("effects") or [] if isinstance(n, dict)]
-    start = trace.get("startMicros") or 0
-    last = max(_times(nodes), default=start)
-    width = max(last - start, 1)
-    count = 0
-
-    def walk(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        nonlocal count
-        out = []
-        for node in rows:
-            count += 1
-            after = (node.get("startMicros") or start) - start
-            end = node.get("endMicros") or node.get("startMicros") or start
-            out.append(
-                {
-                    **node,
-                    "after": after,
-                    "x": f"{min(max(100 * after / width, 0), 99):.2f}%",
-                    "w": f"{max(100 * (end - start - after) / width, 0.8):.2f}%",
-                    "children": walk(node.get("children") or []),
-                }
-            )
-        return out
-
-    return walk(nodes), count
-
-
-def _times(nodes: list[dict[str, Any]]) -> list[int]:
-    out: list[int] = []
-    for node in nodes:
-        out.append(node.get("endMicros") or node.get("startMicros") or 0)
-        out.extend(_times(node.get("children") or []))
-    return out
 
 
 def decided(trace: dict[str, Any]) -> dict[str, Any] | None:

@@ -104,5 +104,7 @@ def _segment(axis: Axis, part: str, start: float, end: float) -> dict[str, str]:
 def folds(axis: Axis) -> list[dict[str, Any]]:
     """Return the folded strips: place, width and how long the pause is."""
     return [
-        {"x": f"{p.x0:.2f}%", "width": f"{p.x1 - p.x0:.2f}%", "micros": p.end - p.start} for p in axis.pieces if p.folded
+        {"x": f"{p.x0:.2f}%", "width": f"{p.x1 - p.x0:.2f}%", "micros": p.end - p.start}
+        for p in axis.pieces
+        if p.folded
     ]

@@ -13,6 +13,7 @@ urlpatterns = [
     path("sentences.json", home.sentences_table, name="sentences"),
     path("clusters/<str:cluster>/", map.map_page, name="map"),
     path("clusters/<str:cluster>/requests/", requests.requests_page, name="requests"),
+    path("clusters/<str:cluster>/requests/compare/", requests.compare, name="compare"),
     path("clusters/<str:cluster>/requests/<int:request_id>/", requests.request_page, name="request"),
     path("clusters/<str:cluster>/etcd/", etcd.etcd_page, name="etcd"),
     path("clusters/<str:cluster>/presenter/", presenter.presenter_page, name="presenter"),

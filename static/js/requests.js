@@ -1,71 +1,309 @@
-// The list of requests, live: new ones appear on top unless a filter excludes them.
+// The list of requests, live: new ones come in at the top unless a filter excludes them, one scrolls, or one has a row in hand.
+// Keys: j/k or arrows move, Enter opens (it is a link), x picks, c compares, / searches.
 
 import { cluster, on } from "./feed.js";
-import { icon } from "./captions.js";
-import { instant, span, t, who } from "./words.js";
+import * as fall from "./waterfall.js";
+import { instant, size, span, t, who } from "./words.js";
 
-const KEEP = 200;
+const KEEP = 300;
+const HELD = 300;
+const $ = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+
+let live = !document.body.dataset.at;
+let held = new Map();
+let drawing = 0;
 
 export function start() {
-  on("request", add);
+  on("request", take);
+  document.addEventListener("keydown", keys);
+  document.addEventListener("click", clicks);
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "pick") picked();
+    if (event.target.matches("[data-zoom]")) redraw();
+  });
+  for (const scroller of [$(".sheet-col"), $(".middle"), window]) scroller.addEventListener("scroll", scrolled, { passive: true });
+  document.addEventListener("focusin", (event) => event.target.closest("[data-rows]") && choose(event.target.closest("tr")));
+  document.body.addEventListener("htmx:afterSwap", fresh);
+  on("back", catchUp);
+  fresh();
 }
+
+function scrolled() {
+  if (reading()) tail();
+  else flush();
+  redraw();
+}
+
+function fresh() {
+  held = new Map();
+  picked();
+  tail();
+  redraw();
+}
+
+// -- live tail ----------------------------------------------------------------------------------------------------
+
+const sorted = () => new URLSearchParams(location.search).get("sort") || "newest";
+const form = () => new FormData($("[data-filters]"));
+
+// Somebody reads: the list is scrolled, or a row has the focus.
+const reading = () => $(".sheet-col").scrollTop > 40 || Boolean(document.activeElement?.closest("[data-rows]"));
 
 function wanted(event) {
-  const form = new FormData(document.querySelector("[data-filters]"));
-  if (!event.outside && form.get("system") !== "1") return false;
-  return (!form.get("verb") || form.get("verb") === event.verb) && (!form.get("code") || Number(form.get("code")) === event.code) && (!form.get("user") || form.get("user") === event.user);
+  const asked = form();
+  const is = (name, value) => !asked.get(name) || asked.get(name) === value;
+  if (!event.outside && asked.get("system") !== "1") return false;
+  const code = asked.get("code");
+  if (code && code !== String(event.code) && !(code === "wait" && !event.code) && !(code.endsWith("xx") && String(event.code)[0] === code[0])) return false;
+  if (asked.get("errors") === "1" && event.code < 400) return false;
+  const initiator = asked.get("initiator");
+  if (initiator && (initiator === "outside" ? event.initiator : initiator === "caused" ? !event.initiator : initiator !== String(event.initiator))) return false;
+  return is("verb", event.verb) && is("user", event.user) && is("namespace", event.namespace) && is("resource", event.resource.split("/")[0]) && is("component", component(event));
 }
 
-function cell(className, ...children) {
-  const td = document.createElement("td");
-  td.className = className;
-  td.append(...children);
-  return td;
+const component = (event) => event.userAgent.split("/")[0] || event.client.replace(/^outside:/, "").split(":")[0];
+
+function take(event) {
+  if (!$("[data-rows]") || document.body.dataset.at || sorted() !== "newest" || !wanted(event)) return;
+  // What stages said is searched where the stages are.
+  if (form().get("text")) return later();
+  const known = $(`[data-rows] [data-id="${event.id}"]`);
+  if (known) return known.replaceWith(row(event, known));
+  held.set(event.id, event);
+  if (held.size > HELD) held.delete(held.keys().next().value);
+  if (live && !reading()) flush();
+  else tail();
 }
 
-function element(name, text, className = "") {
-  const node = document.createElement(name);
-  node.textContent = text;
-  if (className) node.className = className;
-  return node;
+let searching = 0;
+function later() {
+  searching ||= setTimeout(async () => {
+    searching = 0;
+    await catchUp();
+  }, 400);
 }
 
-function add(event) {
-  const rows = document.querySelector("[data-rows]");
-  if (!rows || !wanted(event)) return;
-  document.querySelector("[data-empty]")?.remove();
-  const row = document.createElement("tr");
-  row.dataset.id = event.id;
-  row.className = `is-row-${event.outcome} fresh`;
-  const verdict = document.createElement("span");
-  verdict.className = `is-${event.outcome}`;
-  verdict.append(icon(`verdict-${event.outcome}`));
-  const link = document.createElement("a");
-  link.href = `/clusters/${encodeURIComponent(cluster)}/requests/${event.id}/`;
-  const address = element("span", "", "mono");
-  address.append(element("b", event.method), ` ${event.path}`);
-  link.append(address);
-  const took = event.endMicros == null ? null : event.endMicros - event.startMicros;
-  let why;
-  if (event.initiator) {
-    why = element("a", `#${event.initiator}`, "mono");
-    why.href = `/clusters/${encodeURIComponent(cluster)}/requests/${event.initiator}/`;
-  } else why = element("span", event.outside ? t("a.client") : t("itself"), "second");
-  row.append(
-    cell("answer", verdict, " ", element("strong", event.code || "…")),
-    cell("path", link),
-    cell("who", who(event)),
-    cell("mono began", instant(event.startMicros)),
-    cell("mono num", event.stream ? t("stream") : span(took)),
-    cell("bars"),
-    cell("", why),
-  );
-  const known = rows.querySelector(`[data-id="${event.id}"]`);
-  if (known) known.replaceWith(row);
-  else {
+// What happened between the drawing of this page and its feed, or what only the server can search.
+async function catchUp() {
+  const rows = $("[data-rows]");
+  if (!rows || document.body.dataset.at || sorted() !== "newest") return;
+  const query = new URLSearchParams(location.search);
+  for (const name of ["before", "offset"]) query.delete(name);
+  query.set("part", "rows");
+  query.set("since", rows.firstElementChild?.dataset.id ?? 0);
+  const answer = await fetch(`?${query}`).catch(() => null);
+  if (!answer?.ok) return;
+  const found = document.createElement("tbody");
+  found.innerHTML = await answer.text();
+  const fresh = [...found.children].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
+  if (!fresh.length) return;
+  rows.prepend(...fresh);
+  settle();
+}
+
+function flush() {
+  if (!live || !held.size) return;
+  const rows = $("[data-rows]");
+  for (const event of held.values()) {
+    const made = row(event);
     // Newest first by number, so that a late answer does not jump over later requests.
     const before = [...rows.children].find((other) => Number(other.dataset.id) < event.id);
-    rows.insertBefore(row, before ?? null);
+    rows.insertBefore(made, before ?? null);
   }
+  held = new Map();
+  settle();
+}
+
+function settle() {
+  const rows = $("[data-rows]");
+  $("[data-empty]")?.remove();
   while (rows.children.length > KEEP) rows.lastElementChild.remove();
+  redraw();
+  tail();
+}
+
+function tail() {
+  const button = $("[data-tail]"), more = $("[data-flush]");
+  if (!button) return;
+  const off = sorted() !== "newest";
+  button.disabled = off;
+  button.setAttribute("aria-pressed", String(live && !off));
+  more.hidden = !held.size;
+  more.textContent = t("new.rows", { n: held.size });
+  const said = t(off || !live ? "tail.off" : reading() ? "tail.held" : "tail.on");
+  const line = $("[data-tail-said]");
+  if (line.textContent !== said) line.textContent = said;
+}
+
+function clicks(event) {
+  const on_ = (selector) => event.target.closest(selector);
+  if (on_("[data-tail]")) {
+    live = !live;
+    if (live) show();
+    tail();
+  } else if (on_("[data-flush]")) {
+    live = true;
+    show();
+  } else if (on_("[data-older]") && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    older(on_("[data-older]"));
+  } else if (on_("[data-compare]") && picks().length !== 2) event.preventDefault();
+  else if (on_("[data-rows] tr") && !on_("a, input")) {
+    on_("tr").querySelector(".path a").focus({ preventScroll: true });
+  }
+}
+
+// Out of the row or the field that one was in, to where keys are the page's.
+const leave = () => $("#main").focus({ preventScroll: true });
+
+function show() {
+  leave();
+  $(".sheet-col").scrollTop = 0;
+  flush();
+}
+
+async function older(link) {
+  const query = new URL(link.href);
+  const rows = $("[data-rows]");
+  // A few hundred rows are enough for one page: the next hundred have a page of their own.
+  if (rows.children.length >= KEEP + 100) return location.assign(link.href);
+  const answer = await fetch(query).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = [...page.querySelectorAll("[data-rows] > tr")].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
+  rows.append(...found);
+  const next = page.querySelector(".older");
+  link.closest(".older").replaceWith(next ?? "");
+  found[0]?.querySelector(".path a").focus();
+  redraw();
+}
+
+// -- rows ---------------------------------------------------------------------------------------------------------
+
+function row(event, was) {
+  const made = $("template[data-row]").content.querySelector("tr").cloneNode(true);
+  const f = (name) => made.querySelector(`[data-f="${name}"]`);
+  const path = `/clusters/${encodeURIComponent(cluster)}/requests/`;
+  const keep = keeping();
+  made.dataset.id = event.id;
+  made.dataset.start = event.startMicros;
+  made.dataset.end = event.endMicros ?? "";
+  made.dataset.parts = JSON.stringify(event.parts ?? []);
+  if (event.stream) made.dataset.stream = "";
+  made.className = `is-row-${event.outcome} fresh`;
+  f("pick").value = event.id;
+  f("pick").checked = was?.querySelector("[name=pick]").checked ?? false;
+  f("verdict").className = `is-${event.outcome}`;
+  f("verdict").querySelector("use").setAttribute("href", `#verdict-${event.outcome}`);
+  f("code").textContent = event.code || "…";
+  f("open").href = `${path}${event.id}/${keep}`;
+  const [address, query] = event.path.split(/\?(.*)/s);
+  f("method").textContent = event.method;
+  f("address").textContent = address;
+  f("query").textContent = query ? `?${query}` : "";
+  const name = who(event), program = component(event);
+  f("who").textContent = name;
+  f("component").textContent = program === name ? "" : program;
+  if (event.initiator) {
+    f("initiator").href = `${path}${event.initiator}/${keep}`;
+    f("initiator").textContent = `#${event.initiator}`;
+    f("because").textContent = event.because ?? "";
+  } else {
+    f("initiator").remove();
+    f("because").textContent = t(event.outside ? "a.client" : "itself");
+  }
+  f("size").textContent = size(event.size);
+  f("took").textContent = event.stream ? t("stream") : span(event.endMicros == null ? null : event.endMicros - event.startMicros);
+  f("began").textContent = instant(event.startMicros);
+  return made;
+}
+
+function keeping() {
+  const kept = new URLSearchParams();
+  for (const [name, value] of new URLSearchParams(location.search)) if (["screen", "lang", "theme", "at"].includes(name)) kept.set(name, value);
+  return kept.size ? `?${kept}` : "";
+}
+
+const facts = (tr) => ({ start: Number(tr.dataset.start), end: tr.dataset.end === "" || "stream" in tr.dataset ? null : Number(tr.dataset.end), parts: JSON.parse(tr.dataset.parts || "[]") });
+
+// The rows that one sees: their heights are equal, so a little arithmetic finds them.
+function inView() {
+  const rows = [...$("[data-rows]").children];
+  if (rows.length < 2) return rows;
+  const top = rows[0].getBoundingClientRect().top, height = rows[1].getBoundingClientRect().top - top || 32;
+  const first = Math.max(Math.floor((0 - top) / height), 0);
+  return rows.slice(first, first + Math.ceil(innerHeight / height) + 1);
+}
+
+// One drawing a frame, whatever came in meanwhile.
+function redraw() {
+  drawing ||= requestAnimationFrame(() => {
+    drawing = 0;
+    const asked = $("[data-zoom]")?.value ?? "view";
+    const micros = Number(asked) || 0;
+    const view = asked === "view" || micros;
+    const rows = (view ? inView() : all("[data-rows] > tr")).map((tr) => [tr, facts(tr)]);
+    const here = document.querySelector("[data-rows] tr.chosen") ?? rows[0]?.[0];
+    const pieces = micros && here ? fall.window_(Number(here.dataset.start) - micros * 0.05, micros) : fall.axis(rows.map(([, one]) => one));
+    for (const [tr, one] of rows) fall.draw(tr.querySelector(".wf"), pieces, one);
+    const axis = $("[data-axis]");
+    if (axis) fall.folds(axis, pieces);
+  });
+}
+
+function choose(tr) {
+  if (!tr || tr.classList.contains("chosen")) return;
+  for (const other of all("[data-rows] tr.chosen")) other.classList.remove("chosen");
+  tr.classList.add("chosen");
+  if ($("[data-zoom]")?.value) redraw();
+  tail();
+}
+
+// -- picking and keys ---------------------------------------------------------------------------------------------
+
+const picks = () => all("[name=pick]:checked");
+
+function picked() {
+  const chosen = picks();
+  // A third pick takes the place of the first one.
+  if (chosen.length > 2) chosen[0].checked = false;
+  const now = picks();
+  const button = $("[data-compare]");
+  if (!button) return;
+  button.disabled = now.length !== 2;
+  $("[data-picked]").textContent = now.length ? now.map((one) => `#${one.value}`).join(" · ") : "";
+}
+
+function keys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input:not([type=checkbox]), select, textarea, .console, .tape")) {
+    if (event.key === "Escape" && event.target.id === "text") leave();
+    return;
+  }
+  const links = all("[data-rows] .path a");
+  const at = links.indexOf(document.activeElement?.closest("tr")?.querySelector(".path a"));
+  const go = (index) => {
+    event.preventDefault();
+    links[Math.min(Math.max(index, 0), links.length - 1)]?.focus();
+  };
+  const inside = at >= 0;
+  if (event.key === "/") {
+    event.preventDefault();
+    $("#text").focus();
+    $("#text").select();
+  } else if (event.key === "j" || (event.key === "ArrowDown" && inside)) go(at + 1);
+  else if (event.key === "k" || (event.key === "ArrowUp" && inside)) go(at < 0 ? 0 : at - 1);
+  else if (event.key === "Home" && inside) go(0);
+  else if (event.key === "End" && inside) go(links.length - 1);
+  else if (event.key === "x" && inside) {
+    const box = links[at].closest("tr").querySelector("[name=pick]");
+    box.checked = !box.checked;
+    picked();
+  } else if (event.key === "c" && picks().length === 2) $("[data-compare]").click();
+  else if (event.key === "Escape" && inside) {
+    leave();
+    flush();
+    tail();
+  }
 }

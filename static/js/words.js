@@ -54,6 +54,13 @@ export function span(micros) {
   return `${value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${unit}`;
 }
 
+export function size(bytes) {
+  if (bytes == null) return "–";
+  if (bytes < 1000) return `${bytes} B`;
+  const [value, unit] = bytes < 1e6 ? [bytes / 1000, "kB"] : [bytes / 1e6, "MB"];
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+}
+
 export function speed(rate) {
   if (typeof rate === "string") return rate;
   return rate >= 1 ? `×${rate}` : `×1/${Math.round(1 / rate)}`;

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -356,7 +359,68 @@ def requests(
     ][:limit]
 
 
+def listed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as ``request_list`` tells it."""
+    took = (row["endMicros"] or row["startMicros"] + 400) - row["startMicros"]
+    marks = [
+        ("authn", 0, 83),
+        ("authz", 83, 103),
+        ("etcd", 103, max(took - 50, 104)),
+        ("response", max(took - 50, 104), took),
+    ]
+    return {
+        **row,
+        "size": 512,
+        "parts": [list(mark) for mark in marks],
+        "component": row["userAgent"].split("/")[0],
+        "because": "create deployments/web" if row["initiator"] else "",
+    }
+
+
+def request_list(
+    limit: int = 100, system: bool = False, verb: str = "", user: str = "", code: str = "", text: str = "", **other: Any
+) -> dict[str, Any]:
+    everything = [listed(row) for row in requests(system=system)]
+    rows = [
+        row
+        for row in everything
+        if verb in ("", row["verb"])
+        and user in ("", row["user"])
+        and code in ("", str(row["code"]))
+        and text in row["path"]
+        and not (other.get("errors") and row["code"] < 400)
+        and (not other.get("before") or row["id"] < other["before"])
+        and row["id"] > other.get("since", 0)
+    ]
+    facets = {
+        name: sorted({row[name]: 1 for row in everything if row[name]}.items())
+        for name in ("verb", "user", "namespace", "resource", "component")
+    }
+    return {
+        "rows": rows[:limit],
+        "matched": len(rows),
+        "kept": len(everything),
+        "more": max(len(rows) - limit, 0),
+        "facets": facets,
+        "nowMicros": NOW,
+    }
+
+
+@cache
+def recorded() -> dict[int, dict[str, Any]]:
+    """Traces of a real cluster (tests/browser/record_traces.py), by number: 70001 a Deployment, 70002 a refusal, 70003 the same allowed."""
+    return {trace["id"]: trace for trace in json.loads((DATA / "traces.json").read_text())}
+
+
+def nearest(id: int) -> dict[str, Any]:
+    rows = [listed({**trace}) | {"id": number} for number, trace in recorded().items() if number != id]
+    other = {70002: 70003, 70003: 70002}.get(id, 0)
+    return {"rows": sorted(rows, key=lambda row: row["id"] != other), "suggested": other}
+
+
 def request(id: int) -> dict[str, Any]:
+    if id in recorded():
+        return copy.deepcopy(recorded()[id])
     found = next((r for r in requests(system=True) if r["id"] == id), None)
     if found is None:
         raise KeyError(id)
@@ -683,6 +747,8 @@ VIEWS = {
     "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0},
     "members": lambda log="none", since=0: members(),
     "requests": requests,
+    "request_list": request_list,
+    "nearest": nearest,
     "request": request,
     "rules": rules,
     "terms": lambda: [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explainer.fragments import map_drawing, names, ring_drawing, rules_view, trace_view
+from explainer.fragments import causes_view, map_drawing, names, ring_drawing, rules_view, trace_view
 from tests.browser import fixture_world
 
 
@@ -112,7 +112,7 @@ def test_a_request_that_never_reached_etcd_keeps_its_order() -> None:
 
 
 def test_the_tree_counts_everything_it_caused() -> None:
-    nodes, count = trace_view.tree(fixture_world.request(4060))
+    nodes, count = causes_view.tree(fixture_world.request(4060))
     assert (len(nodes), count) == (2, 8)
 
 

@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import polib
 import pytest
 from django.utils import translation
 from playwright.sync_api import Page, expect
 
-from explainer.fragments import particles, sentences
+from explainer.fragments import catalogs, particles, sentences
 from tests.browser.conftest import Site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +34,7 @@ def test_every_sentence_recognises_itself_and_no_other_comes_first(sentence: str
 
 
 def test_translations_keep_every_place() -> None:
-    catalogue = {e.msgid: e.msgstr for e in polib.pofile(str(ROOT / "locale/ko/LC_MESSAGES/django.po"))}
+    catalogue = {e.msgid: e.msgstr for e in catalogs.whole(ROOT / "locale/ko/LC_MESSAGES/django.po")}
     for sentence in sentences.SENTENCES:
         assert set(sentences.PLACE.findall(sentence)) == set(sentences.PLACE.findall(catalogue[sentence])), sentence
 

@@ -30,6 +30,8 @@ def why_not(rule: Rule, attributes: Attributes) -> str:
     """One plain clause: the first thing about ``rule`` that doesn't fit ``attributes``: what it has, and what it lacks."""
     if not attributes.is_resource:
         paths = rule.get("nonResourceURLs") or ()
+        if not paths:
+            return "it grants resources, not paths"
         if not _path_matches(paths, attributes.path):
             return _lacks("nonResourceURLs", paths, attributes.path)
         return _lacks("verbs", rule["verbs"], attributes.verb)
@@ -52,11 +54,8 @@ def _lacks(field: str, has: Any, wanted: str) -> str:
     some = [f'"{value}"' for value in list(has)[:8]]
     if len(has) > 8:
         some.append(f"{len(has) - 8} more")
-    return (
-        f'its {field} are {", ".join(some)}, not "{wanted}"'
-        if some
-        else f'it has no {field} that could cover "{wanted}"'
-    )
+    lacks = 'the core group ""' if field == "apiGroups" and not wanted else f'"{wanted}"'
+    return f"its {field} are {', '.join(some)}, not {lacks}" if some else f"it has no {field} that could cover {lacks}"
 
 
 def _resource_matches(resources: Any, full: str, subresource: str) -> bool:

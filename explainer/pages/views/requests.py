@@ -1,102 +1,206 @@
-"""The tracer: the waterfall list of requests, and one request stage by stage."""
+"""The tracer: the waterfall list of requests, one request stage by stage, and two of them side by side."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from explainer.fragments import trace_view
+from explainer.fragments import causes_view, compare_view, curl, document_view, names, trace_view, waterfall
 from explainer.pages import context
 from explainer.pages.reads import Unreachable
 
 from .common import ask, asked_for, attempt, drawn_errors, is_fragment
 
 PAGE_SIZE = 100
+MOST_ROWS = 400
+"""Rows that one page shows; older ones are on a page of their own."""
+TEXTS = ("verb", "code", "user", "namespace", "resource", "component", "initiator", "text", "sort")
+SWITCHES = ("errors", "system")
+CODES = ("2xx", "3xx", "4xx", "5xx", "wait", "201", "401", "403", "404", "409", "422")
 
 
 @drawn_errors
 async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     """The waterfall list of requests, newest first."""
-    frame = await context.frame(request, cluster, "requests")
-    asked = {key: asked_for(request, key) for key in ("verb", "code", "user")}
-    system = asked_for(request, "system") == "1"
-    args: dict[str, Any] = {"limit": PAGE_SIZE, "system": system}
-    args |= {key: asked[key] for key in ("verb", "user") if asked[key]}
-    if asked["code"].isdigit():
-        args["code"] = int(asked["code"])
-    rows, problem = [], frame["problem"]
+    part = asked_for(request, "part")
+    frame = await context.frame(request, cluster, "requests") if not part else _bare(request, cluster)
+    asked: dict[str, Any] = {key: asked_for(request, key)[:200] for key in TEXTS} | {
+        key: asked_for(request, key) == "1" for key in SWITCHES
+    }
+    filters: dict[str, Any] = {key: value for key, value in asked.items() if value}
+    for key in ("before", "since", "offset"):
+        if asked_for(request, key).isdigit():
+            filters[key] = int(asked_for(request, key)[:15])
+    limit = asked_for(request, "limit")
+    filters["limit"] = min(max(int(limit[:6]), 1), MOST_ROWS) if limit.isdigit() else PAGE_SIZE
+    answer: dict[str, Any] = {"rows": [], "matched": 0, "kept": 0, "more": 0, "facets": {}}
+    problem = frame.get("problem", "")
     try:
-        rows = await ask(frame, "requests", **args)
+        answer = await ask(frame, "request_list", **filters)
     except Unreachable:
         problem = problem or _("The simulation does not answer.")
-    rows = rows["requests"] if isinstance(rows, dict) else rows
-    longest = (
-        max(
-            (
-                (row.get("endMicros") or row["startMicros"]) - row["startMicros"]
-                for row in rows
-                if not row.get("stream")
-            ),
-            default=1,
-        )
-        or 1
-    )
-    for row in rows:
-        took = None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"]
-        row |= {
-            "took": took,
-            "who": trace_view.who(row),
-            "what": trace_view.what(row),
-            "w": f"{max(100 * min((took or 0) / longest, 1), 1):.1f}%",
-        }
-    verbs = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
-    data = {
-        "frame": frame,
-        "rows": rows,
-        "asked": asked,
-        "system": system,
-        "verbs": verbs,
-        "problem": problem,
-        "filtered": any(asked.values()),
-    }
-    template = "requests/rows.html" if is_fragment(request) else "requests/page.html"
+    data = {"frame": frame, "problem": problem, "asked": asked, **listed(frame, answer, filters)}
+    data |= _filters(asked, answer["facets"]) | _links(frame, asked)
+    data["older"] = data["address"](**data["rest"])
+    template = {"rows": "requests/rows.html", "": "requests/page.html"}.get(part, "requests/page.html")
+    if is_fragment(request) and not part:
+        template = "requests/list.html"
     return render(request, template, data)
+
+
+def _bare(request: HttpRequest, cluster: str) -> dict[str, Any]:
+    """The frame of a fragment: without the cluster's map and clock, which only a whole page shows."""
+    return context.base(request, "requests") | {"cluster": cluster, "problem": ""}
+
+
+def _links(frame: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the list's columns with the addresses that sort by them, and the one that takes all filters away."""
+    query = {key: "1" if value is True else value for key, value in asked.items() if value}
+    path = f"/clusters/{frame['cluster']}/requests/"
+
+    def address(**more: Any) -> str:
+        given = frame["kept"] | {key: value for key, value in (query | more).items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    sort = asked["sort"] or "newest"
+    named = {
+        "code": _("answer"),
+        "path": _("request"),
+        "user": _("who"),
+        "why": _("because of"),
+        "size": _("size"),
+        "took": _("took"),
+    }
+    columns = [
+        {
+            "class": {"user": "who", "size": "num size", "took": "num"}.get(key, key),
+            "label": label,
+            "href": "" if key == "why" else address(sort=key),
+            "sorted": ("ascending" if key in ("path", "user") else "descending") if sort == key else "",
+        }
+        for key, label in named.items()
+    ]
+    when = {"newest": "descending", "oldest": "ascending"}.get(sort, "")
+    columns.append(
+        {
+            "class": "fall",
+            "label": _("when"),
+            "href": address(sort="oldest" if sort == "newest" else ""),
+            "sorted": when,
+        }
+    )
+    plain = f"{path}?{urlencode(frame['kept'])}" if frame["kept"] else path
+    return {"columns": columns, "all": plain, "address": address}
+
+
+def listed(frame: dict[str, Any], answer: dict[str, Any], filters: dict[str, Any]) -> dict[str, Any]:
+    """Return what the list shows of an answer: rows with their bars on the shared axis, counts, where older ones are."""
+    rows = answer["rows"]
+    axis = waterfall.axis(rows)
+    keep = f"?{urlencode(frame['kept'])}" if frame["kept"] else ""
+    for row in rows:
+        row |= {
+            "href": f"/clusters/{frame['cluster']}/requests/{row['id']}/{keep}",
+            "why_href": f"/clusters/{frame['cluster']}/requests/{row['initiator']}/{keep}",
+            "parts_text": json.dumps(row["parts"], separators=(",", ":")),
+            "size_text": names.size(row["size"]),
+            "took": None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"],
+            "who": trace_view.who(row),
+            "bar": waterfall.bar(axis, row),
+            "address": str(row["path"]).partition("?")[0],
+            "query": str(row["path"]).partition("?")[2],
+        }
+    newest = filters.get("sort", "newest") == "newest"
+    last = rows[-1]["id"] if rows else 0
+    older = {"before": last} if newest else {"offset": filters.get("offset", 0) + len(rows)}
+    return {
+        "rows": rows,
+        "folds": waterfall.folds(axis),
+        "first": min((row["startMicros"] for row in rows), default=0),
+        "matched": answer["matched"],
+        "kept": answer["kept"],
+        "more": answer["more"] if rows else 0,
+        "rest": older,
+    }
+
+
+def _filters(asked: dict[str, Any], facets: dict[str, Any]) -> dict[str, Any]:
+    """Return the filter form's choices: what the kept requests have, and what is asked for even if none has it."""
+    choices: dict[str, list[Any]] = {}
+    for name in ("verb", "user", "namespace", "resource", "component"):
+        rows = [list(pair) for pair in facets.get(name) or []]
+        if asked[name] and all(value != asked[name] for value, _count in rows):
+            rows.append([asked[name], 0])
+        choices[name] = rows
+    code = asked["code"]
+    initiators = [["outside", _("asked from outside")], ["caused", _("caused by another request")]]
+    if asked["initiator"].isdigit():
+        initiators.append([asked["initiator"], f"#{asked['initiator']}"])
+    return {
+        "choices": choices,
+        "codes": [*CODES, *([code] if code and code not in CODES else [])],
+        "initiators": initiators,
+        "filtered": any(asked[key] for key in (*TEXTS, "errors") if key != "sort"),
+        "hidden": sum(1 for key in ("user", "namespace", "resource", "component", "initiator") if asked[key]),
+    }
+
+
+# -- one request --------------------------------------------------------------------------------------------------
 
 
 @drawn_errors
 async def request_page(request: HttpRequest, cluster: str, request_id: int) -> HttpResponse:
     """One request, stage by stage."""
-    frame = await context.frame(request, cluster, "requests")
+    part = asked_for(request, "part")
+    frame = await context.frame(request, cluster, "requests") if not part else _bare(request, cluster)
     trace = await attempt(frame, "request", None, id=request_id)
     if trace is None:
         data = {"frame": frame, "request_id": request_id}
         return render(request, "requests/forgotten.html", data, status=404 if not frame["problem"] else 503)
+    causes, count = causes_view.tree(trace, f"/clusters/{cluster}/requests")
+    path = causes_view.critical(trace, causes)
+    if trace.get("packet"):
+        trace["packet"] = causes_view.packet(trace["packet"]) | {"href": f"/clusters/{cluster}/network/"}
+    caused = {"frame": frame, "trace": trace, "causes": causes, "causes_count": count, "chain": path}
+    caused["shares"] = causes_view.shares(path) if path is not None else []
+    if part == "causes":
+        return render(request, "requests/causes.html", caused)
     steps = trace_view.steps(trace)
-    causes, count = trace_view.tree(trace)
-    if asked_for(request, "part") == "causes":
-        return render(request, "requests/causes.html", {"frame": frame, "causes": causes, "causes_count": count})
-    asked = asked_for(request, "step")
-    at = min(max(int(asked), 1), max(len(steps), 1)) if asked.isdigit() else 0
     decided = trace_view.decided(trace)
+    asked = asked_for(request, "step")
+    at = min(max(int(asked[:4]), 1), max(len(steps), 1)) if asked.isdigit() else 0
     if not at:
         at = next((step["number"] for step in steps if decided is not None and step["name"] == decided["name"]), 1)
-    raw = trace.get("raw") or trace
+    if part == "object":
+        return render(request, "requests/object.html", {"frame": frame, **_object(steps, at)})
+    raw = trace.get("raw") or {}
+    base = f"/clusters/{cluster}/requests"
+    for row in trace.get("ancestors") or []:
+        row["href"] = f"{base}/{row['id']}/"
+    trace["why_href"] = f"{base}/{trace.get('initiator')}/"
+    export = {"format": "otlp"} | ({"at": frame["at"]} if frame["at"] else {})
+    address, _mark, query = str(trace.get("path", "")).partition("?")
     data = {
-        "frame": frame,
-        "trace": trace,
+        **caused,
         "steps": steps,
         "at": at,
         "step": steps[at - 1] if steps else None,
-        "causes": causes,
-        "causes_count": count,
+        "shown": _object(steps, at),
         "decided": decided,
         "sentence": trace_view.sentence(trace),
         "raw": raw,
-        "path": str(trace.get("path", "")).partition("?")[0],
-        "query": str(trace.get("path", "")).partition("?")[2],
+        "curl": curl.line(trace),
+        "path": address,
+        "query": query,
+        "here": f"{base}/{request_id}/",
+        "compare_path": f"{base}/compare/",
+        "otlp": f"/api/clusters/{cluster}/requests/{request_id}?{urlencode(export)}",
         "what": trace_view.what(trace),
         "took": None if trace.get("endMicros") is None else trace["endMicros"] - trace["startMicros"],
         "previous": at - 1 if at > 1 else None,
@@ -104,3 +208,64 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         "last": len(steps),
     }
     return render(request, "requests/trace.html", data)
+
+
+def _object(steps: list[dict[str, Any]], at: int) -> dict[str, Any]:
+    """Return the object as it was after step ``at``, and since when it is so."""
+    document, since, patch = trace_view.object_at(steps, at)
+    changed = since == at
+    return {
+        "number": at,
+        "sections": document_view.sections(document, patch if changed else None),
+        "since": None if changed else since,
+        "since_label": steps[since - 1]["label"] if since else "",
+        "changed": len(patch) if changed else 0,
+    }
+
+
+# -- two requests -------------------------------------------------------------------------------------------------
+
+
+@drawn_errors
+async def compare(request: HttpRequest, cluster: str) -> HttpResponse:
+    """Two requests side by side; without a second one, a choice of those that fit."""
+    picked = (
+        [asked_for(request, name) for name in ("a", "b")] if "pick" not in request.GET else request.GET.getlist("pick")
+    )
+    return await compare_page(request, cluster, [value for value in picked if value.isdigit()][:2])
+
+
+async def compare_page(request: HttpRequest, cluster: str, picked: list[str]) -> HttpResponse:
+    """See `compare`."""
+    frame = await context.frame(request, cluster, "requests")
+    ids = [int(value[:15]) for value in picked]
+    found = await asyncio.gather(*(attempt(frame, "request", None, id=number) for number in ids))
+    traces = [trace for trace in found if trace is not None]
+    near = await attempt(frame, "nearest", None, id=traces[0]["id"]) if traces else None
+    rows: list[dict[str, Any]] = (near or {}).get("rows") or []
+    for row in rows:
+        row["who"] = trace_view.who(row)
+    data: dict[str, Any] = {
+        "frame": frame,
+        "a": traces[0] if traces else None,
+        "b": traces[1] if len(traces) == 2 else None,
+        "near": rows,
+        "suggested": (near or {}).get("suggested", 0),
+        "missing": [number for number, trace in zip(ids, found, strict=True) if trace is None],
+    }
+    base = f"/clusters/{cluster}/requests/"
+    data |= {"list": base, "here": f"{base}compare/"}
+    for name in ("a", "b"):
+        if data[name] is not None:
+            data[name]["href"] = f"{base}{data[name]['id']}/"
+            data[f"sentence_{name}"] = trace_view.sentence(data[name])
+    if data["b"] is not None:
+        data |= compare_view.compare(data["a"], data["b"])
+        for row in data["rows"]:
+            row["cells"] = [row["left"], row["right"]]
+            for side, step in zip(("a", "b"), row["cells"], strict=True):
+                if step is not None:
+                    step["href"] = data[side]["href"]
+        data["facts"] = compare_view.facts(data["a"], data["b"])
+        data["took"] = [names.span(compare_view.took(data[name])) for name in ("a", "b")]
+    return render(request, "requests/compare.html", data, status=404 if ids and not traces else 200)

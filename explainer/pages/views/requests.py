@@ -230,7 +230,9 @@ def _object(steps: list[dict[str, Any]], at: int) -> dict[str, Any]:
 async def compare(request: HttpRequest, cluster: str) -> HttpResponse:
     """Two requests side by side; without a second one, a choice of those that fit."""
     picked = (
-        [asked_for(request, name) for name in ("a", "b")] if "pick" not in request.GET else request.GET.getlist("pick")
+        [asked_for(request, name) for name in ("a", "b")]
+        if "pick" not in request.GET
+        else request.GET.getlist("pick") or []
     )
     return await compare_page(request, cluster, [value for value in picked if value.isdigit()][:2])
 

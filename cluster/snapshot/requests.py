@@ -6,7 +6,6 @@ already but not over yet is ``wait``.
 """
 
 from collections.abc import Iterator
-from heapq import merge
 from typing import Any
 
 import orjson
@@ -109,11 +108,9 @@ def request_list(
 
 
 def newest(memory: Memory, system: bool) -> Iterator[Trace]:
-    """Traces, the highest number first: both rings grow in the order of their numbers."""
-    if not system:
-        return (memory.traces[number] for number in reversed(memory.caused))
-    numbers = merge(reversed(memory.caused), reversed(memory.system), reverse=True)
-    return (memory.traces[number] for number in numbers)
+    """Traces, the highest number first (a number is given when a request is sent, so the rings are sorted but for a few)."""
+    numbers = [*memory.caused, *memory.system] if system else [*memory.caused]
+    return (memory.traces[number] for number in sorted(numbers, reverse=True))
 
 
 def list_row(memory: Memory, trace: Trace) -> dict[str, Any]:
@@ -236,6 +233,9 @@ def stages(trace: Trace, now: int) -> list[dict[str, Any]]:
     """The stages begun by ``now``, in order; one that ends later is ``wait`` and keeps its verdict to itself."""
     out = []
     for stage in sorted(trace.stages, key=lambda s: (s.start, s.end)):
+        if trace.held:
+            out.append(stage_row(stage))
+            continue
         if stage.start > now:
             continue
         row = stage_row(stage)

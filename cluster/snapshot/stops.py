@@ -174,7 +174,7 @@ class Stops:
         number, count = self.shown
         trace = memory.traces[number]
         cut = Trace(
-            trace.began, trace.start, trace.outside, trace.stages[:count], None, 0, trace.children, trace.effects
+            trace.began, trace.start, trace.outside, trace.stages[:count], None, 0, trace.children, trace.effects, True
         )
         recent = [frame for frame in memory.recent if frame.get("t") != "request" or frame.get("id") != number]
         return Memory({**memory.traces, number: cut}, memory.caused, memory.system, memory.terms, recent)

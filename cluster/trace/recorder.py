@@ -39,6 +39,8 @@ class Trace(Struct):
     end: int = 0
     children: list[int] = field(default_factory=list)
     effects: list[tuple[int, str, Effect]] = field(default_factory=list)
+    held: bool = False
+    """It stands at a breakpoint: what is noted here was reached, whatever small time its stages take."""
 
 
 class Memory(Struct):

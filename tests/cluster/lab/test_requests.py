@@ -58,7 +58,9 @@ def test_filters_count_and_page(desk: Desk) -> None:
     assert first["more"] == len(ids) - 5
     assert [row["id"] for row in desk.lab.query("request_list", since=ids[3])["rows"]] == ids[:3]
     creates = desk.lab.query("request_list", limit=1000, verb="create", resource="pods")
-    assert creates["matched"] == sum(1 for r in everything["rows"] if (r["verb"], r["resource"].partition("/")[0]) == ("create", "pods"))
+    assert creates["matched"] == sum(
+        1 for r in everything["rows"] if (r["verb"], r["resource"].partition("/")[0]) == ("create", "pods")
+    )
     more = desk.lab.query("request_list", limit=1000, system=True)
     assert more["kept"] > everything["kept"]
 
@@ -106,7 +108,9 @@ def test_an_allowance_names_binding_role_and_rule_and_what_was_tried_before(desk
     desk.ask("POST", f"{rbac}/roles", {"metadata": {"name": "reader"}, "rules": rules})
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
-    desk.ask("POST", f"{rbac}/rolebindings", {"metadata": {"name": "reads"}, "subjects": [subject], "roleRef": reference})
+    desk.ask(
+        "POST", f"{rbac}/rolebindings", {"metadata": {"name": "reads"}, "subjects": [subject], "roleRef": reference}
+    )
     assert desk.ask("GET", CM, peer=JANE)[0] == 200
     told = stage(trace(desk), "authorization")
     assert told["reason"] == "RBAC: RoleBinding reads/default grants it through Role reader, rule 2"
@@ -126,10 +130,16 @@ def test_a_refusal_lists_near_misses_with_what_they_lack(desk: Desk) -> None:
 def test_every_authenticator_says_what_it_thought(desk: Desk) -> None:
     desk.ask("GET", CM)
     told = stage(trace(desk), "authentication")["detail"]
-    assert [(row["authenticator"], row["answer"]) for row in told][1:] == [("service-account-token", "not asked"), ("anonymous", "not asked")]
+    assert [(row["authenticator"], row["answer"]) for row in told][1:] == [
+        ("service-account-token", "not asked"),
+        ("anonymous", "not asked"),
+    ]
     desk.ask("GET", CM, peer=TlsPeer(), headers=(("authorization", "Bearer nonsense"),))
     told = stage(trace(desk), "authentication")
-    assert told["outcome"] == "deny" and [row["answer"] for row in told["detail"]] == ["no credential of this kind", "invalid bearer token"]
+    assert told["outcome"] == "deny" and [row["answer"] for row in told["detail"]] == [
+        "no credential of this kind",
+        "invalid bearer token",
+    ]
 
 
 def test_a_conflict_says_which_revisions_and_a_refused_body_why(desk: Desk) -> None:
@@ -138,7 +148,9 @@ def test_a_conflict_says_which_revisions_and_a_refused_body_why(desk: Desk) -> N
     assert desk.ask("PUT", f"{CM}/twice", {**made, "data": {"a": "2"}})[0] == 409
     told = trace(desk)
     first = made["metadata"]["resourceVersion"]
-    assert stage(told, "strategy", "deny")["reason"].startswith(f"The body was made from revision {first}, the object is at revision ")
+    assert stage(told, "strategy", "deny")["reason"].startswith(
+        f"The body was made from revision {first}, the object is at revision "
+    )
     assert stage(told, "response")["source"].startswith("cluster.apiserver.handlers.writing:")
     assert desk.ask("POST", f"{CM}?fieldValidation=Strict", {"metadata": {"name": "typo"}, "dta": {}})[0] == 400
     assert 'unknown field "dta"' in stage(trace(desk), "decoding", "deny")["reason"]
@@ -199,12 +211,16 @@ def as_protobuf(export: dict[str, Any]) -> ExportTraceServiceRequest:
     def ids(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: base64.b64encode(bytes.fromhex(item)).decode() if key in ("traceId", "spanId", "parentSpanId") else ids(item)
+                key: base64.b64encode(bytes.fromhex(item)).decode()
+                if key in ("traceId", "spanId", "parentSpanId")
+                else ids(item)
                 for key, item in value.items()
             }
         return [ids(item) for item in value] if isinstance(value, list) else value
 
-    return json_format.ParseDict(ids(json.loads(json.dumps(export))), ExportTraceServiceRequest(), ignore_unknown_fields=False)
+    return json_format.ParseDict(
+        ids(json.loads(json.dumps(export))), ExportTraceServiceRequest(), ignore_unknown_fields=False
+    )
 
 
 def test_the_export_is_what_the_official_proto_reads(desk: Desk) -> None:
@@ -220,7 +236,9 @@ def test_the_export_is_what_the_official_proto_reads(desk: Desk) -> None:
     assert facts["http.request.method"].string_value == "POST" and facts["http.response.status_code"].int_value == 201
     assert facts["url.path"].string_value == "/apis/apps/v1/namespaces/default/deployments"
     assert facts["k8s.namespace.name"].string_value == "default" and roots[0].kind == 2
-    services = {a.value.string_value for r in message.resource_spans for a in r.resource.attributes if a.key == "service.name"}
+    services = {
+        a.value.string_value for r in message.resource_spans for a in r.resource.attributes if a.key == "service.name"
+    }
     assert {"kube-apiserver", "etcd", "kube-scheduler", "kube-controller-manager", "kubelet", "kube-proxy"} <= services
     etcd = next(span for span in spans if span.name == "etcd" and span.parent_span_id == roots[0].span_id)
     assert any(span.name == "propose" and span.parent_span_id == etcd.span_id for span in spans)

@@ -64,6 +64,7 @@ def test_the_trace_is_cut_where_the_request_stands_and_whole_again_afterwards(de
     assert (cut["code"], cut["raw"]["responseHead"]) == (0, "")
     assert next(row for row in desk.lab.query("requests") if row["id"] == hit.request)["code"] == 0
     desk.lab.stops.shown = None
+    desk.lab.run_until(desk.lab.now + SECOND)
     whole = desk.lab.query("request", id=hit.request)
     assert whole["stages"][-1]["name"] == "response" and whole["code"] == 201
 

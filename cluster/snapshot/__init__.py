@@ -4,6 +4,7 @@ In → a ``Scene`` (spec, world, objects, traces); out → dicts in the contract
 here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query``.
 """
 
+from cluster.snapshot.complete import completion
 from cluster.snapshot.etcd import members
 from cluster.snapshot.flights import flights
 from cluster.snapshot.kinds import kinds, mapping, table
@@ -29,6 +30,7 @@ VIEWS = {
     "find": find,
     "flights": flights,
     "place": place,
+    "complete": completion,
     "map": cluster_map,
     "members": members,
     "objects": objects,

@@ -133,6 +133,13 @@ class ConsoleBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tru
     line: Annotated[str, Meta(max_length=100_000)]
 
 
+class CompleteBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST console/complete``: the line up to the cursor."""
+
+    session: Annotated[str, Meta(min_length=1, max_length=100)]
+    line: Annotated[str, Meta(max_length=4000)]
+
+
 class InterruptBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST console/interrupt``: Ctrl-C."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from explainer.api.bodies import ConsoleBody, InterruptBody, PacketBody
+from explainer.api.bodies import CompleteBody, ConsoleBody, InterruptBody, PacketBody
 from explainer.api.calls import ask, body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
@@ -103,6 +103,13 @@ async def console(request: HttpRequest, bus: Bus, cluster: str) -> Any:
             f"interrupted after {CONSOLE_SECONDS:.0f} s; ask with Accept: {NDJSON} to follow a line as it runs\n"
         )
     return whole
+
+
+@call("POST")
+async def complete(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """What may stand at the cursor: ``line`` is the text before it."""
+    body = body_as(request, CompleteBody)
+    return await bus.query_json(cluster, "complete", line=body.line, session=body.session)
 
 
 @call("POST")

@@ -59,6 +59,7 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("post", f"{C}/apply", "Send the documents of a YAML text to the apiserver.", applying.ApplyBody),
     ("get", f"{C}/views/{{name}}", "A read model: map, processes, terms, recent.", None),
     ("post", f"{C}/console", "Run a line of the browser console.", bodies.ConsoleBody),
+    ("post", f"{C}/console/complete", "What may stand at the cursor of a line.", bodies.CompleteBody),
     ("post", f"{C}/console/interrupt", "Ctrl-C.", bodies.InterruptBody),
     ("get", f"{C}/events", "Frames after a cursor, a line each (?after=&follow=1).", None),
 )

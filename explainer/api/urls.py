@@ -46,6 +46,7 @@ urlpatterns = [
     path(f"{C}/apply", applying.apply),
     path(f"{C}/views/<str:name>", looking.view),
     path(f"{C}/console", looking.console),
+    path(f"{C}/console/complete", looking.complete),
     path(f"{C}/console/interrupt", looking.interrupt),
     path(f"{C}/events", looking.events),
     re_path(r"^.*$", unknown),

@@ -565,7 +565,8 @@ class Lab:
             case ConsoleOutput(number, _, stdout, stderr, requests):
                 self._call(number, {"stdout": stdout, "stderr": stderr, "requests": list(requests), "done": False})
             case ConsoleDone(number, _, code, requests):
-                tail = {"more": message.more, "clear": message.clear}
+                began = message.started if message.started >= 0 else now
+                tail = {"more": message.more, "clear": message.clear, "startMicros": began // 1000, "endMicros": now // 1000}
                 self._call(number, {"exitCode": code, "requests": list(requests), **tail, "done": True})
             case etcd.WatchResponse():
                 self._etcd_watch(message)

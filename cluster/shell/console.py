@@ -399,6 +399,6 @@ class Console(Actor):
         state.session = live.machine.session
         state.session.status = status
         self._lives().pop(name, None)
-        done = ConsoleDone(run.id, name, status, tuple(run.requests), clear=live.terminal.clear)
+        done = ConsoleDone(run.id, name, status, tuple(run.requests), clear=live.terminal.clear, started=run.started)
         out.send(run.sender, done)
         self._next(name, state, now, out)

@@ -41,3 +41,5 @@ class ConsoleDone(Struct, frozen=True, tag=True):
     more: bool = False
     clear: bool = False
     """The screen is to be emptied (``clear``)."""
+    started: int = -1
+    """Virtual ns at which the line began; -1: it did not run."""

@@ -122,8 +122,9 @@ async def interrupt(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 def _add(whole: dict[str, Any], piece: dict[str, Any]) -> None:
     whole["stdout"] += piece.get("stdout", "")
     whole["stderr"] += piece.get("stderr", "")
-    if "exitCode" in piece:
-        whole["exitCode"] = piece["exitCode"]
+    for name in ("exitCode", "startMicros", "endMicros"):
+        if name in piece:
+            whole[name] = piece[name]
     whole["requests"] += [number for number in piece.get("requests", ()) if number not in whole["requests"]]
 
 

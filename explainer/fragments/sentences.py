@@ -70,6 +70,8 @@ SENTENCES = (
     noop("The %(kind)s strategy set the fields a client may not"),
     noop("The %(kind)s strategy changed nothing"),
     noop("The %(kind)s is valid"),
+    noop("%(method)s %(path)s by %(user)s stands at %(stage)s in %(component)s"),
+    noop("%(method)s %(path)s stands at %(stage)s in %(component)s"),
     noop("It had nothing to change"),
     noop("It has no objection"),
     noop("Namespace %(name)s exists and is not being deleted"),

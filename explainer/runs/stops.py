@@ -128,14 +128,14 @@ class Stops:
         return {"breakpoints": [self.row(number) for number in self.kept.points], "held": self.held(), "limit": LIMIT}
 
     def held(self) -> list[dict[str, Any]]:
-        """Requests that stand at a breakpoint now."""
+        """Requests that stand at a breakpoint now, or were stepped on from one (``breakpoint`` null)."""
         rows: dict[int, dict[str, Any]] = {}
         for stop in [self.kept.stopped, *self.kept.pending]:
-            if stop is None or not stop.request or not stop.breakpoint or stop.request in rows:
+            if stop is None or not stop.request or stop.request in rows:
                 continue
             rows[stop.request] = {
                 "request": stop.request,
-                "breakpoint": str(stop.breakpoint),
+                "breakpoint": str(stop.breakpoint) if stop.breakpoint else None,
                 "stage": stop.stage,
                 "component": stop.component,
                 **self.run.lab.stops.row(stop.request),
@@ -188,8 +188,8 @@ class Stops:
 
     def _stop_at(self, breakpoint: int, request: int, stage: str, component: str, count: int) -> Stopped:
         row = self.run.lab.stops.row(request)
-        who = row["user"] or "a client"
-        sentence = f"{row['method']} {row['path']} by {who} stands at {stage} in {component}"
+        who = f" by {row['user']}" if row["user"] else ""
+        sentence = f"{row['method']} {row['path']}{who} stands at {stage} in {component}"
         return Stopped(
             breakpoint, request, stage, component, count, self.run.delivered, int(time.time() * 1000), sentence,
             self.run.lab.now // 1000,

@@ -10,22 +10,8 @@ const script = document.body.dataset.script;
 if (script) (await import(`./${script}.js`)).start();
 if (document.querySelector("[data-tape]")) (await import("./tape.js")).start();
 
-// The console is loaded when somebody opens it.
-const dock = document.querySelector("[data-console]");
-if (dock) {
-  const open = async () => (await import("./console.js")).start(dock);
-  dock.addEventListener("toggle", () => dock.open && open());
-  dock.querySelector("[data-console-form]").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    (await open()).run();
-  });
-  document.addEventListener("click", async (event) => {
-    const typed = event.target.closest?.("[data-type]");
-    if (!typed) return;
-    dock.open = true;
-    (await import("./console.js")).start(dock).type(typed.dataset.type);
-  });
-}
+// Parts of the page that bring a script of their own: the dock, the stops, the guide.
+for (const part of document.querySelectorAll("[data-module]")) (await import(`./${part.dataset.module}.js`)).start(part);
 
 // A page that was drawn while the simulation did not answer is drawn anew as soon as it does.
 if ("problem" in document.body.dataset) {

@@ -32,6 +32,12 @@ def to(context: dict[str, Any], path: str, /, **parameters: Any) -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
+@register.simple_tag
+def stages() -> tuple[str, ...]:
+    """Names of all stages of a request, in the real server's order."""
+    return tuple(words.STAGES)
+
+
 @register.filter
 def told(text: str) -> str:
     """A sentence of the world in the reader's language; one that only exists in English is marked as English."""

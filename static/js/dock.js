@@ -1,0 +1,61 @@
+// The dock's door. The console's script is loaded when somebody opens it; whether it is open, and how high, is remembered in a cookie, so that
+// the next page is drawn with it. The key ` opens it from anywhere, and shuts it from its own empty line.
+
+export const LEAST = 4;
+export const MOST = 40;
+
+let row, dock, asked = false;
+
+export function start(part) {
+  row = part;
+  dock = row.querySelector("[data-console]");
+  dock.querySelector("summary").addEventListener("click", () => (asked = true));
+  dock.addEventListener("toggle", async () => {
+    remember();
+    if (!dock.open) return;
+    const console_ = await load();
+    if (asked) console_.input.focus();
+    asked = false;
+  });
+  dock.querySelector("[data-console-form]").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    (await load()).run();
+  });
+  document.addEventListener("click", async (event) => {
+    const typed = event.target.closest?.("[data-type]");
+    if (typed) (await open()).type(typed.dataset.type);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "`" || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const line = dock.querySelector("#line");
+    if (event.target === line ? line.value : event.target.closest("input, select, textarea, [contenteditable], dialog")) return;
+    event.preventDefault();
+    if (event.target === line) {
+      dock.open = false;
+      dock.querySelector("summary").focus();
+    } else open().then((console_) => console_.input.focus());
+  });
+  if (dock.open) load();
+}
+
+const load = async () => (await import("./console.js")).start(dock);
+
+// The console, open, whether or not somebody has opened it before.
+export async function open() {
+  dock.open = true;
+  return load();
+}
+
+export const lines = () => Number(/\.r(\d+)$/.exec(row.dataset.dock)?.[1] ?? 10);
+
+export function resize(to) {
+  const even = Math.min(Math.max(Math.round(to / 2) * 2, LEAST), MOST);
+  row.dataset.dock = `${dock.open ? "open" : "shut"}.r${even}`;
+  remember();
+  return even;
+}
+
+function remember() {
+  row.dataset.dock = `${dock.open ? "open" : "shut"}.r${lines()}`;
+  document.cookie = `dock=${row.dataset.dock}; path=/; max-age=31536000; samesite=lax`;
+}

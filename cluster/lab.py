@@ -566,7 +566,12 @@ class Lab:
                 self._call(number, {"stdout": stdout, "stderr": stderr, "requests": list(requests), "done": False})
             case ConsoleDone(number, _, code, requests):
                 began = message.started if message.started >= 0 else now
-                tail = {"more": message.more, "clear": message.clear, "startMicros": began // 1000, "endMicros": now // 1000}
+                tail = {
+                    "more": message.more,
+                    "clear": message.clear,
+                    "startMicros": began // 1000,
+                    "endMicros": now // 1000,
+                }
                 self._call(number, {"exitCode": code, "requests": list(requests), **tail, "done": True})
             case etcd.WatchResponse():
                 self._etcd_watch(message)

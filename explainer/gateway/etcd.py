@@ -17,6 +17,7 @@ import msgspec
 from explainer.gateway.kubernetes import Receive, Scope, Send, read_body
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
+from explainer.runs.mail import item
 
 BY_PATH = re.compile(r"/clusters/([^/]+)/etcd/([^/]+)(/(?:v3|health|version)(?:/.*)?)$")
 BODY_LIMIT = 1536 * 1024
@@ -62,7 +63,8 @@ class EtcdApp:
         health = path == "/health"
         if health:
             path, body = "/v3/kv/range", b'{"key":"aGVhbHRo"}'
-        pieces = self.bus.stream(cluster, "EtcdGatewayIn", member=member, path=path, body=body or b"{}")
+        call = self.bus.new_call()
+        pieces = self.bus.stream(cluster, "EtcdGatewayIn", call=call, member=member, path=path, body=body or b"{}")
         gone = asyncio.ensure_future(_gone(receive))
         begun = False
         try:
@@ -71,6 +73,8 @@ class EtcdApp:
                 await asyncio.wait((following, gone), return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
                     following.cancel()
+                    if path == "/v3/watch":  # nobody listens any more
+                        self.bus.send(cluster, "input", item("EtcdWatchIn", call=call, member=member, op="cancel"))
                     return
                 piece = following.result()
                 if not piece.get("status"):

@@ -263,6 +263,7 @@ def _add_nodes(world: World, spec: ClusterSpec) -> None:
                 peer=TlsPeer(common_name="system:kube-proxy"),
                 mode=spec.proxy_mode,
                 cluster_cidr=POD_CIDR,
+                service_cidr=SERVICE_CIDR,
             ),
         )
 

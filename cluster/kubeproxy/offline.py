@@ -15,10 +15,12 @@ import yaml
 
 from cluster.api.codec import YAML_RESOLVERS
 from cluster.kubeproxy.change_tracker import ChangeTracker
-from cluster.kubeproxy.modes import mode_named
+from cluster.kubeproxy.modes import mode_named, nftables
 from cluster.kubeproxy.modes.iptables import base_jumps
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
 from cluster.kubeproxy.rulebook import Rulebook
+from cluster.netfilter.nft_parse import Nft, Unknown, parse_nft
+from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import ParseError, parse_save, restore
 from cluster.netfilter.rules import UnknownMatch, UnknownTarget
 from cluster.netfilter.tables import Ruleset
@@ -31,11 +33,11 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
 
 
 _Loader.yaml_implicit_resolvers = YAML_RESOLVERS
-_KINDS = ("Node", "Service", "EndpointSlice")
+_KINDS = ("Node", "Service", "EndpointSlice", "ServiceCIDR")
 
 
 def read_objects(text: str) -> list[dict[str, Any]]:
-    """Every Node, Service and EndpointSlice in a YAML or JSON stream; Lists are opened, other kinds passed over."""
+    """Every Node, Service, EndpointSlice and ServiceCIDR in a YAML or JSON stream; Lists are opened, other kinds passed over."""
     found: list[dict[str, Any]] = []
     waiting = [d for d in yaml.load_all(text, Loader=_Loader) if d is not None]
     while waiting:
@@ -88,13 +90,23 @@ def options_for(
     }
     if mode:
         given["mode"] = mode
+    cidrs = [c for d in objects if d["kind"] == "ServiceCIDR" for c in (d.get("spec") or {}).get("cidrs") or ()]
+    if cidrs:
+        given.setdefault("service_cidrs", tuple(c for c in cidrs if (":" in c) == (family == 6)))
     return from_configuration(config or {}, found, **given)
 
 
 def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = None, jumps: bool = False) -> str:
-    """What kube-proxy would feed to ``iptables-restore`` for these objects; after ``previous`` objects, a partial sync."""
-    mode_named(options.mode)
+    """What kube-proxy would feed to ``iptables-restore`` for these objects (after ``previous`` ones, a partial sync), or to ``nft -f``."""
+    mode = mode_named(options.mode)
     tracker = tracker_of(read_objects(objects), options.family)
+    if mode is nftables:
+        text = nftables.table_text(tracker, options)
+        if previous is None:
+            return text
+        return nftables.with_stale(
+            text, nftables.table_text(tracker_of(read_objects(previous), options.family), options)
+        )
     if previous is None:
         return Rulebook().sync(tracker, options, [], full=True, jumps=jumps).text
     before = tracker_of(read_objects(previous), options.family)
@@ -108,10 +120,17 @@ def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = No
     return book.sync(tracker, options, changed, full=False, jumps=jumps).text
 
 
+def is_nft(text: str) -> bool:
+    """Whether this is nft's language rather than iptables'."""
+    for line in text.splitlines():
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            return words[0] in ("table", "add", "create", "flush", "delete", "destroy") and len(words) > 1
+    return text.lstrip().startswith("#!/usr/sbin/nft")
+
+
 def read_rules(text: str, family: int = 4) -> tuple[Ruleset, str]:
-    """(tables, what was assumed) of any ``iptables-save`` or restore input. NotSupported for other formats."""
-    if text.lstrip().startswith(("table ", "add table", "#!/usr/sbin/nft", "flush ruleset")):
-        raise NotSupported("this is nft's language: only iptables-save text can be walked here yet")
+    """(tables, what was assumed) of any ``iptables-save`` or restore input."""
     ruleset = parse_save(text, family)
     nat = ruleset.tables.get("nat", {})
     if any(nat[chain].rules for chain in ("PREROUTING", "OUTPUT") if chain in nat) or "KUBE-SERVICES" not in nat:
@@ -145,15 +164,35 @@ def tracepacket(
     family = 6 if ":" in dst else 4
     if (":" in src) != (":" in dst):
         raise ValueError(f"{src} and {dst} are of different families")
+    packet = Packet(src, dst, protocol.lower(), sport, port)
+    if is_nft(rules):
+        nft = parse_nft(rules)
+        walker = NftWalker(nft, node_ips, tried, in_interface, out_interface)
+        return _with_unknown(as_json(walker.walk(packet)), unknown_statements(nft))
     ruleset, assumed = read_rules(rules, family)
     walker = Walker(ruleset, node_ips, tried=tried, in_interface=in_interface, out_interface=out_interface)
-    answer = as_json(walker.walk(Packet(src, dst, protocol.lower(), sport, port)))
+    answer = as_json(walker.walk(packet))
     if assumed:
         answer["assumed"] = assumed
-    strange = unknown_words(ruleset)
+    return _with_unknown(answer, unknown_words(ruleset))
+
+
+def _with_unknown(answer: dict[str, Any], strange: list[str]) -> dict[str, Any]:
     if strange:
         answer["unknownInText"] = strange
     return answer
+
+
+def unknown_statements(nft: Nft) -> list[str]:
+    """The same for nft's language."""
+    return [
+        f"line {rule.line}: unknown {'statement' if one.final else 'match'} {one.text!r}"
+        for table in nft.tables.values()
+        for chain in table.chains.values()
+        for rule in chain.rules
+        for one in rule.statements
+        if isinstance(one, Unknown)
+    ]
 
 
 def unknown_words(ruleset: Ruleset) -> list[str]:

@@ -37,6 +37,8 @@ class ProxyOptions(Struct, frozen=True):
     masquerade_bit: int = 14
     localhost_nodeports: bool = True
     nodeport_addresses: tuple[str, ...] = ()
+    service_cidrs: tuple[str, ...] = ()
+    """Of the proxy's family, from the cluster's ServiceCIDR objects; only nftables mode uses them."""
     random_fully: bool = True
     nfacct: bool = True
     tcp_liberal: bool = False
@@ -116,6 +118,7 @@ def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /,
         "masquerade_all": bool(iptables.get("masqueradeAll", False)),
         "masquerade_bit": int(iptables["masqueradeBit"]) if iptables.get("masqueradeBit") is not None else 14,
         "localhost_nodeports": iptables.get("localhostNodePorts") is not False,
+        "service_cidrs": tuple(c for c in document.get("serviceCIDRs") or () if (":" in c) == (family == 6)),
         "nodeport_addresses": tuple(document.get("nodePortAddresses") or ()),
         "zone": ((node or {}).get("metadata", {}).get("labels") or {}).get("topology.kubernetes.io/zone", ""),
     }

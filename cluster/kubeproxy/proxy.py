@@ -14,13 +14,16 @@ Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/
 
 from typing import Any
 
-from msgspec import field
+from msgspec import field, structs
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
 from cluster.kubeproxy.change_tracker import ChangeTracker
-from cluster.kubeproxy.modes import mode_named
+from cluster.kubeproxy.modes import mode_named, nftables
 from cluster.kubeproxy.options import NotSupported, ProxyOptions
 from cluster.kubeproxy.rulebook import Rulebook
+from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import restore
 from cluster.netfilter.render import save
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
@@ -43,6 +46,8 @@ class KubeProxyConfig(ClientConfig, frozen=True, kw_only=True):
     node_ip: str
     mode: str = "iptables"
     cluster_cidr: str = "10.244.0.0/16"
+    service_cidr: str = ""
+    """The real proxy learns it from ServiceCIDR objects; only nftables mode asks."""
     masquerade_bit: int = 14
     min_sync_ns: int = SECOND
     sync_ns: int = 30 * SECOND
@@ -54,6 +59,8 @@ class ProxyState(ClientState):
     tracker: ChangeTracker = field(default_factory=ChangeTracker)
     book: Rulebook = field(default_factory=Rulebook)
     kernel: Ruleset = field(default_factory=fresh_ruleset)
+    script: str = ""
+    """nftables mode: the table as it was written last."""
     refusal: str = ""
     """Why this proxy does nothing: its mode is not one it can write."""
     zone: str = ""
@@ -85,7 +92,8 @@ class KubeProxy(ApiClient):
         except NotSupported as error:
             self.state.refusal = str(error)
             return
-        restore(self.state.kernel, mode.canaries())
+        if mode is not nftables:
+            restore(self.state.kernel, mode.canaries())
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
         self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
         self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
@@ -102,6 +110,7 @@ class KubeProxy(ApiClient):
             mode=config.mode,
             cluster_cidr=config.cluster_cidr,
             masquerade_bit=config.masquerade_bit,
+            service_cidrs=(config.service_cidr,) if config.service_cidr else (),
         )
 
     # -- what is watched ------------------------------------------------------------------------------------------
@@ -151,8 +160,10 @@ class KubeProxy(ApiClient):
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)
             kernel = self.state.kernel
-            if self.state.syncs and any(
-                kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter")
+            if (
+                self.config.mode != "nftables"
+                and self.state.syncs
+                and any(kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter"))
             ):
                 self.state.need_full = True
                 self._schedule(now, out)
@@ -163,6 +174,9 @@ class KubeProxy(ApiClient):
         mode = mode_named(options.mode)
         state.scheduled = False
         causes = state.tracker.take_changes()
+        if mode is nftables:
+            self._sync_table(causes, now, out)
+            return
         full = state.need_full
         if full:
             restore(state.kernel, mode.canaries())
@@ -177,6 +191,24 @@ class KubeProxy(ApiClient):
         for service, (added, removed) in result.changes.items():
             out.cause = causes.get(service) or state.node_causes
             if out.cause:
+                out.note(self._effect(service, added, removed))
+        state.node_causes = 0
+        out.cause = 0
+
+    def _sync_table(self, causes: dict[str, int], now: int, out: Outbox) -> None:
+        """nftables mode: one table, written anew; a note for every Service whose lines changed."""
+        state = self.state
+        before, state.script = state.script, nftables.table_text(state.tracker, self.options())
+        old, new = dict.fromkeys(before.splitlines()), dict.fromkeys(state.script.splitlines())
+        state.need_full, state.last_sync = False, now
+        state.syncs += 1
+        state.rules = sum(line.startswith("add rule ") for line in new)
+        for service in causes:
+            mine = service + "/", f'"{service}:', f'"{service}"'
+            added = [line for line in new if line not in old and any(word in line for word in mine)]
+            removed = [line for line in old if line not in new and any(word in line for word in mine)]
+            out.cause = causes[service] or state.node_causes
+            if out.cause and (added or removed):
                 out.note(self._effect(service, added, removed))
         state.node_causes = 0
         out.cause = 0
@@ -223,13 +255,28 @@ class KubeProxy(ApiClient):
         """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet."""
         if self.state.refusal:
             raise NotSupported(self.state.refusal)
+        if self.config.mode == "nftables":
+            return NftWalker(parse_nft(self.rules_text()), (self.config.node_ip,)).walk(packet, local=local)
         return Walker(self.state.kernel, (self.config.node_ip,)).walk(packet, local=local)
 
-    def rules_text(self) -> str:
-        """``iptables-save`` of the node; NotSupported (as ``walk``) if this proxy's mode is refused."""
-        if self.state.refusal:
-            raise NotSupported(self.state.refusal)
-        return save(self.state.kernel)
+    def rules_text(self, mode: str = "") -> str:
+        """``iptables-save`` or ``nft list ruleset`` of the node; in another ``mode`` than its own: as that would be, freshly synced.
+
+        NotSupported (as ``walk``) for a mode that can't be written.
+        """
+        wanted = mode or self.config.mode
+        if wanted == self.config.mode:
+            if self.state.refusal:
+                raise NotSupported(self.state.refusal)
+            return list_ruleset(parse_nft(self.state.script)) if wanted == "nftables" else save(self.state.kernel)
+        written, options = mode_named(wanted), structs.replace(self.options(), mode=wanted)
+        if written is nftables:
+            return list_ruleset(parse_nft(nftables.table_text(self.state.tracker, options)))
+        kernel = fresh_ruleset()
+        restore(kernel, written.canaries())
+        restore(kernel, written.base_jumps())
+        restore(kernel, Rulebook().sync(self.state.tracker, options, [], full=True).text)
+        return save(kernel)
 
     def status(self) -> dict[str, Any]:
         """Counts only: cheap."""

@@ -100,11 +100,11 @@ class Walk(Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
 
-class _Stop(Exception):
+class Stop(Exception):
     """The walk met something it may not guess."""
 
 
-class _Flow(Struct):
+class Flow(Struct):
     """The packet on its way, with what the kernel notes beside it."""
 
     src: str
@@ -126,8 +126,8 @@ class _Flow(Struct):
     untracked: bool = False
     assumed: tuple[tuple[str, bool], ...] = ()
 
-    def clone(self) -> "_Flow":
-        return _Flow(*(getattr(self, name) for name in self.__struct_fields__))
+    def clone(self) -> "Flow":
+        return Flow(*(getattr(self, name) for name in self.__struct_fields__))
 
 
 class Walker(Struct):
@@ -150,7 +150,7 @@ class Walker(Struct):
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
         family, src = address_number(packet.src)
         _, dst = address_number(packet.dst)
-        flow = _Flow(
+        flow = Flow(
             packet.src, packet.dst, family, src, dst, packet.protocol.lower(), packet.sport, packet.dport,
             packet.mark, 0, ctstate, 1.0,
         )  # fmt: skip
@@ -163,21 +163,21 @@ class Walker(Struct):
             leaves.append(leaf)
             if len(leaves) >= MAX_LEAVES:
                 break
-        return _conclude(leaves, self.steps)
+        return conclude(leaves, self.steps)
 
     # -- hooks and chains -----------------------------------------------------------------------------------------
 
-    def _hooks(self, hooks: tuple[str, ...], at: int, flow: _Flow, routing: bool) -> Iterator[Leaf]:
+    def _hooks(self, hooks: tuple[str, ...], at: int, flow: Flow, routing: bool) -> Iterator[Leaf]:
         if at == len(hooks):
             if routing:  # PREROUTING is over: the routing decision
                 ours = self._is_local(flow.family, flow.dst_number, flow.dst)
                 yield from self._hooks(ARRIVING_FOR_US if ours else ARRIVING_FOR_OTHERS, 1, flow, False)
             else:
-                yield _leaf(flow, "")
+                yield leaf_of(flow, "")
             return
         yield from self._tables(hooks, at, 0, flow, routing)
 
-    def _tables(self, hooks: tuple[str, ...], at: int, table_at: int, flow: _Flow, routing: bool) -> Iterator[Leaf]:
+    def _tables(self, hooks: tuple[str, ...], at: int, table_at: int, flow: Flow, routing: bool) -> Iterator[Leaf]:
         hook = hooks[at]
         tables = HOOKS[hook]
         while table_at < len(tables):
@@ -197,20 +197,20 @@ class Walker(Struct):
                     verdict = "DROP"
                     self._step(hook, table, hook, 0, f":{hook} DROP", "policy DROP", passed)
                 if verdict in ("DROP", "REJECT"):
-                    yield _leaf(passed, verdict)
+                    yield leaf_of(passed, verdict)
                 else:
                     if verdict == "ACCEPT" and table == "filter":
                         passed.explicit = True
                     yield from self._tables(hooks, at, table_at + 1, passed, routing)
-        except _Stop as stop:
-            yield _leaf(flow, "", str(stop))
+        except Stop as stop:
+            yield leaf_of(flow, "", str(stop))
 
     def _chain(
-        self, hook: str, table: str, name: str, chain: Chain, start: int, flow: _Flow, depth: int
-    ) -> Iterator[tuple[_Flow, str]]:
+        self, hook: str, table: str, name: str, chain: Chain, start: int, flow: Flow, depth: int
+    ) -> Iterator[tuple[Flow, str]]:
         """(packet, "" or the verdict) for every way out of the chain from its rule ``start`` on."""
         if depth > MAX_DEPTH:
-            raise _Stop(f"chain {name} of table {table} is nested deeper than {MAX_DEPTH} jumps: a loop")
+            raise Stop(f"chain {name} of table {table} is nested deeper than {MAX_DEPTH} jumps: a loop")
         rules = chain.rules
         for index in range(start, len(rules)):
             rule = rules[index]
@@ -226,7 +226,7 @@ class Walker(Struct):
                     continue
                 if held is None:
                     if len(flow.assumed) == MAX_UNKNOWN:
-                        raise _Stop(what)
+                        raise Stop(what)
                     self._rule_step(
                         hook, table, name, index, rule, f"unknown match {unknown!r}: walked both ways", flow
                     )
@@ -250,8 +250,8 @@ class Walker(Struct):
         yield flow, ""
 
     def _take(
-        self, hook: str, table: str, name: str, chain: Chain, index: int, rule: Rule, flow: _Flow, depth: int
-    ) -> Iterator[tuple[_Flow, str]]:
+        self, hook: str, table: str, name: str, chain: Chain, index: int, rule: Rule, flow: Flow, depth: int
+    ) -> Iterator[tuple[Flow, str]]:
         """What follows from ``rule`` having matched, to the end of its chain."""
         target = rule.target
         if self._is_transparent(rule, table):
@@ -269,7 +269,7 @@ class Walker(Struct):
                 inner = self.ruleset.chain(table, target.chain)
                 where = f"line {self._line(table, name, index)}"
                 if inner is None:
-                    raise _Stop(f"{where}: unknown target {target.chain!r}: no such chain in table {table}")
+                    raise Stop(f"{where}: unknown target {target.chain!r}: no such chain in table {table}")
                 self._rule_step(
                     hook, table, name, index, rule, ("goto " if target.goto else "jump ") + target.chain, flow
                 )
@@ -283,7 +283,7 @@ class Walker(Struct):
                 self._rule_step(hook, table, name, index, rule, _nat_outcome(target, flow), flow)
                 yield flow, "ACCEPT"
             case UnknownTarget():
-                raise _Stop(f"line {self._line(table, name, index)}: unknown target {target.name!r}")
+                raise Stop(f"line {self._line(table, name, index)}: unknown target {target.name!r}")
             case _:
                 raise AssertionError(target)
 
@@ -293,7 +293,7 @@ class Walker(Struct):
     def _is_transparent(rule: Rule, table: str) -> bool:
         return rule.target is None or type(rule.target) in (SetMark, CopyMark, NoTrack, Passive)
 
-    def _change(self, hook: str, table: str, name: str, index: int, rule: Rule, flow: _Flow) -> None:
+    def _change(self, hook: str, table: str, name: str, index: int, rule: Rule, flow: Flow) -> None:
         match rule.target:
             case SetMark(value=value, mask=mask, target=which):
                 if which == "MARK":
@@ -317,7 +317,7 @@ class Walker(Struct):
                 outcome = "counted, goes on"
         self._rule_step(hook, table, name, index, rule, outcome, flow)
 
-    def _translate(self, nat: Nat, flow: _Flow, hook: str) -> None:
+    def _translate(self, nat: Nat, flow: Flow, hook: str) -> None:
         if nat.kind in ("DNAT", "REDIRECT"):
             address = nat.address
             if nat.kind == "REDIRECT":
@@ -335,7 +335,7 @@ class Walker(Struct):
                 flow.src = address
                 _, flow.src_number = address_number(address)
 
-    def _matches(self, rule: Rule, flow: _Flow, hook: str) -> tuple[float, str]:
+    def _matches(self, rule: Rule, flow: Flow, hook: str) -> tuple[float, str]:
         """(0 no, 1 yes, between: the probability; what of it is unknown, if all known matches hold)."""
         chance = 1.0
         unknown = ""
@@ -389,7 +389,7 @@ class Walker(Struct):
         same = name.startswith(match.name[:-1]) if match.name.endswith("+") else name == match.name
         return same != match.negate
 
-    def _simple(self, match: Match, flow: _Flow, hook: str) -> bool:
+    def _simple(self, match: Match, flow: Flow, hook: str) -> bool:
         match match:
             case CtState():
                 states = {flow.ctstate}
@@ -417,12 +417,12 @@ class Walker(Struct):
             case _:
                 raise AssertionError(match)
 
-    def _address_type(self, match: AddrType, flow: _Flow) -> bool:
+    def _address_type(self, match: AddrType, flow: Flow) -> bool:
         if match.src_type and (self._type(flow, "src") == match.src_type) == match.not_src:
             return False
         return not (match.dst_type and (self._type(flow, "dst") == match.dst_type) == match.not_dst)
 
-    def _type(self, flow: _Flow, side: str) -> str:
+    def _type(self, flow: Flow, side: str) -> str:
         text, number = (flow.src, flow.src_number) if side == "src" else (flow.dst, flow.dst_number)
         if self._is_local(flow.family, number, text):
             return "LOCAL"
@@ -440,14 +440,14 @@ class Walker(Struct):
         lines = self.ruleset.tables[table][name].lines
         return lines[index] if lines else self.first_lines.get((table, name), 0) + index
 
-    def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: _Flow) -> None:
+    def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: Flow) -> None:
         self._step(hook, table, name, self._line(table, name, index), render_rule(name, rule), outcome, flow)
 
-    def _step(self, hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: _Flow) -> None:
+    def _step(self, hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
         self.steps.append(Step(hook, table, chain, line, rule, outcome, flow.probability))
 
 
-def _ports_match(match: Ports, flow: _Flow) -> bool:
+def _ports_match(match: Ports, flow: Flow) -> bool:
     if match.module != flow.protocol:
         return False
     if match.sport is not None and (match.sport[0] <= flow.sport <= match.sport[1]) == match.not_sport:
@@ -460,23 +460,23 @@ def _ports_match(match: Ports, flow: _Flow) -> bool:
     return True
 
 
-def _nat_outcome(nat: Nat, flow: _Flow) -> str:
+def _nat_outcome(nat: Nat, flow: Flow) -> str:
     if nat.kind in ("DNAT", "REDIRECT"):
-        return f"{nat.kind} to {_endpoint(flow)}"
+        return f"{nat.kind} to {endpoint_of(flow)}"
     return f"{nat.kind} from {flow.src}"
 
 
-def _endpoint(flow: _Flow) -> str:
+def endpoint_of(flow: Flow) -> str:
     return f"[{flow.dst}]:{flow.dport}" if flow.family == 6 else f"{flow.dst}:{flow.dport}"
 
 
-def _leaf(flow: _Flow, verdict: str, unknown: str = "") -> Leaf:
+def leaf_of(flow: Flow, verdict: str, unknown: str = "") -> Leaf:
     if not verdict and not unknown:
         verdict = "DNAT" if flow.dnat else "ACCEPT" if flow.explicit else "NONE"
     packet = Packet(flow.src, flow.dst, flow.protocol, flow.sport, flow.dport, flow.mark)
     return Leaf(
         verdict,
-        _endpoint(flow) if flow.dnat else "",
+        endpoint_of(flow) if flow.dnat else "",
         flow.masquerade,
         flow.probability,
         packet,
@@ -486,7 +486,7 @@ def _leaf(flow: _Flow, verdict: str, unknown: str = "") -> Leaf:
     )
 
 
-def _conclude(leaves: list[Leaf], steps: list[Step]) -> Walk:
+def conclude(leaves: list[Leaf], steps: list[Step]) -> Walk:
     lines = [what for leaf in leaves for what, _ in leaf.assumed] + [leaf.unknown for leaf in leaves if leaf.unknown]
     unknown = tuple(dict.fromkeys(lines))
     told = not any(leaf.unknown for leaf in leaves)

@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--node", default="", help="the node's name: decides which endpoints are local")
         parser.add_argument("--config", metavar="FILE", help="a KubeProxyConfiguration document")
-        parser.add_argument("--mode", default="", help="iptables; others are refused by name")
+        parser.add_argument("--mode", default="", help="iptables or nftables; others are refused by name")
         parser.add_argument("--family", type=int, choices=(4, 6), default=4)
         parser.add_argument("--random-fully", type=boolean, nargs="?", const=True, default=True, metavar="BOOL")
         parser.add_argument("--nfacct", type=boolean, nargs="?", const=True, default=True, metavar="BOOL")

@@ -1,4 +1,4 @@
-"""``manage.py tracepacket --rules FILE --src IP --dst IP --protocol tcp --port N``: a packet's walk through any iptables-save text."""
+"""``manage.py tracepacket --rules FILE --src IP --dst IP --protocol tcp --port N``: a packet's walk through any iptables-save or nft list ruleset text."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--rules", required=True, metavar="FILE", help="iptables-save text; - is stdin")
+        parser.add_argument("--rules", required=True, metavar="FILE", help="iptables-save or nft list ruleset text; - is stdin")
         parser.add_argument("--src", required=True, metavar="IP")
         parser.add_argument("--dst", required=True, metavar="IP")
         parser.add_argument("--protocol", default="tcp", type=str.lower, choices=("tcp", "udp", "sctp"))

@@ -358,3 +358,24 @@ def test_a_gateways_watch_can_be_cancelled() -> None:
     assert not lab.world.actors["m1"].state.hub.watchers and not lab.state.calls
     last = lab.drain().outputs[-1]
     assert last.doc["body"]["result"]["canceled"] and last.doc["done"]
+
+
+def test_a_cluster_in_nftables_mode_sends_packets_by_its_table() -> None:
+    desk = Desk.boot(proxy_mode="nftables", workers=2)
+    desk.type("kubectl create deployment web --image=nginx --replicas=2")
+    desk.type("kubectl expose deployment web --port=80")
+
+    def chains(node: str) -> int:
+        lines = desk.lab.query("rules", node=node).splitlines()
+        return sum("chain endpoint-" in line and "-default/web/" in line for line in lines)
+
+    desk.until(lambda: chains("node-1") == chains("node-2") == 2)
+    text = desk.lab.query("rules", node="node-1")
+    assert text.startswith("table ip kube-proxy {") and "ip daddr 10.96.0.0/12 drop" in text
+    desk.lab.submit(PacketIn("p", "node-2", "default/web", "tcp", 80))
+    walk = desk.lab.drain().outputs[-1].doc
+    assert walk["verdict"] == "DNAT" and len(walk["endpoints"]) == 2
+    as_iptables = desk.lab.query("rules", node="node-1", mode="iptables")
+    assert "KUBE-SVC-" in as_iptables and "default/web" in as_iptables
+    with pytest.raises(ValueError, match="ipvs"):
+        desk.lab.query("rules", node="node-1", mode="ipvs")

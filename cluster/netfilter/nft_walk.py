@@ -1,0 +1,464 @@
+"""A packet's walk through nft's tables: the same answer as for iptables (``walk``), by nft's own rules of the game.
+
+Base chains of all tables hang at hooks and are called by priority. ``accept`` ends its own base chain only, ``drop`` and ``reject``
+end everything. A look-up that finds nothing ends the rule, not the chain. ``nat`` chains are asked only for a flow's first packet.
+
+In: an ``Nft``, the node's own addresses, a ``Packet`` → out: a ``Walk`` with steps and every end. A ``numgen`` splits the walk. What a rule asks and
+nobody told is never guessed: both ways are walked (see ``walk``).
+
+Simplified here: dynamic sets (session affinity) have seen nobody yet; ``numgen inc`` counts as random; ingress, egress, bridge and
+arp hooks are not walked.
+
+Upstream: Linux net/netfilter/nf_tables_core.c (``nft_do_chain``), nft_fib.c, nft_numgen.c.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+from msgspec import Struct, field
+
+from cluster.netfilter.hooks import ARRIVING_FOR_OTHERS, ARRIVING_FOR_US, SENT_BY_US
+from cluster.netfilter.nft_parse import (
+    Chain,
+    Elements,
+    Key,
+    Match,
+    Nft,
+    NoTrack,
+    Numgen,
+    Passive,
+    Rule,
+    SetMark,
+    Table,
+    Translate,
+    Unknown,
+    Value,
+    Verdict,
+    VerdictMap,
+)
+from cluster.netfilter.parse import address_number
+from cluster.netfilter.walk import (
+    MAX_DEPTH,
+    MAX_LEAVES,
+    MAX_UNKNOWN,
+    Flow,
+    Leaf,
+    Step,
+    Stop,
+    Walk,
+    conclude,
+    endpoint_of,
+    leaf_of,
+)
+from cluster.wire.packet import Packet
+
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
+WALKED = ("ip", "ip6", "inet")
+
+
+class NftWalker(Struct):
+    """Walks packets through ``nft``. The interfaces are None when nobody said which they are."""
+
+    nft: Nft
+    node_ips: tuple[str, ...]
+    tried: bool = False
+    in_interface: str | None = None
+    out_interface: str | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
+        """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
+        family, src = address_number(packet.src)
+        _, dst = address_number(packet.dst)
+        flow = Flow(
+            packet.src, packet.dst, family, src, dst, packet.protocol.lower(), packet.sport, packet.dport,
+            packet.mark, 0, ctstate, 1.0,
+        )  # fmt: skip
+        self.steps = []
+        if local is None:
+            local = self._is_local(packet.src)
+        leaves: list[Leaf] = []
+        for leaf in self._hooks(SENT_BY_US if local else ("PREROUTING",), 0, flow, not local):
+            leaves.append(leaf)
+            if len(leaves) >= MAX_LEAVES:
+                break
+        return conclude(leaves, self.steps)
+
+    # -- hooks and chains -----------------------------------------------------------------------------------------
+
+    def _hooks(self, hooks: tuple[str, ...], at: int, flow: Flow, routing: bool) -> Iterator[Leaf]:
+        if at == len(hooks):
+            if routing:
+                ways = ARRIVING_FOR_US if self._is_local(flow.dst) else ARRIVING_FOR_OTHERS
+                yield from self._hooks(ways, 1, flow, False)
+            else:
+                yield leaf_of(flow, "")
+            return
+        yield from self._bases(hooks, at, self._base_chains(hooks[at]), 0, flow, routing)
+
+    def _base_chains(self, hook: str) -> list[tuple[Table, Chain]]:
+        found = [
+            (table, chain)
+            for table in self.nft.tables.values()
+            if table.family in WALKED
+            for chain in table.chains.values()
+            if chain.hook == hook.lower()
+        ]
+        return sorted(found, key=lambda pair: pair[1].priority)
+
+    def _bases(
+        self, hooks: tuple[str, ...], at: int, bases: list[tuple[Table, Chain]], number: int, flow: Flow, routing: bool
+    ) -> Iterator[Leaf]:
+        if number == len(bases):
+            yield from self._hooks(hooks, at + 1, flow, routing)
+            return
+        table, chain = bases[number]
+        foreign = table.family != "inet" and table.family != ("ip" if flow.family == 4 else "ip6")
+        if foreign or (chain.type == "nat" and (flow.ctstate != "NEW" or flow.untracked)):
+            yield from self._bases(hooks, at, bases, number + 1, flow, routing)
+            return
+        hook = hooks[at]
+        try:
+            for passed, verdict in self._chain(hook, table, chain, 0, flow, 0):
+                if verdict in ("", "return") and chain.policy == "drop":
+                    verdict = "drop"
+                    self._step(hook, table, chain.name, 0, "policy drop", "policy drop", passed)
+                if verdict in ("drop", "reject"):
+                    yield leaf_of(passed, verdict.upper())
+                else:
+                    if verdict == "accept" and chain.type == "filter":
+                        passed.explicit = True
+                    yield from self._bases(hooks, at, bases, number + 1, passed, routing)
+        except Stop as stop:
+            yield leaf_of(flow, "", str(stop))
+
+    def _chain(
+        self, hook: str, table: Table, chain: Chain, start: int, flow: Flow, depth: int
+    ) -> Iterator[tuple[Flow, str]]:
+        """Every way through the chain from rule ``start``: the flow and a verdict, "" when it reaches the end."""
+        if depth > MAX_DEPTH:
+            raise Stop(f"chain {chain.name}: jumps are nested deeper than {MAX_DEPTH}")
+        for index in range(start, len(chain.rules)):
+            splits = list(self._rule(hook, table, chain.name, chain.rules[index], flow))
+            if len(splits) == 1 and splits[0][1] == "":
+                flow = splits[0][0]
+                continue
+            for passed, verdict in splits:
+                yield from self._after(hook, table, chain, index, passed, verdict, depth)
+            return
+        yield flow, ""
+
+    def _after(
+        self, hook: str, table: Table, chain: Chain, index: int, flow: Flow, verdict: str, depth: int
+    ) -> Iterator[tuple[Flow, str]]:
+        """What follows from a rule's verdict, to the end of its chain."""
+        word, _, name = verdict.partition(" ")
+        if word in ("", "continue"):
+            yield from self._chain(hook, table, chain, index + 1, flow, depth)
+        elif word == "return":
+            yield flow, ""
+        elif word in ("jump", "goto"):
+            inner = table.chains.get(name)
+            if inner is None:
+                raise Stop(
+                    f"line {chain.rules[index].line}: unknown target {name!r}: no such chain in table {table.name}"
+                )
+            for passed, answer in self._chain(hook, table, inner, 0, flow, depth + 1):
+                if answer or word == "goto":
+                    yield passed, answer
+                else:
+                    yield from self._chain(hook, table, chain, index + 1, passed, depth)
+        else:
+            yield flow, verdict
+
+    # -- one rule -------------------------------------------------------------------------------------------------
+
+    def _rule(
+        self, hook: str, table: Table, name: str, rule: Rule, flow: Flow, at: int = 0
+    ) -> Iterator[tuple[Flow, str]]:
+        """Every way the rule can go from statement ``at``: the flow and a verdict, "" for the next rule."""
+        touched = False
+        for number in range(at, len(rule.statements)):
+            match rule.statements[number]:
+                case Match() as match:
+                    held = self._matches(table, match, flow, hook)
+                    if held is None:
+                        yield from self._both(hook, table, name, rule, flow, number, " ".join(match.keys[0].words))
+                        return
+                    if not held:
+                        if self.tried:
+                            self._rule_step(hook, table, name, rule, "no match", flow)
+                        yield flow, ""
+                        return
+                case VerdictMap() as lookup:
+                    wanted = self._lookup(table, lookup, flow, hook)
+                    if wanted is None:
+                        yield from self._both(hook, table, name, rule, flow, number, " ".join(lookup.keys[0].words))
+                    elif not wanted:
+                        if self.tried:
+                            self._rule_step(hook, table, name, rule, "not in the map", flow)
+                        yield flow, ""
+                    else:
+                        self._rule_step(hook, table, name, rule, wanted, flow)
+                        yield flow, wanted
+                    return
+                case Numgen() as numgen:
+                    yield from self._draw(hook, table, name, rule, numgen, flow)
+                    return
+                case Verdict(text):
+                    self._rule_step(hook, table, name, rule, text, flow)
+                    yield flow, text
+                    return
+                case Translate() as translate:
+                    yield from self._translate(hook, table, name, rule, translate, flow)
+                    return
+                case SetMark() as mark:
+                    touched = True
+                    self._rule_step(hook, table, name, rule, _set_mark(mark, flow), flow)
+                case NoTrack():
+                    touched = True
+                    flow.untracked, flow.ctstate = True, "UNTRACKED"
+                    self._rule_step(hook, table, name, rule, "not tracked", flow)
+                case Passive(text):
+                    touched = True
+                    self._rule_step(hook, table, name, rule, f"{text}, goes on", flow)
+                case Unknown(text, final):
+                    if final:
+                        raise Stop(f"line {rule.line}: unknown statement {text!r}")
+                    yield from self._both(hook, table, name, rule, flow, number, text)
+                    return
+        if not touched:
+            self._rule_step(hook, table, name, rule, "counted, goes on", flow)
+        yield flow, ""
+
+    def _both(
+        self, hook: str, table: Table, name: str, rule: Rule, flow: Flow, number: int, text: str
+    ) -> Iterator[tuple[Flow, str]]:
+        """Nobody knows whether it holds: walk on as if it did, and as if it didn't."""
+        what = f"line {rule.line}: unknown match {text!r}"
+        held = dict(flow.assumed).get(what)
+        if held is None:
+            if len(flow.assumed) == MAX_UNKNOWN:
+                raise Stop(what)
+            self._rule_step(hook, table, name, rule, f"unknown match {text!r}: walked both ways", flow)
+            taken = flow.clone()
+            taken.assumed += ((what, True),)
+            flow.assumed += ((what, False),)
+            yield from self._rule(hook, table, name, rule, taken, number + 1)
+            yield flow, ""
+        elif held:
+            yield from self._rule(hook, table, name, rule, flow, number + 1)
+        else:
+            yield flow, ""
+
+    def _draw(
+        self, hook: str, table: Table, name: str, rule: Rule, numgen: Numgen, flow: Flow
+    ) -> Iterator[tuple[Flow, str]]:
+        pairs = numgen.values or tuple(table.sets.get(numgen.named, Elements()).values.items())
+        verdicts = {int(value[0]): verdict for value, verdict in pairs}
+        share = flow.probability / numgen.modulus
+        for drawn in range(numgen.offset, numgen.offset + numgen.modulus):
+            passed = flow.clone()
+            passed.probability = share
+            verdict = verdicts.get(drawn, "")
+            if verdict:
+                self._rule_step(hook, table, name, rule, f"{drawn} of {numgen.modulus}: {verdict}", passed)
+            yield passed, verdict
+
+    def _translate(
+        self, hook: str, table: Table, name: str, rule: Rule, nat: Translate, flow: Flow
+    ) -> Iterator[tuple[Flow, str]]:
+        places = nat.choices or ((nat.address, nat.port),)
+        for address, port in places:
+            passed = flow.clone() if len(places) > 1 else flow
+            passed.probability /= len(places)
+            if nat.kind in ("dnat", "redirect"):
+                if nat.kind == "redirect":
+                    loopback = "127.0.0.1" if flow.family == 4 else "::1"
+                    address = loopback if hook == "OUTPUT" else next(iter(self.node_ips), loopback)
+                if address:
+                    passed.dst = address
+                    passed.family, passed.dst_number = address_number(address)
+                passed.dport = port or passed.dport
+                passed.dnat = True
+                outcome = f"{nat.kind.upper()} to {endpoint_of(passed)}"
+            else:
+                passed.snat = passed.masquerade = True
+                address = address or next((a for a in self.node_ips if (":" in a) == (flow.family == 6)), "")
+                if address:
+                    passed.src = address
+                    _, passed.src_number = address_number(address)
+                outcome = f"{nat.kind.upper()} from {passed.src}"
+            self._rule_step(hook, table, name, rule, outcome, passed)
+            yield passed, "accept"
+
+    # -- matches --------------------------------------------------------------------------------------------------
+
+    def _matches(self, table: Table, match: Match, flow: Flow, hook: str) -> bool | None:
+        """Whether it holds; None when nobody can tell."""
+        seen = [self._value(key, flow, hook) for key in match.keys]
+        if any(value is None for value in seen):
+            return None
+        if any(value == () for value in seen):  # another protocol or family: the rule doesn't apply
+            return False
+        if match.named:
+            found = table.sets.get(match.named)
+            if found is None:
+                return None
+            inside = find(found, tuple(value[0] for value in seen if value)) is not None
+        elif match.op in ("<", ">", "<=", ">="):
+            return _compare(seen[0], match.op, match.values[0][0])
+        else:
+            inside = any(all(_fits(v, w) for v, w in zip(seen, wanted, strict=False)) for wanted in match.values)
+        return inside != (match.op == "!=")
+
+    def _lookup(self, table: Table, lookup: VerdictMap, flow: Flow, hook: str) -> str | None:
+        """The verdict found, "" when none is; None when nobody can tell."""
+        seen = [self._value(key, flow, hook) for key in lookup.keys]
+        if any(value is None for value in seen):
+            return None
+        if any(value == () for value in seen):
+            return ""
+        if lookup.named:
+            found = table.sets.get(lookup.named)
+            return None if found is None else find(found, tuple(v[0] for v in seen if v)) or ""
+        for wanted, verdict in lookup.values:
+            if all(_fits(v, w) for v, w in zip(seen, wanted, strict=False)):
+                return verdict
+        return ""
+
+    def _value(self, key: Key, flow: Flow, hook: str) -> tuple[str, ...] | None:
+        """What the packet has there, as it may be written (the first is the usual way); () when it has none of it; None: nobody knows."""
+        words = key.words
+        match words:
+            case ("ip" | "ip6" as family, "saddr" | "daddr" as side):
+                if (family == "ip") != (flow.family == 4):
+                    return ()
+                return (flow.src if side == "saddr" else flow.dst,)
+            case ("ip", "protocol") | ("ip6", "nexthdr") | ("meta", "l4proto"):
+                number = next((n for n, name in PROTOCOLS.items() if name == flow.protocol), "")
+                return flow.protocol, number
+            case ("tcp" | "udp" | "sctp" | "th" as protocol, "sport" | "dport" as side):
+                if protocol != flow.protocol and not (protocol == "th" and flow.protocol in ("tcp", "udp", "sctp")):
+                    return ()
+                return (str(flow.sport if side == "sport" else flow.dport),)
+            case ("meta", "nfproto"):
+                return ("ipv4", "2") if flow.family == 4 else ("ipv6", "10")
+            case ("meta", "mark") | ("ct", "mark"):
+                return (str(_apply(key.ops, flow.mark if words[0] == "meta" else flow.connmark)),)
+            case ("ct", "state"):
+                return (flow.ctstate.lower(),)
+            case ("ct", "status"):
+                found = tuple(name for name, held in (("dnat", flow.dnat), ("snat", flow.snat)) if held)
+                return found or ("",)
+            case ("meta", "iif" | "iifname" | "oif" | "oifname" as which):
+                return self._interface(which[0], hook)
+            case ("fib", "saddr" | "daddr" as side, "type"):
+                return (self._type(flow.src if side == "saddr" else flow.dst, flow.family),)
+            case _:
+                return None
+
+    def _interface(self, side: str, hook: str) -> tuple[str, ...] | None:
+        if side == "i":
+            name = "" if hook in ("OUTPUT", "POSTROUTING") else self.in_interface
+        else:
+            name = "" if hook in ("PREROUTING", "INPUT") else self.out_interface
+        return None if name is None else (name,)
+
+    def _type(self, address: str, family: int) -> str:
+        if self._is_local(address):
+            return "local"
+        number = address_number(address)[1]
+        if family == 4:
+            return "multicast" if number >> 28 == 0xE else "broadcast" if number == 0xFFFFFFFF else "unicast"
+        return "multicast" if number >> 120 == 0xFF else "unicast"
+
+    def _is_local(self, address: str) -> bool:
+        family, number = address_number(address)
+        return (number >> 24 == 127 if family == 4 else number == 1) or address in self.node_ips
+
+    # -- reporting ------------------------------------------------------------------------------------------------
+
+    def _rule_step(self, hook: str, table: Table, chain: str, rule: Rule, outcome: str, flow: Flow) -> None:
+        self._step(hook, table, chain, rule.line, rule.text, outcome, flow)
+
+    def _step(self, hook: str, table: Table, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
+        self.steps.append(Step(hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow.probability))
+
+
+def _set_mark(mark: SetMark, flow: Flow) -> str:
+    start = {"mark": flow.mark, "ctmark": flow.connmark}.get(mark.source)
+    value = _apply(mark.ops, int(mark.source, 0) if start is None else start)
+    if mark.target == "mark":
+        flow.mark = value
+    else:
+        flow.connmark = value
+    return f"{'mark' if mark.target == 'mark' else 'connmark'} {value:#x}"
+
+
+def _apply(ops: tuple[tuple[str, int], ...], value: int) -> int:
+    for op, other in ops:
+        value = value & other if op == "&" else value | other if op == "|" else value ^ other
+    return value & 0xFFFFFFFF
+
+
+def find(elements: Elements, value: Value) -> str | None:
+    """What ``value`` is mapped to ("" in a set); None when it isn't there. Literals are found in one step, ranges one by one."""
+    if elements.index is None:
+        plain = {v: to for v, to in elements.values.items() if not any(_is_range(part) for part in v)}
+        elements.index = plain
+        elements.ranges = [(v, to) for v, to in elements.values.items() if v not in plain]
+    found = elements.index.get(value)
+    if found is not None:
+        return found
+    for wanted, to in elements.ranges:
+        if len(wanted) == len(value) and all(_fits((v,), w) for v, w in zip(value, wanted, strict=True)):
+            return to
+    return None
+
+
+def _is_range(text: str) -> bool:
+    return "/" in text or "-" in text or text.endswith("*")
+
+
+@lru_cache(maxsize=65536)
+def _bounds(text: str) -> tuple[int, int] | None:
+    """The numbers a literal spans: an address, a prefix, a number, or a range of them; None for a word."""
+    low, dash, high = text.partition("-")
+    try:
+        if dash:
+            first, last = _bounds(low), _bounds(high)
+            return (first[0], last[1]) if first and last else None
+        if "/" in text:
+            net = ip_network(text, strict=False)
+            return int(net.network_address), int(net.broadcast_address)
+        if "." in text or ":" in text:
+            number = int(ip_address(text))
+        else:
+            number = int(text, 0)
+    except ValueError:
+        return None
+    return number, number
+
+
+def _fits(seen: tuple[str, ...] | None, wanted: str) -> bool:
+    """Whether one of the ways the packet's value is written is ``wanted``, or lies in the range it names."""
+    for value in seen or ():
+        if value == wanted or (wanted.endswith("*") and value.startswith(wanted[:-1])):
+            return True
+        span = _bounds(wanted)
+        number = _bounds(value) if span is not None else None
+        same = (":" in value) == (":" in wanted) and ("." in value) == ("." in wanted)
+        if span is not None and number is not None and same and span[0] <= number[0] <= span[1]:
+            return True
+    return False
+
+
+def _compare(seen: tuple[str, ...] | None, op: str, wanted: str) -> bool:
+    value, limit = _bounds((seen or ("",))[0]), _bounds(wanted)
+    if value is None or limit is None:
+        return False
+    return {
+        "<": value[0] < limit[0], ">": value[0] > limit[0], "<=": value[0] <= limit[0], ">=": value[0] >= limit[0],
+    }[op]  # fmt: skip

@@ -24,7 +24,7 @@ from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.parse import restore
+from cluster.netfilter.parse import parse_save, restore
 from cluster.netfilter.render import save
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
 from cluster.netfilter.walk import Walk, Walker, as_json
@@ -251,13 +251,18 @@ class KubeProxy(ApiClient):
             out.note(Effect("packet", self.config.node, text, walk))
             out.send(src, ProbeResult(message.id, walk))
 
-    def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
-        """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet."""
-        if self.state.refusal:
-            raise NotSupported(self.state.refusal)
-        if self.config.mode == "nftables":
-            return NftWalker(parse_nft(self.rules_text()), (self.config.node_ip,)).walk(packet, local=local)
-        return Walker(self.state.kernel, (self.config.node_ip,)).walk(packet, local=local)
+    def walk(self, packet: Packet, *, local: bool | None = None, mode: str = "") -> Walk:
+        """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet.
+
+        ``mode``: as it would go if this proxy ran in that one.
+        """
+        node_ips, wanted = (self.config.node_ip,), mode or self.config.mode
+        if wanted == self.config.mode == "iptables":
+            return Walker(self.state.kernel, node_ips).walk(packet, local=local)
+        text = self.rules_text(mode)
+        if wanted == "nftables":
+            return NftWalker(parse_nft(text), node_ips).walk(packet, local=local)
+        return Walker(parse_save(text), node_ips).walk(packet, local=local)
 
     def rules_text(self, mode: str = "") -> str:
         """``iptables-save`` or ``nft list ruleset`` of the node; in another ``mode`` than its own: as that would be, freshly synced.

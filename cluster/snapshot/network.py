@@ -55,7 +55,7 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     if node not in running:
         return {"error": f"no kube-proxy runs on {node!r}"}
     sent = Packet(source, target, probe.protocol.lower(), CLIENT_PORT, probe.port)
-    walk = as_json(running[node].walk(sent, local=local and node == at))
+    walk = as_json(running[node].walk(sent, local=local and node == at, mode=getattr(probe, "mode", "")))
     names = _names(objects)
     return {
         **walk,
@@ -74,6 +74,7 @@ class Probe(Struct, frozen=True):
     protocol: str = "tcp"
     port: int = 80
     node: str = ""
+    mode: str = ""
 
 
 def packet_view(scene: Scene, **probe: Any) -> dict[str, Any]:

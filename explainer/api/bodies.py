@@ -117,13 +117,14 @@ class EtcdOpBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True
 
 
 class PacketBody(Struct, frozen=True, rename={"src": "from", "dst": "to"}, forbid_unknown_fields=True):
-    """``POST packets``: pod ``ns/name``, node or address."""
+    """``POST packets``: pod ``ns/name``, node or address. ``mode``: as if the node's kube-proxy ran in that one."""
 
     src: Name
     dst: Name
     port: Annotated[int, Meta(ge=0, le=65535)] = 80
     protocol: Literal["tcp", "udp", "sctp", "TCP", "UDP", "SCTP"] = "tcp"
     node: str = ""
+    mode: Literal["", "iptables", "nftables"] = ""
 
 
 class ConsoleBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

@@ -52,19 +52,12 @@ async def rules(request: HttpRequest, bus: Bus, cluster: str, node: str) -> Any:
 async def packets(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """Send one packet; the walk. ``?at=`` asks how it would have gone at that moment."""
     body = body_as(request, PacketBody)
+    asked = {"src": body.src, "dst": body.dst, "protocol": body.protocol.lower(), "port": body.port, "node": body.node}
     if request.GET.get("at"):
-        asked = {"src": body.src, "dst": body.dst, "protocol": body.protocol.lower(), "port": body.port}
-        return await bus.query_at(cluster, request.GET["at"], "packet", **asked, node=body.node)
-    pieces = bus.stream(
-        cluster,
-        "PacketIn",
-        60.0,
-        src=body.src,
-        dst=body.dst,
-        protocol=body.protocol.lower(),
-        port=body.port,
-        node=body.node,
-    )
+        return await bus.query_at(cluster, request.GET["at"], "packet", **asked, mode=body.mode)
+    if body.mode:
+        return await bus.query_json(cluster, "packet", **asked, mode=body.mode)
+    pieces = bus.stream(cluster, "PacketIn", 60.0, **asked)
     async for piece in pieces:
         return {key: value for key, value in piece.items() if key != "done"}
     raise Failed(503, "no answer")

@@ -11,6 +11,8 @@ from typing import Any
 
 def lines(text: str) -> list[dict[str, Any]]:
     """Return every line of a dump with its number, table, chain, jump target and kind."""
+    if text.startswith("table "):
+        return _nft_lines(text)
     out = []
     table = ""
     for number, line in enumerate(text.rstrip("\n").split("\n") if text else [], 1):
@@ -26,6 +28,26 @@ def lines(text: str) -> list[dict[str, Any]]:
             kind = "comment"
         else:
             kind = "commit"
+        out.append({"number": number, "text": line, "table": table, "chain": chain, "target": target, "kind": kind})
+    return out
+
+
+def _nft_lines(text: str) -> list[dict[str, Any]]:
+    out = []
+    table = chain = ""
+    for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
+        words = line.split()
+        kind, target = "rule" if chain else "element", ""
+        if line.startswith("table "):
+            table, kind = " ".join(words[1:3]), "table"
+        elif line.startswith("\t") and words and words[0] in ("chain", "set", "map"):
+            chain, kind = words[1] if words[0] == "chain" else "", "chain"
+        elif words == ["}"]:
+            chain, kind = "" if line == "\t}" else chain, "commit"
+        elif not words:
+            kind = "comment"
+        for verb in ("jump", "goto"):
+            target = target or _after(line, verb)
         out.append({"number": number, "text": line, "table": table, "chain": chain, "target": target, "kind": kind})
     return out
 
@@ -49,6 +71,8 @@ def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int
             or f" {name}" in text
             or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
         )
+        if f"-{name}/" in text or f'"{name}:' in text:  # nft's names of chains and its comments
+            picked.add(row["number"])
         if named and name in text.replace(f"{name}-", ""):
             picked.add(row["number"])
             if row["chain"].startswith(("KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SVL-")):

@@ -33,6 +33,7 @@ async function send(form, rules) {
       protocol: data.get("protocol"),
       port: Number(data.get("port")),
       node: data.get("node"),
+      ...(data.get("mode") ? { mode: data.get("mode") } : {}),
     });
     show(walk, rules);
   } catch (error) {

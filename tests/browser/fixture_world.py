@@ -743,6 +743,7 @@ def rules(node: str, mode: str = "iptables") -> str:
 
 
 VIEWS = {
+    "nodes": lambda: [{"node": f"{kind}-{i}", "mode": "iptables"} for kind in ("cp", "node") for i in (1, 2, 3)],
     "map": cluster_map,
     "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0},
     "members": lambda log="none", since=0: members(),

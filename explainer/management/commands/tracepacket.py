@@ -15,7 +15,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--rules", required=True, metavar="FILE", help="iptables-save or nft list ruleset text; - is stdin")
+        parser.add_argument(
+            "--rules", required=True, metavar="FILE", help="iptables-save or nft list ruleset text; - is stdin"
+        )
         parser.add_argument("--src", required=True, metavar="IP")
         parser.add_argument("--dst", required=True, metavar="IP")
         parser.add_argument("--protocol", default="tcp", type=str.lower, choices=("tcp", "udp", "sctp"))

@@ -12,6 +12,8 @@ from explainer.pages import context
 
 from .common import asked_for, attempt, drawn_errors
 
+MODES = ("iptables", "nftables")
+
 
 @drawn_errors
 async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
@@ -26,7 +28,10 @@ async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
     service = next(
         (s for s in services if f"{s['namespace']}/{s['name']}" == picked), services[0] if services else None
     )
-    text = await attempt(frame, "rules", "", node=node) if node else ""
+    proxies = await attempt(frame, "nodes", [])
+    own = next((row.get("mode", "") for row in proxies if row["node"] == node), "") or MODES[0]
+    mode = asked_for(request, "mode") if asked_for(request, "mode") in MODES else own
+    text = await attempt(frame, "rules", "", node=node, **({} if mode == own else {"mode": mode})) if node else ""
     text = text.get("text", "") if isinstance(text, dict) else text
     rows = rules_view.lines(text)
     concerned = rules_view.about(rows, service)
@@ -46,6 +51,10 @@ async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
         "nodes": nodes,
         "node": node,
         "rows": rows,
+        "mode": mode,
+        "own": own,
+        "modes": MODES,
+        "tool": {"iptables": "iptables-save", "nftables": "nft list ruleset"}[mode],
         "pods": pods,
         "port": port,
         "concerned": len(concerned),

@@ -249,7 +249,7 @@ def difference(left: Doc | None, right: Doc | None) -> Doc:
             paired = _paired(old[a:b], new[c:d])
             for sign, i, j in paired:
                 if sign == "~":
-                    rows.append({**_diff_row("~", a + i + 1, c + j + 1, new[c + j]), "was": old[a + i].strip()})
+                    rows.append({**_diff_row("~", a + i + 1, c + j + 1, new[c + j]), "was": _value_of(old[a + i], new[c + j])})
                     counts["changed"] += 1
                 elif sign == "-":
                     rows.append(_diff_row("−", a + i + 1, "", old[a + i]))
@@ -258,6 +258,12 @@ def difference(left: Doc | None, right: Doc | None) -> Doc:
                     rows.append(_diff_row("+", "", c + j + 1, new[c + j]))
                     counts["added"] += 1
     return {"rows": rows, **counts, "same": not rows}
+
+
+def _value_of(old: str, new: str) -> str:
+    """What stood there before: without the key when it is the same."""
+    key = _key(old)
+    return old[len(key) :].strip() if key != old and new.startswith(key) else old.strip()
 
 
 def _diff_row(sign: str, old: int | str, new: int | str, text: str) -> Doc:

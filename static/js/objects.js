@@ -370,7 +370,7 @@ function editor(form, thing) {
       changed();
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      form.requestSubmit(find("[data-act=check]", form));
+      form.requestSubmit(find("[data-send=check]", form));
     } else if (event.key === "Enter" && !event.isComposing) {
       const line = text.value.slice(0, text.selectionStart).split("\n").at(-1);
       const deeper = /:\s*$/.test(line) ? "  " : "";

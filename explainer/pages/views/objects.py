@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from cluster.shell import goyaml
-from explainer.fragments import graph_drawing, object_view, yaml_places
+from explainer.fragments import graph_drawing, object_view, trace_view, yaml_places
 from explainer.gateway.desk import HOWS, Refused, as_map, read_documents
 from explainer.pages import context
 from explainer.pages.reads import Missing, Unreachable
@@ -203,7 +203,7 @@ async def object_page(request: HttpRequest, cluster: str, resource: str, namespa
         case "requests":
             data["requests"] = await attempt(frame, "touched", [], **which)
             for row in data["requests"]:
-                row["href"] = trace(cluster, row["id"])
+                row |= {"href": trace(cluster, row["id"]), "who": trace_view.who(row)}
         case "events":
             data["events"] = await attempt(frame, "about", [], **which)
             for row in data["events"]:
@@ -281,7 +281,8 @@ async def _history(request: HttpRequest, frame: dict[str, Any], which: dict[str,
     for row in history["rows"]:
         row["more"] = row["changes"] - len(row["paths"])
         row["trace"] = trace(frame["cluster"], row["request"])
-    return {"history": history, "diff": object_view.difference(*sides)}
+        row["who"] = trace_view.who(row) if row["user"] else row["manager"]
+    return {"history": history, "diff": object_view.difference(*(_quiet(doc) if doc else None for doc in sides))}
 
 
 # -- changing -------------------------------------------------------------------------------------------------------------

@@ -763,8 +763,10 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     """The pages' source of read models under test. Cluster ``away`` never answers, any other than ``demo`` does not exist."""
     if cluster == "away":
         raise ConnectionError("nobody runs this cluster")
-    from tests.browser import map_world
+    from tests.browser import map_world, objects_world
 
+    if view in objects_world.VIEWS:
+        return objects_world.ask(view, **args)
     if cluster in map_world.CLUSTERS and view == "map":
         return map_world.CLUSTERS[cluster]()
     if cluster != "demo" and cluster not in map_world.CLUSTERS:

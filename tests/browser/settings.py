@@ -30,3 +30,4 @@ LANGUAGES = [("en", "English"), ("ko", "한국어")]
 LOCALE_PATHS = [ROOT / "locale"]
 USE_I18N = True
 CLEARPLANE_READS = "tests.browser.fixture_world.query"
+CLEARPLANE_SENDS = "tests.browser.objects_world.submit"

@@ -249,7 +249,9 @@ def difference(left: Doc | None, right: Doc | None) -> Doc:
             paired = _paired(old[a:b], new[c:d])
             for sign, i, j in paired:
                 if sign == "~":
-                    rows.append({**_diff_row("~", a + i + 1, c + j + 1, new[c + j]), "was": _value_of(old[a + i], new[c + j])})
+                    rows.append(
+                        {**_diff_row("~", a + i + 1, c + j + 1, new[c + j]), "was": _value_of(old[a + i], new[c + j])}
+                    )
                     counts["changed"] += 1
                 elif sign == "-":
                     rows.append(_diff_row("−", a + i + 1, "", old[a + i]))

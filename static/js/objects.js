@@ -152,7 +152,8 @@ function news(region, fresh, lost, beyond) {
 
 // Arrows walk the rows, Home and End go to the ends; Enter follows the link that has the focus anyway.
 function keys(list) {
-  list.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== document.body && !list.contains(event.target)) return;
     const step = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1, Home: -1e9, End: 1e9 }[event.key];
     if (step === undefined || event.target.closest("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const links = all("[data-body] tr a", list);

@@ -26,7 +26,8 @@ def record() -> None:
     """Make the cluster and ask it."""
     from cluster.sim.clock import SECOND
     from tests.cluster.lab.desk import Desk
-    from tests.cluster.lab.test_lab import DEPLOYMENTS, SERVICE, WEB as DEPLOYMENT
+    from tests.cluster.lab.test_lab import DEPLOYMENTS, SERVICE
+    from tests.cluster.lab.test_lab import WEB as DEPLOYMENT
 
     desk = Desk.boot(workers=2)
     kubectl = (("user-agent", "kubectl/v1.32.0"),)
@@ -78,13 +79,17 @@ def recorded() -> dict[str, Any]:
 
 def ask(view: str, **args: Any) -> Any:
     """An answer as it was recorded; KeyError for what was not there."""
+    if args.get("resource") == "deployment.apps":  # as a document's kind is looked up
+        args["resource"] = "deployments.apps"
     found = recorded()[key(view, args)]
     if found is None:
         raise KeyError(args.get("name", view))
     return found
 
 
-async def submit(cluster: str, text: str, how: str, *, force: bool = False, dry_run: bool = False, **_: Any) -> list[Any]:
+async def submit(
+    cluster: str, text: str, how: str, *, force: bool = False, dry_run: bool = False, **_: Any
+) -> list[Any]:
     """What the apiserver said to such a text."""
     from explainer.gateway import desk
 

@@ -308,8 +308,7 @@ async def _edit(request: HttpRequest, frame: dict[str, Any], data: dict[str, Any
     graph = await attempt(frame, "relations", {"nodes": [], "edges": []}, **data["which"])
     known = {node["id"]: node for node in graph["nodes"]}
     middle = next((node["id"] for node in graph["nodes"] if node["level"] == 0), "")
-    owned = {edge["to"] for edge in graph["edges"] if edge["word"] == "owns" and known[edge["from"]]["level"] >= 0}
-    data["owned"] = [known[one] for one in owned]
+    data["owned"] = [known[edge["to"]] for edge in graph["edges"] if edge["from"] == middle and edge["word"] == "owns"]
     data["leading"] = [
         known[edge["from"]] for edge in graph["edges"] if edge["to"] == middle and edge["word"] != "owns"
     ]
@@ -389,10 +388,10 @@ async def _as_it_is(frame: dict[str, Any], text: str) -> list[Any]:
             continue
         group = str(doc.get("apiVersion", "")).rpartition("/")[0]
         name = f"{doc['kind'].lower()}.{group}" if group else doc["kind"].lower()
-        for namespace in (meta.get("namespace") or "default",):
-            one = await attempt(frame, "thing", None, resource=name, namespace=str(namespace), name=meta["name"])
-            if one is not None and not one["gone"]:
-                found.append(one["doc"])
+        where = str(meta.get("namespace") or "default")
+        one = await attempt(frame, "thing", None, resource=name, namespace=where, name=meta["name"])
+        if one is not None and not one["gone"]:
+            found.append(one["doc"])
     return found
 
 

@@ -247,7 +247,7 @@ function yaml(folded = new Set()) {
     line.classList.toggle("folded", yes);
     const button = find(".fold", line);
     button.setAttribute("aria-expanded", String(!yes));
-    button.setAttribute("aria-label", `${t(yes ? "fold.open" : "fold.close")} ${find(".key", line)?.textContent ?? line.dataset.n}`);
+    button.setAttribute("aria-label", `${t(yes ? "fold.open" : "fold.close")} ${line.dataset.path}`);
     button.textContent = yes ? "▸" : "▾";
   };
   for (const line of lines) {

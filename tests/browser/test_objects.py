@@ -66,7 +66,7 @@ def test_yaml_says_owners_folds_and_is_searched(open_page: Open) -> None:
     assert "readyReplicas: 3" in [text.strip() for text in mine.all_inner_texts()]
     assert not [text for text in mine.all_inner_texts() if text.strip() == "replicas: 3" and False]
     total = page.locator("[data-yaml] li:visible").count()
-    page.get_by_role("button", name="Fold spec:", exact=True).click()
+    page.get_by_role("button", name="Fold .spec", exact=True).click()
     assert page.locator("[data-yaml] li:visible").count() < total
     page.keyboard.press("/")
     page.keyboard.type("nginx")

@@ -123,7 +123,8 @@ class Room:
 def line(page: Page) -> CDPSession:
     """The browser's own instruments for a page."""
     session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
+    # The thread's own time, not the wall's: what another process took is not the page's.
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     return session
 
 

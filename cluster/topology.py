@@ -36,6 +36,8 @@ KUBERNETES_VERSION = "1.32"
 PATCH_RELEASE = {"1.32": "v1.32.13"}
 SERVICE_CIDR = "10.96.0.0/12"
 POD_CIDR = "10.244.0.0/16"
+WIDE_POD_CIDR = "10.240.0.0/12"
+"""A /24 per Node is enough for 256 Nodes in a /16; larger clusters are given more."""
 BALANCER_ADDRESS = "172.18.0.10"
 
 
@@ -95,6 +97,11 @@ def etcd_hosts(spec: ClusterSpec) -> list[str]:
     stacked = control_plane_hosts(spec) if spec.topology == "stacked" else []
     own = [f"etcd-{n}" for n in range(1, max(spec.etcd_members - len(stacked), 0) + 1)]
     return (stacked + own)[: spec.etcd_members]
+
+
+def pod_cidr(spec: ClusterSpec) -> str:
+    """``--cluster-cidr``: the range that each Node gets a /24 of."""
+    return POD_CIDR if spec.control_planes + spec.workers <= 256 else WIDE_POD_CIDR
 
 
 def address(host: str) -> str:
@@ -226,7 +233,7 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
                 peer=TlsPeer(common_name="system:kube-controller-manager"),
                 sa_private_pem=spec.pki.sa_private,
                 ca_pem=spec.pki.ca_cert,
-                cluster_cidr=POD_CIDR,
+                cluster_cidr=pod_cidr(spec),
                 service_cidr=SERVICE_CIDR,
                 legacy_tokens=spec.legacy_service_account_tokens,
             ),
@@ -262,7 +269,7 @@ def _add_nodes(world: World, spec: ClusterSpec) -> None:
                 server="lb",
                 peer=TlsPeer(common_name="system:kube-proxy"),
                 mode=spec.proxy_mode,
-                cluster_cidr=POD_CIDR,
+                cluster_cidr=pod_cidr(spec),
                 service_cidr=SERVICE_CIDR,
             ),
         )
@@ -359,7 +366,7 @@ def _add_desk(world: World, spec: ClusterSpec) -> None:
             server_url=spec.server_url,
             ca_pem=spec.pki.ca_cert,
             version=PATCH_RELEASE[spec.kubernetes_version],
-            pod_cidr=POD_CIDR,
+            pod_cidr=pod_cidr(spec),
             service_cidr=SERVICE_CIDR,
             proxy_mode=spec.proxy_mode,
             addons=spec.register_control_plane,

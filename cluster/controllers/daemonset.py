@@ -4,6 +4,9 @@ In → a DaemonSet, the Nodes, its Pods; out → a Pod for each suitable Node th
 scheduler then places it), deletions where there are too many or the Node doesn't suit any more; a rolling update Node by
 Node within maxUnavailable; a ControllerRevision per template; status.
 
+It runs again with every change of one of its Pods; so the sums of its status are kept by ``Census``, and the Nodes are gone over
+only when some Node needs something.
+
 Its Pods tolerate the taints that a Node gets when it is sick or cordoned: an agent should stay.
 
 Simplified here: maxSurge is treated as 0; a collision of revision names is answered by trying again with a higher count.
@@ -11,8 +14,11 @@ Simplified here: maxSurge is treated as 0; a collision of revision names is answ
 Upstream: kubernetes pkg/controller/daemon/{daemon_controller,update}.go, daemon/util/daemonset_util.go.
 """
 
+from typing import Any
+
 from cluster.api import selectors
 from cluster.clientgo import Doc, reason_of
+from cluster.controllers.lib.census import NOTHING, TROUBLED, Census, Row
 from cluster.controllers.lib.history import HASH_LABEL, equal, hash_of, new_revision
 from cluster.controllers.lib.meta import annotations_of, deleting, labels_of, owner_reference, path, spec_of, status_of
 from cluster.controllers.lib.podcontrol import PodControl
@@ -37,18 +43,29 @@ class DaemonSetController(PodControl):
     resource = "daemonsets"
     owner_kind = "DaemonSet"
 
+    def __init__(self, manager: Any) -> None:
+        super().__init__(manager)
+        self._censuses: dict[str, Census] = {}
+
     # -- events ---------------------------------------------------------------------------------------------------
 
     def on_daemonsets(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         key = f"{new['metadata']['namespace']}/{new['metadata']['name']}"
         if event_type == "DELETED":
             self.forget(key)
+            self._censuses.pop(key, None)
         self.enqueue(out, key)
 
     def on_pods(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         key = self.owner_key(new, "DaemonSet")
+        before = self.owner_key(old, "DaemonSet") if old is not None else None
+        if before is not None and before != key and before in self._censuses:
+            self._censuses[before].remove(new)
         if key is None:
             return
+        census = self._censuses.get(key)
+        if census is not None:
+            census.heard(event_type, target_node(new), new)
         self.observe(key, event_type, new)
         self.enqueue(out, key)
 
@@ -60,6 +77,8 @@ class DaemonSetController(PodControl):
             and (spec_of(old).get("taints") == spec_of(new).get("taints"))
         ):
             return
+        for census in self._censuses.values():
+            census.touch(new["metadata"]["name"])
         for daemonset in self.store("daemonsets"):
             self.enqueue(out, f"{daemonset['metadata']['namespace']}/{daemonset['metadata']['name']}")
 
@@ -78,9 +97,12 @@ class DaemonSetController(PodControl):
         if not self.may_count(key, now):
             self._write_status(key, daemonset, current, now, out)
             return
-        create, delete = self._differences(daemonset, current, out)
-        if not create and not delete:
-            delete = self._outdated(daemonset, current, now)
+        create: list[Doc] = []
+        delete: list[Doc] = []
+        if not self._settled(key, daemonset, current):
+            create, delete = self._differences(daemonset, current, out)
+            if not create and not delete:
+                delete = self._outdated(daemonset, current, now)
         if create or delete:
             text = f"DaemonSet {key} creates {len(create)} and deletes {len(delete)} Pods to have one on every suitable Node."
             self.note(out, f"daemonsets/{key}", text)
@@ -92,6 +114,31 @@ class DaemonSetController(PodControl):
         current = self._revision(daemonset, out) if daemonset is not None else None
         if daemonset is not None and current is not None:
             self._write_status(key, daemonset, current, now, out)
+
+    def _census(self, key: str, daemonset: Doc, current: Doc) -> Census | None:
+        """None: Pods become available by waiting, so they must be looked at."""
+        spec, uid, wanted = daemonset["spec"], daemonset["metadata"]["uid"], hash_of(current)
+        if spec.get("minReadySeconds", 0):
+            return None
+        census = self._censuses.get(key)
+        if census is None or not census.suits(uid, spec, wanted):
+            nodes = self.store("nodes")
+
+            def count(name: str, pods: list[Doc]) -> Row:
+                return row_of(daemonset, wanted, nodes.get(name), pods)
+
+            census = self._censuses[key] = Census(uid, spec, wanted, count)
+            for node in nodes:
+                census.touch(node["metadata"]["name"])
+            for pod in self.store("pods").by("owner", uid):
+                census.put(target_node(pod), pod)
+        return census
+
+    def _settled(self, key: str, daemonset: Doc, current: Doc) -> bool:
+        """Nothing is to be created, deleted, replaced or adopted."""
+        census = self._census(key, daemonset, current)
+        orphans = self.store("pods").by("orphans", daemonset["metadata"]["namespace"])
+        return census is not None and not orphans and not census.sums()[TROUBLED]
 
     def _pods_by_node(self, daemonset: Doc, out: Outbox | None = None) -> dict[str, list[Doc]]:
         meta = daemonset["metadata"]
@@ -227,6 +274,30 @@ class DaemonSetController(PodControl):
     # -- status ---------------------------------------------------------------------------------------------------
 
     def _write_status(self, key: str, daemonset: Doc, current: Doc, now: int, out: Outbox) -> None:
+        census = self._census(key, daemonset, current)
+        if census is not None:
+            desired, scheduled, misplaced, ready, updated, _ = census.sums()
+            available = ready
+        else:
+            desired, scheduled, misplaced, ready, updated, available = self._count(key, daemonset, current, now, out)
+        status: Doc = {
+            "currentNumberScheduled": scheduled,
+            "numberMisscheduled": misplaced,
+            "desiredNumberScheduled": desired,
+            "numberReady": ready,
+        }
+        extra = {
+            "observedGeneration": daemonset["metadata"].get("generation", 0),
+            "updatedNumberScheduled": updated,
+            "numberAvailable": available,
+            "numberUnavailable": desired - available,
+            "collisionCount": status_of(daemonset).get("collisionCount"),
+        }
+        status.update({name: value for name, value in extra.items() if value})
+        if status_of(daemonset) != status:
+            self._put_status(daemonset, status, out)
+
+    def _count(self, key: str, daemonset: Doc, current: Doc, now: int, out: Outbox) -> Row:
         by_node = self._pods_by_node(daemonset)
         seconds = daemonset["spec"].get("minReadySeconds", 0)
         desired = scheduled = misplaced = ready = updated = available = 0
@@ -250,22 +321,7 @@ class DaemonSetController(PodControl):
                 else:
                     self.enqueue(out, key, max(SECOND, ready_since(pod, self.config.epoch) + seconds * SECOND - now))
             updated += labels_of(pod).get(HASH_LABEL) == hash_of(current)
-        status: Doc = {
-            "currentNumberScheduled": scheduled,
-            "numberMisscheduled": misplaced,
-            "desiredNumberScheduled": desired,
-            "numberReady": ready,
-        }
-        extra = {
-            "observedGeneration": daemonset["metadata"].get("generation", 0),
-            "updatedNumberScheduled": updated,
-            "numberAvailable": available,
-            "numberUnavailable": desired - available,
-            "collisionCount": status_of(daemonset).get("collisionCount"),
-        }
-        status.update({name: value for name, value in extra.items() if value})
-        if status_of(daemonset) != status:
-            self._put_status(daemonset, status, out)
+        return desired, scheduled, misplaced, ready, updated, available
 
     def _put_status(self, daemonset: Doc, status: Doc, out: Outbox) -> None:
         meta = daemonset["metadata"]
@@ -290,6 +346,28 @@ def target_node(pod: Doc) -> str:
             if entry["key"] == "metadata.name":
                 return entry["values"][0]
     return ""
+
+
+def row_of(daemonset: Doc, wanted: str, node: Doc | None, pods: list[Doc]) -> Row:
+    """What ``node`` (None: there is none of that name) with these Pods of ``daemonset`` adds to its census.
+
+    The same rules as ``_differences``, ``_outdated`` and ``_count`` have, without minReadySeconds.
+    """
+    alive = [pod for pod in pods if not deleting(pod)]
+    if node is None:
+        return (0, 0, 0, 0, 0, int(bool(alive))) if pods else NOTHING
+    should_run, may_stay = suits(daemonset, node)
+    troubled = (
+        (should_run and not pods)
+        or (not may_stay and bool(alive))
+        or len(alive) > 1
+        or any(phase(pod) in ("Failed", "Succeeded") or labels_of(pod).get(HASH_LABEL) != wanted for pod in alive)
+    )
+    if not pods or not should_run:
+        return int(should_run), 0, int(bool(pods)), 0, 0, int(troubled)
+    first = min(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "")
+    updated = labels_of(first).get(HASH_LABEL) == wanted
+    return 1, 1, 0, int(is_ready(first)), int(updated), int(troubled)
 
 
 def suits(daemonset: Doc, node: Doc) -> tuple[bool, bool]:

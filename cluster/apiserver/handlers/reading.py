@@ -21,7 +21,7 @@ from cluster.api.field import forbidden, invalid
 from cluster.api.scheme import Resource
 from cluster.apiserver import registry, respond, storage, table
 from cluster.apiserver.job import Job, continuation, name_of
-from cluster.apiserver.watch_cache import Item
+from cluster.apiserver.watch_cache import Cache, Item
 from cluster.sim import SECOND, Outbox
 from cluster.wire.etcd import EtcdError, RangeRequest, RangeResponse
 
@@ -130,8 +130,24 @@ def listed(server: Any, job: Job, out: Outbox) -> None:
     resource = job.resource
     assert resource is not None
     cache = server.cache_of(resource)
-    items = select(server, job, cache.select(job.info.namespace if resource.namespaced else ""))
+    items = select(server, job, _candidates(cache, job))
     _answer(server, job, out, items, {"resourceVersion": str(cache.revision)})
+
+
+def _candidates(cache: Cache, job: Job) -> list[Item]:
+    """What can match at all: one Node's Pods are found by the index, one object by its name."""
+    namespace = job.info.namespace if cache.namespaced else ""
+    fields = job.query.get("fieldSelector", "")
+    if fields:
+        selector = selectors.parse_fields(fields)
+        value = selector.value_of(".".join(cache.index_field)) if cache.index_field else None
+        name = selector.value_of("metadata.name")
+        if value and not namespace:
+            return [cache.items[key] for key in sorted(cache.index.get(value, ()))]
+        if name and (namespace or not cache.namespaced):
+            item = cache.items.get(f"{namespace}/{name}" if namespace else name)
+            return [item] if item is not None else []
+    return cache.select(namespace)
 
 
 def select(server: Any, job: Job, items: list[Item]) -> list[dict[str, Any]]:

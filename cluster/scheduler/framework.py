@@ -7,11 +7,16 @@ A cycle in → one Pod and all Nodes; out → the Node, or why none. First each 
 With 100 Nodes or more only a share of them is searched (50 % − Nodes/125, at least 5 % and 100 feasible ones), going on from
 where the last cycle stopped.
 
+Pods of one template ask the same of a Node, and a Node changes only when a Pod comes or goes: what ``local`` plug-ins say of a
+Node is remembered per kind of Pod (``Overview.known``) until the Node changes, and Nodes of which all plug-ins say the same
+share one row of scores. It is derived, and never differs from asking again.
+
 The folder ``plugins`` is the registry: one file, one ``Plugin``. ``order`` says when its filter runs.
 
 Upstream: kubernetes pkg/scheduler/{schedule_one.go,framework/runtime/framework.go,apis/config/v1/default_plugins.go}.
 """
 
+from collections.abc import Hashable
 from functools import lru_cache
 from heapq import nlargest
 from importlib import import_module
@@ -19,6 +24,7 @@ from itertools import islice
 from pkgutil import iter_modules
 from typing import Any, ClassVar
 
+import orjson
 from msgspec import Struct, field
 
 from cluster.clientgo import Doc, Store
@@ -40,17 +46,85 @@ class Reason(Struct, frozen=True):
     plugin: str = ""
 
 
+class Verdict:
+    """What the local plug-ins said of ``node`` when it was at ``generation``."""
+
+    __slots__ = ("facts", "generation", "node", "refusal")
+
+    def __init__(self, node: NodeInfo, refusal: Reason | None) -> None:
+        self.node, self.generation, self.refusal = node, node.generation, refusal
+        self.facts: tuple[Hashable, ...] | None = None
+
+
+KINDS = 16
+"""Kinds of Pods remembered at once."""
+
+
+class Overview:
+    """What the scheduler keeps of all Nodes together, so that no cycle goes over all of them. Derived from them."""
+
+    def __init__(self, nodes: dict[str, NodeInfo]) -> None:
+        self.nodes = {name: info for name, info in nodes.items() if info.doc is not None}
+        self.names = list(self.nodes)
+        self.images: dict[str, int] = {}
+        """Image → how many Nodes have it."""
+        self.affine: dict[str, None] = {}
+        """Nodes with Pods that have pod affinity or anti-affinity."""
+        self.known: dict[bytes, dict[str, Verdict]] = {}
+        for info in self.nodes.values():
+            self.count_images(info, 1)
+            self.look(info)
+
+    def count_images(self, info: NodeInfo, by: int) -> None:
+        """``info``'s images come (1) or go (-1)."""
+        for image in info.images:
+            self.images[image] = self.images.get(image, 0) + by
+
+    def look(self, info: NodeInfo) -> None:
+        """A Pod came to ``info`` or left it."""
+        if info.with_affinity:
+            self.affine[info.name] = None
+        else:
+            self.affine.pop(info.name, None)
+
+    def verdicts(self, kind: bytes) -> dict[str, Verdict]:
+        """What is known of Nodes for Pods of that kind."""
+        found = self.known.get(kind)
+        if found is None:
+            if len(self.known) >= KINDS:
+                del self.known[next(iter(self.known))]
+            found = self.known[kind] = {}
+        return found
+
+
+def kind_of(pod: PodFacts) -> bytes:
+    """Everything that local plug-ins read of a Pod: equal for Pods of one template."""
+    spec: Doc = pod.doc["spec"]
+    images = [c.get("image") for group in ("initContainers", "containers") for c in spec.get(group) or ()]
+    node_affinity = (spec.get("affinity") or {}).get("nodeAffinity")
+    return orjson.dumps([
+        pod.requests, pod.nonzero_cpu, pod.nonzero_memory, pod.ports, spec.get("nodeName"), spec.get("nodeSelector"),
+        node_affinity, spec.get("tolerations"), images,
+    ])  # fmt: skip
+
+
 class Cycle:
     """One Pod's way through the plug-ins. ``data``: what each plug-in noted for itself in ``pre_filter``/``pre_score``."""
 
-    def __init__(self, pod: PodFacts, nodes: dict[str, NodeInfo], stores: dict[str, Store]) -> None:
+    def __init__(self, pod: PodFacts, overview: Overview, stores: dict[str, Store]) -> None:
         self.pod = pod
         self.spec: Doc = pod.doc["spec"]
-        self.nodes = nodes
+        self.overview = overview
+        self.nodes = overview.nodes
         self.stores = stores
         self.data: dict[str, Any] = {}
         self.only: dict[str, str] = {}
         """Node → the plug-in that allows no others; empty: all Nodes may be tried."""
+        self.verdicts: dict[str, Verdict] = {}
+
+    def affine_nodes(self) -> list[NodeInfo]:
+        """Nodes with Pods that have pod affinity or anti-affinity."""
+        return [self.nodes[name] for name in self.overview.affine if name in self.nodes]
 
 
 class Plugin:
@@ -60,6 +134,8 @@ class Plugin:
     order: ClassVar[int] = 100
     weight: ClassVar[int] = 0
     """0: it doesn't score."""
+    local: ClassVar[bool] = False
+    """Its filter and its facts depend on the Node and on what ``kind_of`` says of the Pod, and on nothing else."""
     reacts_to: ClassVar[tuple[str, ...]] = ()
     """Events after which a Pod it refused may fit: node/add node/update pod/add pod/delete pod/update volume."""
 
@@ -78,6 +154,14 @@ class Plugin:
     def score(self, cycle: Cycle, node: NodeInfo) -> int:
         """How good, in a unit of its own."""
         return 0
+
+    def facts(self, cycle: Cycle, node: NodeInfo) -> Hashable:
+        """Of a ``local`` plug-in: all that the score depends on, beside what ``pre_score`` read."""
+        return self.score(cycle, node)
+
+    def score_of(self, cycle: Cycle, facts: Any) -> int:
+        """Of a ``local`` plug-in: the score of a Node with these facts."""
+        return facts
 
     def normalize(self, cycle: Cycle, scores: dict[str, int]) -> dict[str, int]:
         """The same in 0…100."""
@@ -111,6 +195,8 @@ class Outcome(Struct):
     refused: dict[str, Reason] = field(default_factory=dict)
     scores: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     """Node → plug-in → [raw, normalised, weighted]."""
+    totals: dict[str, int] = field(default_factory=dict)
+    """Node → the sum of what is weighted."""
     everywhere: Reason | None = None
     """A ``pre_filter`` refused the Pod as such."""
     evaluated: int = 0
@@ -146,12 +232,23 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
         for name in names:
             if name not in cycle.only:
                 outcome.refused[name] = excluded
-        names = [name for name in names if name in cycle.only]
+        names = (
+            [name for name in names if name in cycle.only]
+            if len(cycle.only) > 1
+            else [name for name in cycle.only if name in cycle.nodes]
+        )
         start, count = 0, len(names)
+    else:
+        cycle.verdicts = cycle.overview.verdicts(kind_of(cycle.pod))
+    local = [plugin for plugin in active if plugin.local]
+    others = [plugin for plugin in active if not plugin.local]
+    nodes = cycle.nodes
     for step in range(count):
-        node = cycle.nodes[names[(start + step) % count]]
+        node = nodes[names[(start + step) % count]]
         outcome.evaluated += 1
-        refusal = filter_node(cycle, node, active)
+        refusal = verdict_on(cycle, node, local).refusal
+        if refusal is None and others:
+            refusal = filter_node(cycle, node, others)
         if refusal is None:
             feasible.append(node)
             if len(feasible) >= wanted:
@@ -162,6 +259,14 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
         outcome.next_start = (start + outcome.evaluated) % count
     cycle.data["filters"] = active
     return feasible, outcome
+
+
+def verdict_on(cycle: Cycle, node: NodeInfo, local: list[Plugin]) -> Verdict:
+    """What the local filters say of ``node``, asked only if it has changed."""
+    known = cycle.verdicts.get(node.name)
+    if known is None or known.node is not node or known.generation != node.generation:
+        known = cycle.verdicts[node.name] = Verdict(node, filter_node(cycle, node, local))
+    return known
 
 
 def filter_node(cycle: Cycle, node: NodeInfo, active: list[Plugin]) -> Reason | None:
@@ -178,19 +283,45 @@ def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: D
     if len(feasible) == 1:
         outcome.node = feasible[0].name
         return
-    totals = {node.name: 0 for node in feasible}
-    outcome.scores = {node.name: {} for node in feasible}
-    for plugin in registry():
-        if not plugin.weight or not plugin.pre_score(cycle, feasible):
-            continue
-        raw = {node.name: plugin.score(cycle, node) for node in feasible}
-        normal = plugin.normalize(cycle, raw)
-        for name, value in normal.items():
-            weighted = value * plugin.weight
-            totals[name] += weighted
-            outcome.scores[name][plugin.name] = [raw[name], value, weighted]
-    best = max(totals.values())
-    winners = [name for name, value in totals.items() if value == best]
+    scoring = [plugin for plugin in registry() if plugin.weight]
+    active = [plugin for plugin in scoring if plugin.pre_score(cycle, feasible)]
+    local = [plugin for plugin in scoring if plugin.local]
+    places = {plugin.name: place for place, plugin in enumerate(local)}
+    asked: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+    for plugin in active:
+        if not plugin.local:
+            raw = {node.name: plugin.score(cycle, node) for node in feasible}
+            asked[plugin.name] = (raw, plugin.normalize(cycle, raw))
+    tables = [table for pair in asked.values() for table in pair]
+    # Nodes that all plug-ins say the same of are one group, and get one row.
+    groups: dict[tuple[Any, ...], list[str]] = {}
+    for node in feasible:
+        verdict = cycle.verdicts[node.name]
+        key = verdict.facts
+        if key is None:
+            key = verdict.facts = tuple([plugin.facts(cycle, node) for plugin in local])
+        if tables:
+            key = (*key, *[table[node.name] for table in tables])
+        groups.setdefault(key, []).append(node.name)
+    rows: list[dict[str, list[int]]] = [{} for _ in groups]
+    totals = [0] * len(groups)
+    firsts = [names[0] for names in groups.values()]
+    for plugin in active:
+        if plugin.local:
+            place = places[plugin.name]
+            raw = {names[0]: plugin.score_of(cycle, key[place]) for key, names in groups.items()}
+            normal = plugin.normalize(cycle, raw)
+        else:
+            raw, normal = asked[plugin.name]
+        for number, name in enumerate(firsts):
+            weighted = normal[name] * plugin.weight
+            totals[number] += weighted
+            rows[number][plugin.name] = [raw[name], normal[name], weighted]
+    best = max(totals)
+    row_of = {name: number for number, names in enumerate(groups.values()) for name in names}
+    outcome.scores = {node.name: rows[row_of[node.name]] for node in feasible}
+    outcome.totals = {node.name: totals[row_of[node.name]] for node in feasible}
+    winners = [name for name, total in outcome.totals.items() if total == best]
     outcome.best = len(winners)
     outcome.node = winners[0] if len(winners) == 1 else winners[dice.below(len(winners))]
 
@@ -202,7 +333,7 @@ def explained(cycle: Cycle, outcome: Outcome, names: list[str]) -> dict[str, Any
     plug-in → [raw, normalised, weighted]. Of many Nodes only ``SHOWN`` are told (the best scores, the first refused); ``more``
     says how many were left out.
     """
-    totals = {name: sum(row[2] for row in rows.values()) for name, rows in outcome.scores.items()}
+    totals = outcome.totals
     scored = (
         sorted(totals, key=lambda name: -totals[name])
         if len(totals) <= SHOWN

@@ -111,6 +111,8 @@ class NodeInfo(Struct):
 
     name: str
     doc: Doc | None = None
+    generation: int = 0
+    """Grows with every change that a plug-in could see."""
     labels: dict[str, str] = field(default_factory=dict)
     taints: list[Doc] = field(default_factory=list)
     unschedulable: bool = False
@@ -133,6 +135,7 @@ class NodeInfo(Struct):
         """The Node document is (now) this."""
         spec, status = node.get("spec") or {}, node.get("status") or {}
         self.doc = node
+        self.generation += 1
         self.labels = node["metadata"].get("labels") or {}
         self.taints = spec.get("taints") or []
         self.unschedulable = bool(spec.get("unschedulable"))
@@ -155,6 +158,7 @@ class NodeInfo(Struct):
         return pod
 
     def _count(self, pod: PodFacts, sign: int) -> None:
+        self.generation += 1
         for name, count in pod.requests.items():
             self.requested[name] = self.requested.get(name, 0) + sign * count
         self.nonzero_cpu += sign * pod.nonzero_cpu
@@ -179,7 +183,7 @@ class NodeInfo(Struct):
     def without(self, keys: set[str]) -> "NodeInfo":
         """What it would be if these Pods were gone."""
         other = NodeInfo(
-            self.name, self.doc, self.labels, self.taints, self.unschedulable, self.allocatable, self.images
+            self.name, self.doc, 0, self.labels, self.taints, self.unschedulable, self.allocatable, self.images
         )
         for key, pod in self.pods.items():
             if key not in keys:

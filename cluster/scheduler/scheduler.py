@@ -16,7 +16,16 @@ from typing import Any
 from msgspec import field
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc, key_of, message_of, reference_to
-from cluster.scheduler.framework import Cycle, Outcome, explained, failure_text, registry, run_filters, run_scores
+from cluster.scheduler.framework import (
+    Cycle,
+    Outcome,
+    Overview,
+    explained,
+    failure_text,
+    registry,
+    run_filters,
+    run_scores,
+)
 from cluster.scheduler.nodeinfo import NodeInfo, PodFacts, pod_facts
 from cluster.scheduler.preemption import preempt
 from cluster.scheduler.queue import Entry, SchedulingQueue
@@ -69,6 +78,7 @@ class Scheduler(ApiClient):
 
     def __init__(self, name: str, config: SchedulerConfig, state: Any = None) -> None:
         super().__init__(name, config, state)
+        self._overview: Overview | None = None
         self._reacting: dict[str, tuple[str, ...]] = {}
         for plugin in registry():
             for event in plugin.reacts_to:
@@ -107,6 +117,7 @@ class Scheduler(ApiClient):
         """Keep the Node's facts; a new or changed Node may suit Pods that wait."""
         name = new["metadata"]["name"]
         if event_type == "DELETED":
+            self._overview = None
             info = self.state.nodes.get(name)
             if info is not None:
                 info.doc = None
@@ -115,7 +126,17 @@ class Scheduler(ApiClient):
             return
         known = old is not None and _node_facts(old) == _node_facts(new)
         info = self._node(name)
-        info.set_node(new)
+        if known and info.doc is not None:
+            info.doc = new
+            return
+        overview = self._overview
+        if overview is None or info.doc is None:
+            self._overview = None
+            info.set_node(new)
+        else:
+            overview.count_images(info, -1)
+            info.set_node(new)
+            overview.count_images(info, 1)
         if not known:
             self._wake("node/add" if event_type == "ADDED" else "node/update", now, out)
 
@@ -152,7 +173,10 @@ class Scheduler(ApiClient):
         self.state.assumed.pop(key, None)
         known = self.state.placed.get(key) == node_name
         if known and old is not None and old["spec"] == new["spec"] and _same_meta(old, new):
-            return  # only its status changed
+            facts = self.state.nodes[node_name].pods.get(key)
+            if facts is not None:
+                facts.doc = new  # only its status changed; the older document needs not be kept
+            return
         self._unplace(key)
         self._place(pod_facts(new), node_name)
         self._wake("pod/update" if known and old is not None and old["spec"].get("nodeName") else "pod/add", now, out)
@@ -180,8 +204,11 @@ class Scheduler(ApiClient):
         return info
 
     def _place(self, pod: PodFacts, node_name: str) -> None:
-        self._node(node_name).add(pod)
+        info = self._node(node_name)
+        info.add(pod)
         self.state.placed[pod.key] = node_name
+        if self._overview is not None:
+            self._overview.look(info)
 
     def _unplace(self, key: str) -> bool:
         node_name = self.state.placed.pop(key, None)
@@ -190,6 +217,8 @@ class Scheduler(ApiClient):
         info = self.state.nodes.get(node_name)
         if info is not None:
             info.remove(key)
+            if self._overview is not None:
+                self._overview.look(info)
             if info.doc is None and not info.pods:
                 del self.state.nodes[node_name]
         return True
@@ -197,25 +226,23 @@ class Scheduler(ApiClient):
     # -- one cycle ------------------------------------------------------------------------------------------------
 
     def _schedule_pending(self, now: int, out: Outbox) -> None:
-        nodes = {name: info for name, info in self.state.nodes.items() if info.doc is not None}
-        names = list(nodes)
+        if self._overview is None:
+            self._overview = Overview(self.state.nodes)
         while (entry := self.state.queue.pop()) is not None:
             pod = self.store("pods").get(entry.key)
             if pod is None:
                 self.state.queue.remove(entry.key)
                 continue
             out.cause = entry.cause
-            self._schedule_one(entry, pod, nodes, names, now, out)
+            self._schedule_one(entry, pod, self._overview, now, out)
         self._set_timer(now, out)
 
-    def _schedule_one(
-        self, entry: Entry, pod: Doc, nodes: dict[str, NodeInfo], names: list[str], now: int, out: Outbox
-    ) -> None:
-        facts = pod_facts(pod)
+    def _schedule_one(self, entry: Entry, pod: Doc, overview: Overview, now: int, out: Outbox) -> None:
+        facts, names = pod_facts(pod), overview.names
         if not names:
             self._failed(entry, facts, NO_NODES, ("NodeName", "NodeAffinity", "NodeResourcesFit"), "", now, out)
             return
-        cycle = Cycle(facts, nodes, self.state.stores)
+        cycle = Cycle(facts, overview, self.state.stores)
         feasible, outcome = run_filters(cycle, names, self.state.next_start % len(names))
         self.state.next_start = outcome.next_start
         if feasible:

@@ -16,19 +16,27 @@ class ImageLocality(Plugin):
 
     name = "ImageLocality"
     order = 120
+    local = True
     weight = 1
 
     def pre_score(self, cycle: Cycle, nodes: list[NodeInfo]) -> bool:
-        containers = [*(cycle.spec.get("initContainers") or ()), *(cycle.spec.get("containers") or ())]
-        images = [normalized_image(container.get("image", "")) for container in containers]
-        spread = {image: sum(image in node.images for node in cycle.nodes.values()) for image in images}
-        cycle.data[self.name] = (images, spread)
-        return any(spread.values())
+        images = _images(cycle)
+        spread = [cycle.overview.images.get(image, 0) for image in images]
+        cycle.data[self.name] = spread
+        return any(spread)
 
-    def score(self, cycle: Cycle, node: NodeInfo) -> int:
-        images, spread = cycle.data[self.name]
-        total = len(cycle.nodes)
-        size = sum(int(node.images[image] * (spread[image] / total)) for image in images if image in node.images)
-        top = MAX_CONTAINER_THRESHOLD * len(images)
+    def facts(self, cycle: Cycle, node: NodeInfo) -> tuple[int, ...]:
+        """The size of each of the Pod's images on the Node; -1: it isn't there."""
+        return tuple([node.images.get(image, -1) for image in _images(cycle)])
+
+    def score_of(self, cycle: Cycle, facts: tuple[int, ...]) -> int:
+        spread, total = cycle.data[self.name], len(cycle.nodes)
+        size = sum(int(bytes_ * (nodes / total)) for bytes_, nodes in zip(facts, spread, strict=True) if bytes_ >= 0)
+        top = MAX_CONTAINER_THRESHOLD * len(facts)
         size = min(max(size, MIN_THRESHOLD), top)
         return 100 * (size - MIN_THRESHOLD) // (top - MIN_THRESHOLD)
+
+
+def _images(cycle: Cycle) -> list[str]:
+    containers = [*(cycle.spec.get("initContainers") or ()), *(cycle.spec.get("containers") or ())]
+    return [normalized_image(container.get("image", "")) for container in containers]

@@ -66,7 +66,7 @@ class InterPodAffinity(Plugin):
         affinity = [Term(t, cycle.pod, cycle) for t in _terms(cycle.spec, "podAffinity", REQUIRED)]
         anti = [Term(t, cycle.pod, cycle) for t in _terms(cycle.spec, "podAntiAffinity", REQUIRED)]
         existing: Table = {}
-        for node in cycle.nodes.values():
+        for node in cycle.affine_nodes():
             for key in node.with_required_anti_affinity:
                 other = node.pods[key]
                 for raw in _terms(other.doc["spec"], "podAntiAffinity", REQUIRED):
@@ -107,7 +107,7 @@ class InterPodAffinity(Plugin):
                 term = Term(entry["podAffinityTerm"], cycle.pod, cycle)
                 for domain, count in _count_by_domain(term, cycle).items():
                     points[domain] = points.get(domain, 0) + sign * entry["weight"] * count
-        for node in cycle.nodes.values():
+        for node in cycle.affine_nodes():
             for key in node.with_affinity:
                 self._existing(cycle, node, node.pods[key], points)
         cycle.data[self.name + "/score"] = points

@@ -17,6 +17,7 @@ class NodeAffinity(Plugin):
 
     name = "NodeAffinity"
     order = 40
+    local = True
     weight = 2
     reacts_to = ("node/add", "node/update")
 
@@ -44,6 +45,9 @@ class NodeAffinity(Plugin):
     def score(self, cycle: Cycle, node: NodeInfo) -> int:
         preferred = cycle.spec["affinity"]["nodeAffinity"][PREFERRED]
         return sum(term["weight"] for term in preferred if term_matches(term["preference"], node))
+
+    def facts(self, cycle: Cycle, node: NodeInfo) -> int:
+        return self.score(cycle, node) if self.pre_score(cycle, []) else 0
 
     def normalize(self, cycle: Cycle, scores: dict[str, int]) -> dict[str, int]:
         return default_normalize(scores, reverse=False)

@@ -14,6 +14,7 @@ class NodeName(Plugin):
 
     name = "NodeName"
     order = 20
+    local = True
     reacts_to = ("node/add",)
 
     def pre_filter(self, cycle: Cycle) -> Reason | bool:

@@ -14,6 +14,7 @@ class NodePorts(Plugin):
 
     name = "NodePorts"
     order = 50
+    local = True
     reacts_to = ("node/add", "pod/delete")
 
     def pre_filter(self, cycle: Cycle) -> Reason | bool:

@@ -14,6 +14,7 @@ class NodeResourcesBalancedAllocation(Plugin):
 
     name = "NodeResourcesBalancedAllocation"
     order = 110
+    local = True
     weight = 1
 
     def score(self, cycle: Cycle, node: NodeInfo) -> int:

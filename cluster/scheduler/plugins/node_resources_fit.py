@@ -15,6 +15,7 @@ class NodeResourcesFit(Plugin):
 
     name = "NodeResourcesFit"
     order = 60
+    local = True
     weight = 1
     reacts_to = ("node/add", "node/update", "pod/delete", "pod/update")
 

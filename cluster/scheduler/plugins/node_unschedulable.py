@@ -16,6 +16,7 @@ class NodeUnschedulable(Plugin):
 
     name = "NodeUnschedulable"
     order = 10
+    local = True
     reacts_to = ("node/add", "node/update")
 
     def filter(self, cycle: Cycle, node: NodeInfo) -> Reason | None:

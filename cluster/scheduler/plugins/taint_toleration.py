@@ -13,6 +13,7 @@ class TaintToleration(Plugin):
 
     name = "TaintToleration"
     order = 30
+    local = True
     weight = 3
     reacts_to = ("node/add", "node/update", "pod/update")
 

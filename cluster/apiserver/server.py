@@ -585,10 +585,17 @@ def _established(crd: dict[str, Any]) -> bool:
     return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
+SHOWN_HEADER = 4096
+"""Characters of a header's value that a trace keeps."""
+
+
 def _shown_headers(request: HttpRequest) -> tuple[tuple[str, str], ...]:
-    if all(name != "authorization" for name, _ in request.headers):
+    if all(name != "authorization" and len(value) <= SHOWN_HEADER for name, value in request.headers):
         return request.headers
     return tuple(
-        (name, value[:16] + "…" if name == "authorization" and len(value) > 16 else value)
-        for name, value in request.headers
+        (name, _shown(value, 16 if name == "authorization" else SHOWN_HEADER)) for name, value in request.headers
     )
+
+
+def _shown(value: str, most: int) -> str:
+    return value[:most] + "…" if len(value) > most else value

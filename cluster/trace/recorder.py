@@ -4,7 +4,8 @@ In → notes and envelopes as the world's ``Observer``; out → ``Trace`` record
 frames for the feed (``drain``). It only watches: taking it away changes nothing that happens.
 
 Bounded: the newest ``KEEP_CAUSED`` requests that descend from a client outside and, apart from them, the newest
-``KEEP_SYSTEM`` others (leases, leader election), so that idle traffic never pushes out what somebody typed.
+``KEEP_SYSTEM`` others (leases, leader election), so that idle traffic never pushes out what somebody typed. Requests with large
+bodies are kept as long as all bodies together are within ``KEEP_BYTES``.
 """
 
 from collections import deque
@@ -19,6 +20,8 @@ from cluster.trace.revisions import Revisions
 
 KEEP_CAUSED = 1500
 KEEP_SYSTEM = 400
+KEEP_BYTES = 32 << 20
+"""Bytes of bodies of the requests kept."""
 MAX_FLIGHTS = 120
 """Messages in flight reported per drain; a viewer can follow two dozen (identity.md), the rest is counted."""
 MAX_SENT = 2000
@@ -49,6 +52,7 @@ class Memory(Struct):
     traces: dict[int, Trace] = field(default_factory=dict)
     caused: deque[int] = field(default_factory=deque)
     system: deque[int] = field(default_factory=deque)
+    body_bytes: int = 0
     terms: list[tuple[int, int, str]] = field(default_factory=list)
     """(instant, term, leader) of every leader seen."""
     recent: list[dict[str, Any]] = field(default_factory=list)
@@ -117,8 +121,10 @@ class Recorder:
         memory.traces[note.request] = Trace(note, now, outside)
         ring, keep = (memory.caused, KEEP_CAUSED) if outside else (memory.system, KEEP_SYSTEM)
         ring.append(note.request)
-        if len(ring) > keep:
-            memory.traces.pop(ring.popleft(), None)
+        memory.body_bytes += _weight(note)
+        while len(ring) > keep or (memory.body_bytes > KEEP_BYTES and len(ring) > 1):
+            oldest = memory.traces.pop(ring.popleft(), None)
+            memory.body_bytes -= _weight(oldest.began) if oldest is not None else 0
         if parent is not None and len(parent.children) < MAX_EFFECTS:
             parent.children.append(note.request)
 
@@ -189,3 +195,8 @@ class Recorder:
             flights.append({"t": "flights", "more": self.skipped_flights})
             self.skipped_flights = 0
         return frames + flights
+
+
+def _weight(note: RequestBegan) -> int:
+    """Bytes of a body from outside; documents of the cluster's own requests are shared with others and small."""
+    return len(note.body) if isinstance(note.body, bytes) else 0

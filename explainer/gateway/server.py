@@ -5,10 +5,12 @@ handshake and judged afterwards, as an apiserver does) and puts into every scope
 (``scope["clearplane.door"]``: ``web``, ``kubernetes``, ``etcd/<n>``) and, behind TLS, the connection it belongs to
 (``scope["clearplane.connection"]``, a ``Connection``).
 
-Errors: plain HTTP on the TLS port is answered like Go's net/http does; other garbage ends the connection; a body over the
-limit is not buffered further.
+Errors: plain HTTP on the TLS port, headers over 1 MiB (431), a missing or doubled Host and what is no request at all are answered
+like Go's net/http does; other garbage ends the connection; a body over the limit is not buffered further.
 
-Upstream: Go net/http ``tlsRecordHeaderLooksLikeHTTP``; apiserver ``--client-ca-file`` (tls.RequestClientCert).
+Simplified here: at most 10,000 headers (Go counts only their bytes).
+
+Upstream: Go net/http server.go (``tlsRecordHeaderLooksLikeHTTP``, ``readRequest``, ``DefaultMaxHeaderBytes``); apiserver ``--client-ca-file`` (tls.RequestClientCert).
 """
 
 import asyncio
@@ -25,7 +27,7 @@ from twisted.internet import reactor
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IOpenSSLContextFactory, IPushProducer
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from twisted.web.http import RESPONSES
+from twisted.web.http import RESPONSES, HTTPChannel
 from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
@@ -37,6 +39,8 @@ log = logging.getLogger("clearplane.web")
 
 BODY_LIMIT = 3 * 1024 * 1024
 """apiserver's limit for a request body (``MaxRequestBodyBytes``). One byte more is kept, so that the excess can be seen."""
+HEADER_LIMIT = (1 << 20) + 4096
+"""Bytes of a request line and its headers: Go's ``DefaultMaxHeaderBytes`` and the slop it allows for its buffer."""
 HTTP_METHODS = (b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO")
 NOT_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
@@ -159,6 +163,41 @@ class LimitedRequest(WebRequest):
             super().handleContentChunk(data[:room])
 
 
+class GoChannel(HTTPChannel):
+    """One connection's HTTP/1.1, with the limits and the words of Go's server."""
+
+    MAX_LENGTH = totalHeadersSize = HEADER_LIMIT  # noqa: N815 (Twisted's names)
+    maxHeaders = 10_000  # noqa: N815
+
+    def lineReceived(self, line: bytes) -> None:  # noqa: N802
+        if self._receivedHeaderSize + len(line) > HEADER_LIMIT:
+            self.refuse(b"431 Request Header Fields Too Large")
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:  # noqa: N802
+        self.refuse(b"431 Request Header Fields Too Large")
+
+    def allHeadersReceived(self) -> None:  # noqa: N802
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"host") or []
+        if self._version == b"HTTP/1.1" and not hosts:
+            self.refuse(b"400 Bad Request: missing required Host header")
+        elif len(hosts) > 1:
+            self.refuse(b"400 Bad Request: too many Host headers")
+        else:
+            super().allHeadersReceived()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:  # noqa: N802
+        self.refuse(b"400 Bad Request")
+
+    def refuse(self, status: bytes) -> None:
+        """``HTTP/1.1 <status>``, the same as the body, and the end of the connection."""
+        head = b"\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+        self.transport.write(b"HTTP/1.1 " + status + head + status)
+        self.persistent, self.length = False, None  # nothing of this request is worked on
+        self.loseConnection()
+
+
 class DoorFactory(HTTPFactory):
     """Daphne's protocol factory for one of our doors."""
 
@@ -168,6 +207,7 @@ class DoorFactory(HTTPFactory):
 
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         protocol = super().buildProtocol(addr)
+        protocol._channel.__class__ = GoChannel  # Twisted makes the channel itself, and no name can be given for it
         protocol.requestFactory = LimitedRequest
         return protocol
 

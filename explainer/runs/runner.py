@@ -37,6 +37,8 @@ log = logging.getLogger("clearplane.runsim")
 BOOT_LIMIT = 180 * SECOND
 """Virtual time a new cluster is run as fast as possible until it is ready."""
 MODEL_SECONDS = 0.5
+MODEL_SHARE = 50
+"""Models are written at most a 50th of the time: the larger the cluster, the rarer."""
 GATEWAYS_REMEMBERED = 64
 
 DOOR = frozenset(
@@ -73,6 +75,8 @@ class Runner:
         """Gateway → number of its last mail."""
         self.next_frame = 0.0
         self.next_model = 0.0
+        self.told: tuple[int, int, int] = (-1, 0, 0)
+        """How far the cluster was when its map was written last."""
         self.tape = Writer()
         self.announced = False
         """Onlookers are owed a frame even if nothing happened: the clock was set."""
@@ -435,10 +439,13 @@ class Runner:
             del self.seen[gateway]
 
     def _publish_model(self, wall: float) -> None:
-        self.next_model = wall + (MODEL_SECONDS if self.onlookers() else 10 * MODEL_SECONDS)
-        models = [encode_json(self.control.clock())]
-        models += [encode_json(self.control.view(view)) for view in ("map", "members")]
-        names = ("clock", "map", "members")
+        pause = MODEL_SECONDS if self.onlookers() else 10 * MODEL_SECONDS
+        state = (self.delivered, self.feed.number, self.onlookers())
+        names = ("clock",) if state == self.told else ("clock", "map", "members")
+        self.told = state
+        started = time.perf_counter()
+        models = [encode_json(self.control.clock() if name == "clock" else self.control.view(name)) for name in names]
+        self.next_model = wall + max(pause, MODEL_SHARE * (time.perf_counter() - started))
         try:
             self.journal.link.call(
                 "HSET", keys.model(self.name), *(part for pair in zip(names, models, strict=True) for part in pair)

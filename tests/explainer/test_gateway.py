@@ -248,3 +248,47 @@ def test_a_bug_in_one_world_leaves_the_others_alone(product: Product) -> None:
     assert fetch(product, "GET", "/echo")[0] == 200
     assert product.call("DELETE", "/api/clusters/buggy")[0] == 200
     connection.close()
+
+
+GO_TAIL = b"\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+"""What Go's server says after the status of a request it can't read (net/http ``errorHeaders``)."""
+
+
+def test_headers_of_a_hundred_kilobytes_are_taken(product: Product) -> None:
+    head = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-long: " + b"a" * 100_000 + b"\r\n\r\n"
+    assert b"200 OK" in raw_tls(product, head).splitlines()[0]
+    many = b"".join(b"x-%d: %b\r\n" % (n, b"b" * 200) for n in range(900))
+    head = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + many + b"\r\n"
+    assert b"200 OK" in raw_tls(product, head).splitlines()[0]
+
+
+@pytest.mark.parametrize("what", ["one", "many", "line"])
+def test_headers_over_a_mebibyte_are_answered_as_go_answers(product: Product, what: str) -> None:
+    size = (1 << 20) + 8192
+    head = {
+        "one": b"GET /version HTTP/1.1\r\nHost: x\r\nx-long: " + b"a" * size,
+        "many": b"GET /version HTTP/1.1\r\nHost: x\r\n"
+        + b"".join(b"x-%d: %b\r\n" % (n, b"b" * 4000) for n in range(300)),
+        "line": b"GET /" + b"a" * size,
+    }[what]
+    status = b"431 Request Header Fields Too Large"
+    answer = raw_tls(product, head + b"\r\n\r\n")
+    assert answer == b"HTTP/1.1 " + status + GO_TAIL + status
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /version HTTP/1.1\r\n\r\n", b"400 Bad Request: missing required Host header"),
+        (b"GET /version HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400 Bad Request: too many Host headers"),
+        (b"POST /version HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", b"400 Bad Request: missing required Host header"),
+        (b"nonsense\r\n\r\n", b"400 Bad Request"),
+    ],
+)
+def test_a_request_without_a_host_is_refused_as_go_refuses(product: Product, head: bytes, status: bytes) -> None:
+    assert raw_tls(product, head) == b"HTTP/1.1 " + status + GO_TAIL + status
+    assert fetch(product, "GET", "/version")[0] == 200
+
+
+def test_http_1_0_needs_no_host(product: Product) -> None:
+    assert b" 200 " in raw_tls(product, b"GET /version HTTP/1.0\r\n\r\n").splitlines()[0]

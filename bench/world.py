@@ -1,6 +1,9 @@
-"""One big cluster in one process: ``python -m bench.world NODES PODS``; prints JSON.
+"""One cluster in one process: ``python -m bench.world NODES PODS [JSON]``; prints JSON.
 
-Its Nodes are Ready when every kubelet has said so; its Pods come from Deployments of 500, made as ``kubectl apply`` would.
+Its Nodes are Ready when every kubelet has said so; its Pods are made one by one, or (``{"by": "deployments"}``) come from Deployments of
+500. ``services``: 1,000 Services that select all Pods. ``day``: 24 virtual hours in which something happens. Other words of the JSON are
+fields of the ``ClusterSpec``.
+
 As in runsim at speed "max" with nobody looking: drained between slices, traces kept, the collector looking seldom.
 """
 
@@ -12,6 +15,7 @@ import time
 from typing import Any
 
 import orjson
+import psutil
 
 from cluster.lab import ClusterSpec, HttpIn, Lab, Pki
 from cluster.wire.http import TlsPeer
@@ -64,9 +68,15 @@ class Bench:
 
     def post(self, path: str, document: dict[str, Any]) -> None:
         """A request from outside."""
+        self._ask("POST", path, orjson.dumps(document))
+
+    def delete(self, path: str) -> None:
+        """Likewise."""
+        self._ask("DELETE", path, b"")
+
+    def _ask(self, method: str, path: str, body: bytes) -> None:
         self.requests += 1
-        body = orjson.dumps(document)
-        self.lab.submit(HttpIn(f"bench/{self.requests}", 1, "POST", path, "", JSON_HEADERS, body, ADMIN, "192.0.2.1:4"))
+        self.lab.submit(HttpIn(f"bench/{self.requests}", 1, method, path, "", JSON_HEADERS, body, ADMIN, "192.0.2.1:4"))
 
     def mark(self) -> dict[str, float]:
         """Seconds since the beginning."""
@@ -112,13 +122,70 @@ def create_pods(bench: Bench, pods: int, per_second: int = 200) -> list[float]:
     return [*marks, time.perf_counter()]
 
 
+SLICE_EVENTS = 256
+"""What runsim does between two looks at its inbox (``pacing.CHUNK``)."""
+
+
+def services(bench: Bench, pods: int, count: int = 1000) -> dict[str, Any]:
+    """``count`` Services, each with all the Pods; the longest slice of work meanwhile, in CPU time."""
+    for number in range(pods):
+        bench.post("/api/v1/namespaces/default/pods", pod(number))
+    bench.run(lambda lab: running(lab, pods))
+    longest, made = 0.0, 0
+    while len(bench.lab.objects.get("endpointslices")) < count:
+        if made < count:
+            spec = {"selector": {"app": "crowd"}, "ports": [{"port": 80, "targetPort": 8080}]}
+            bench.post("/api/v1/namespaces/default/services", {"metadata": {"name": f"s{made}"}, "spec": spec})
+            made += 1
+        started = time.process_time()
+        bench.events += bench.lab.run_until(bench.lab.now + SECOND // 50, SLICE_EVENTS)
+        bench.lab.drain()
+        longest = max(longest, time.process_time() - started)
+    ends = bench.lab.now + 30 * SECOND
+    while bench.lab.now < ends:  # rules are written, minutes later too
+        started = time.process_time()
+        bench.events += bench.lab.run_until(ends, SLICE_EVENTS)
+        bench.lab.drain()
+        longest = max(longest, time.process_time() - started)
+    return {"longestSliceMs": round(longest * 1000)}
+
+
+def day(bench: Bench, hours: int = 24) -> dict[str, Any]:
+    """A ConfigMap a minute, made and deleted, a Pod every ten: seconds and MiB of each hour."""
+    process, seconds, sizes = psutil.Process(), [], []
+    for _ in range(hours):
+        started = time.process_time()
+        for minute in range(60):
+            collection, name = "/api/v1/namespaces/default/configmaps", f"c{bench.requests}"
+            bench.post(collection, {"metadata": {"name": name}, "data": {"k": "v" * 500}})
+            until(bench, bench.lab.now + 30 * SECOND)
+            bench.delete(f"{collection}/{name}")
+            if minute % 10 == 0:
+                bench.post("/api/v1/namespaces/default/pods", pod(minute))
+            if minute % 10 == 5:
+                bench.delete(f"/api/v1/namespaces/default/pods/crowd-{minute - 5}")
+            until(bench, bench.lab.now + 30 * SECOND)
+        seconds.append(round(time.process_time() - started, 2))
+        sizes.append(round(process.memory_info().rss / (1 << 20), 1))
+    return {"hourSeconds": seconds, "hourMiB": sizes}
+
+
+def until(bench: Bench, instant: int) -> None:
+    """Let time pass."""
+    while bench.lab.now < instant:
+        bench.events += bench.lab.run_until(instant, CHUNK)
+        bench.lab.drain()
+
+
 def measure(nodes: int, pods: int, by: str = "pods", **spec: Any) -> dict[str, Any]:
-    """All nodes Ready, then all Pods Running. ``by``: ``pods`` or ``deployments``."""
+    """All nodes Ready, then what ``by`` says: ``pods``, ``deployments``, ``services`` or ``day``."""
     gc.set_threshold(100_000, 20, 100)
     bench = Bench(nodes, **spec)
     bench.run(Lab.ready)
     ready = bench.mark()
     result: dict[str, Any] = {"nodes": nodes, "pods": pods, "ready": ready}
+    if by in ("services", "day"):
+        return result | (services(bench, pods) if by == "services" else day(bench)) | {"running": bench.mark()}
     if by == "pods":
         marks = create_pods(bench, pods)
         result["created"] = bench.mark()

@@ -1,19 +1,23 @@
 """Frames for onlookers: what happened since the last one, as one JSON text that every websocket sends as it is.
 
-In → the lab's event dicts; out → ``{"cursor","nowMicros","rate","paused","waiting","watching","revision","events":[…]}``, at most
-20 a second. The cursor is the frame's number, and the id of its entry in the stream ``{c}:events`` is ``<number>-1``.
+In → the lab's event dicts; out → ``{"cursor","nowMicros","rate","paused","waiting","watching","wallMs","revision","events":[…]}``, at
+most 20 a second (10 before a crowd). ``wallMs`` is when it was made, Unix time. The cursor is the frame's number, and the id of its entry in the stream ``{c}:events`` is ``<number>-1``.
 
 Simplified here: a frame keeps at most ``FLIGHTS`` messages in flight (the newest) and says how many more there were;
 no eye follows more. Requests, elections, objects and effects are never dropped.
 """
 
+import time
 from typing import Any
 
 import msgspec
 
-FLIGHTS = 240
+FLIGHTS = 60
 FRAME_SECONDS = 0.05
 """With somebody watching."""
+CROWD = 50
+CROWD_SECONDS = 0.1
+"""With more than ``CROWD`` watching: each frame costs a web process some 60 µs a viewer."""
 IDLE_SECONDS = 0.5
 """With nobody."""
 
@@ -30,6 +34,11 @@ def plain(value: Any) -> Any:
 def encode_json(value: Any) -> bytes:
     """JSON bytes of a read model."""
     return _encode(value)
+
+
+def frame_pause(onlookers: int) -> float:
+    """Wall seconds between two frames."""
+    return IDLE_SECONDS if not onlookers else CROWD_SECONDS if onlookers > CROWD else FRAME_SECONDS
 
 
 class Feed:
@@ -77,6 +86,7 @@ class Feed:
             "paused": paused,
             "waiting": waiting,
             "watching": watching,
+            "wallMs": int(time.time() * 1000),
             "revision": self.revision,
             **(more or {}),
         }

@@ -21,7 +21,7 @@ import msgspec
 
 from explainer.runs import journal, keys, lease, resp, version
 from explainer.runs.control import Control
-from explainer.runs.feed import FRAME_SECONDS, IDLE_SECONDS, Feed, encode_json
+from explainer.runs.feed import Feed, encode_json, frame_pause
 from explainer.runs.journal import Journal
 from explainer.runs.keeper import REPLAY_BUDGET, Keeper
 from explainer.runs.mail import Letter, Mail, Trouble, decode_any, decode_mail, raw
@@ -77,6 +77,8 @@ class Runner:
         self.next_model = 0.0
         self.told: tuple[int, int, int] = (-1, 0, 0)
         """How far the cluster was when its map was written last."""
+        self.rest_until = 0.0
+        """No model before that, whoever comes to look."""
         self.tape = Writer()
         self.announced = False
         """Onlookers are owed a frame even if nothing happened: the clock was set."""
@@ -192,7 +194,7 @@ class Runner:
         moved = wall >= self.next_frame and self.lab.now != self.mark.now
         if self.letters or self.entries or due or moved:
             self._commit(wall)
-        if wall >= self.next_model:
+        if wall >= self.next_model and wall >= self.rest_until:
             self._publish_model(wall)
         if self.keeper.due(self.lab.now):
             self._commit(time.monotonic())
@@ -233,7 +235,7 @@ class Runner:
             self.mark.ready = True
             self.control.stops.arm()
             log.info("cluster %s: up after %.1f virtual seconds", self.name, self.lab.now / SECOND)
-            self.next_model = 0.0
+            self.next_model = self.rest_until = 0.0
             self.keeper.debt = REPLAY_BUDGET * 2
         return True
 
@@ -393,7 +395,7 @@ class Runner:
                 frame = self.feed.frame(self.lab.now, mark.rate, mark.paused, len(self.waiting), self.onlookers(),
                                         self.control.stops.facts())  # fmt: skip
             mark.fed_now, mark.fed_delivered = self.lab.now, self.delivered
-            self.next_frame = wall + (FRAME_SECONDS if self.onlookers() else IDLE_SECONDS)
+            self.next_frame = wall + frame_pause(self.onlookers())
         mark.now, mark.delivered, mark.cursor, mark.frame = self.lab.now, self.delivered, self.cursor, self.feed.number
         letters, self.letters = self.letters, {}
         if letters:
@@ -445,7 +447,8 @@ class Runner:
         self.told = state
         started = time.perf_counter()
         models = [encode_json(self.control.clock() if name == "clock" else self.control.view(name)) for name in names]
-        self.next_model = wall + max(pause, MODEL_SHARE * (time.perf_counter() - started))
+        self.rest_until = wall + MODEL_SHARE * (time.perf_counter() - started)
+        self.next_model = wall + pause
         try:
             self.journal.link.call(
                 "HSET", keys.model(self.name), *(part for pair in zip(names, models, strict=True) for part in pair)

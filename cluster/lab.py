@@ -295,12 +295,16 @@ class LabState(Struct):
     """Request id (or watch id) → call, for console lines, gateway requests and operations."""
     ops: dict[str, Op] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
-    """Operations in the order they ended; the position is ``done_since``'s cursor."""
+    """Operations in the order they ended; the position, plus ``forgotten``, is ``done_since``'s cursor."""
+    forgotten: int = 0
+    """Ended operations that aren't kept any more."""
     joining: dict[int, MemberAddIn] = field(default_factory=dict)
     """Membership requests on their way: request id → whom to start when it is granted."""
     inputs: int = 0
 
 
+OPS_KEPT = 20_000
+"""Ended operations kept; a tenth more before the oldest go."""
 OP_TIMEOUT_ERRORS = ("timed out", "leader changed", "deadline", "connection")
 
 
@@ -652,6 +656,15 @@ class Lab:
         if op.res is None:
             op.ret, op.res, op.out, op.error = self.now // 1000, res, out, error
             self.state.done.append(call)
+            self._forget_ops()
+
+    def _forget_ops(self) -> None:
+        done = self.state.done
+        if len(done) > OPS_KEPT + OPS_KEPT // 10:
+            for call in done[:-OPS_KEPT]:
+                del self.state.ops[call]
+            self.state.forgotten += len(done) - OPS_KEPT
+            del done[:-OPS_KEPT]
 
     def drain(self) -> Drained:
         """Answers for clients and frames for onlookers since the last drain."""
@@ -675,8 +688,9 @@ class Lab:
         if pending:
             rows = [msgspec.to_builtins(op) for op in self.state.ops.values() if op.res is None]
         else:
-            rows = [msgspec.to_builtins(self.state.ops[call]) for call in self.state.done[done_since:]]
-        return {"ops": rows, "next": len(self.state.done)}
+            known = max(done_since - self.state.forgotten, 0)
+            rows = [msgspec.to_builtins(self.state.ops[call]) for call in self.state.done[known:]]
+        return {"ops": rows, "next": self.state.forgotten + len(self.state.done)}
 
     # -- history --------------------------------------------------------------------------------------------------
 

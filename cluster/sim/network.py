@@ -12,7 +12,7 @@ tolerates it), while all others are retransmitted as TCP would: 200 ms later, do
 
 from msgspec import Struct, field
 
-from cluster.sim.clock import MICROSECOND, MILLISECOND
+from cluster.sim.clock import MICROSECOND, MILLISECOND, MINUTE
 from cluster.sim.dice import Dice
 
 LOOPBACK = 30 * MICROSECOND
@@ -44,7 +44,9 @@ class Network(Struct):
     groups: dict[str, int] | None = None
     """While partitioned: place → side. A place in no group is alone."""
     last: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Per process pair: when its latest message arrives, so that none overtakes."""
+    """Per process pair: when its latest message arrives, so that none overtakes. What has arrived can be forgotten."""
+    room: int = 4096
+    """Pairs kept before those are looked for whose mail has all arrived: real clients come and go."""
 
     def route(self, src: str, src_host: str, dst: str, dst_host: str, lossy: bool, now: int) -> tuple[int, str]:
         """``(arrival, "")``, or ``(0, why)`` when it is dropped: "partition", "cut" or "loss"."""
@@ -77,6 +79,9 @@ class Network(Struct):
                 return arrival, ""
             arrival = last + 1
         self.last[pair] = arrival
+        if len(self.last) > self.room:  # (``now`` is when it leaves, which may be a little later than now)
+            self.last = {pair: at for pair, at in self.last.items() if at > now - MINUTE}
+            self.room = 4096 + 2 * len(self.last)
         return arrival, ""
 
     def set_link(self, a: str, b: str, link: Link | None, one_way: bool) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import orjson
 import pytest
 
+from cluster import lab as lab_module
 from cluster.lab import (
     Entry,
     EtcdGatewayIn,
@@ -379,3 +380,18 @@ def test_a_cluster_in_nftables_mode_sends_packets_by_its_table() -> None:
     assert "KUBE-SVC-" in as_iptables and "default/web" in as_iptables
     with pytest.raises(ValueError, match="ipvs"):
         desk.lab.query("rules", node="node-1", mode="ipvs")
+
+
+def test_old_operations_are_forgotten_and_cursors_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab_module, "OPS_KEPT", 20)
+    desk = Desk.boot(bare=True)
+    cursor, seen = 0, []
+    for number in range(60):
+        desk.lab.submit(EtcdOpIn(f"o{number}", "m1", "put", "k", str(number)))
+        desk.lab.run_until(desk.lab.now + SECOND)
+        answer = desk.lab.query("ops", done_since=cursor)
+        cursor = answer["next"]
+        seen += [op["id"] for op in answer["ops"]]
+    assert seen == [f"o{number}" for number in range(60)] and cursor == 60
+    assert len(desk.lab.state.ops) <= 22
+    assert [op["id"] for op in desk.lab.query("ops")["ops"]][-20:] == seen[-20:]

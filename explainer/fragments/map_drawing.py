@@ -37,6 +37,8 @@ BOXES = {
 ROW = {False: 104, True: 112}
 """The least height of a host's row with its name on top; a lower one has it at the side."""
 LOW_ROW = {False: 56, True: 74}
+STORE_ROW = {False: 42, True: 56}
+"""The least height of the row of a host that has an etcd member alone, with the gap to the next."""
 PAD = 10
 """Between a host's border and what stands on it."""
 
@@ -59,14 +61,14 @@ def sheet(model: dict[str, Any], screen: bool, place: tuple[int, int] | None = N
     width, height = place or ((1024, 652) if screen else (1100, 690))
     top, external = (84 if screen else 68), model.get("topology") == "external"
     (boxes, least_nodes, share, margin) = BOXES[screen, crowd]
-    spare = lambda rows, beside: top + 66 + rows * LOW_ROW[screen] + (rows - 1) * 12 + beside * (LOW_ROW[screen] + 8)  # noqa: E731
-    least_h = (
-        max(spare(stacked, 0), top + 14 + outside * (LOW_ROW[screen] + 8)) if external else spare(stacked, outside)
-    )
+    planes_h = top + 66 + stacked * (LOW_ROW[screen] + 12) - 12
+    stores_h = outside * STORE_ROW[screen]
+    least_h = max(planes_h, top + 14 + stores_h) if external else planes_h + stores_h
     least_w = sum(boxes) + 2 * margin + sum(least for least, _ in GAPS) + least_nodes
     by = max(1.0, least_w / width, least_h / height)
     width, height = round(width * by), round(height * by)
-    rows_h = (height - top - 66 - (0 if external else outside * 72) - 12 * (stacked - 1)) / max(stacked, 1)
+    stores_h = 0 if external else _stores_room(height - top - 66, stacked, outside, screen)
+    rows_h = (height - top - 66 - stores_h - 12 * (stacked - 1)) / max(stacked, 1)
     beside = rows_h < ROW[screen]
     taken = sum(boxes) + 2 * margin + sum(least for least, _ in GAPS) + (SIDE if beside else 0)
     nodes = round(min(max(width * share, least_nodes), width - taken, 600 if not crowd else width)) if workers else 0
@@ -100,7 +102,7 @@ def draw(model: dict[str, Any], screen: bool = False, place: tuple[int, int] | N
         low = _planes(planes, paper, paper.top, floor, places, boxes, False)
         _stores(stores, paper, paper.top, paper.bottom if planes else floor, places, boxes)
     else:
-        room = floor - paper.top - len(stores) * 72
+        room = floor - paper.top - _stores_room(floor - paper.top, len(planes), len(stores), paper.big)
         low = _planes(planes, paper, paper.top, paper.top + room, places, boxes, True)
         if stores:
             _stores(stores, paper, low + 8, floor, places, boxes)
@@ -110,6 +112,11 @@ def draw(model: dict[str, Any], screen: bool = False, place: tuple[int, int] | N
     waiting = map_field.waiting(model, paper, low + 8, places)
     links = map_routes.routes(model, by_kind(boxes), paper, field)
     return Drawing(paper, _headings(paper, bool(planes), field.kind != ""), places, boxes, field, waiting, links)
+
+
+def _stores_room(room: int, planes: int, stores: int, big: bool) -> int:
+    """The height that etcd's own hosts have below those of the control plane."""
+    return stores * min(max(room // (3 * planes + stores), STORE_ROW[big]), 72) if stores else 0
 
 
 def _headings(paper: Sheet, planes: bool, nodes: bool) -> list[dict[str, Any]]:
@@ -172,12 +179,12 @@ def _stores(
 ) -> None:
     """Hosts that have an etcd member and nothing else."""
     x, w = paper.lanes["etcd"]
-    for host, (y, h) in zip(hosts, _rows(len(hosts), top, bottom, 8, 230), strict=True):
+    for host, (y, h) in zip(hosts, _rows(len(hosts), top, bottom, 6, 230), strict=True):
         places.append(host_box(host, x - PAD, y, w + 2 * PAD, h))
         head = 26 if h >= 84 else 0
         for process in host["processes"]:
             if process["kind"] == "etcd":
-                inner = (y + head, h - head - 8) if head else (y + 6, h - 12)
+                inner = (y + head, h - head - 8) if head else (y + 4, h - 8)
                 boxes.append(process_box(process, host, x, inner[0], w, inner[1]))
         if not head:
             places[-1].label = ""

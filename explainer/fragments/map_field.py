@@ -343,13 +343,12 @@ def glyph(state: str, x: int, y: int, s: int) -> str:
 def _legend(workers: list[dict[str, Any]], paper: Sheet, out: Field) -> None:
     """Which states there are and how many of each, over the field: its key and its sum."""
     states = [worst(worker) for worker in workers]
-    x = out.x
-    for state in STATES:
-        if state in states:
-            count = states.count(state)
-            out.legend.append((state, count, x))
-            x += (
-                (26 if paper.big else 20)
-                + round(len(str(count)) * paper.char)
-                + (16 if paper.big else 16 + WORDS[state])
-            )
+    for out.worded in (not paper.big, False):
+        x, out.legend = out.x, []
+        for state in STATES:
+            if state in states:
+                count = states.count(state)
+                out.legend.append((state, count, x))
+                x += (42 if paper.big else 36) + round(len(str(count)) * paper.char) + out.worded * WORDS[state]
+        if x - 16 <= out.right:
+            break

@@ -169,6 +169,8 @@ class Field:
     pitch: int = 0
     legend: list[tuple[str, int, int]] = field(default_factory=list)
     """(worst state, how many, x)."""
+    worded: bool = False
+    """The key has room for words."""
 
     @property
     def right(self) -> int:

@@ -3,7 +3,7 @@
 // In: buttons in the inspector, letters on the focused thing, a menu on right click. Out: calls of the control API.
 
 import { call } from "./control.js";
-import { clock, cluster, now } from "./feed.js";
+import { cluster, now } from "./feed.js";
 import { say } from "./captions.js";
 import { open } from "./inspector.js";
 import { t } from "./words.js";
@@ -75,10 +75,10 @@ export async function act(name, of, { ms = SLOW_MS, loss = LOSS } = {}) {
   document.dispatchEvent(new CustomEvent("acted"));
 }
 
-// The instant just before an act, as an address of the past.
+// The microsecond before an act, as a moment of the past.
 async function moment() {
   const facts = await call("GET", "/clock").catch(() => null);
-  return String(Math.max((facts?.nowMicros ?? Math.floor(now())) - (clock.paused ? 0 : 1), 0));
+  return Math.max((facts?.nowMicros ?? Math.floor(now())) - 1, 0);
 }
 
 // Two sides: those, and everybody else.
@@ -223,6 +223,8 @@ async function undo() {
   const last = acts().at(-1);
   if (!last) return say(t("undo.none"), { outcome: "wait" });
   const line = document.querySelector("[data-undo]");
+  line.hidden = false;
+  line.replaceChildren(t("undo.works"));
   for (let n = 1; n < 50; n += 1) {
     const name = `${cluster}-before-${n}`.slice(-40);
     try {
@@ -237,7 +239,9 @@ async function undo() {
       link.focus();
       return;
     } catch (error) {
-      if (!/already/.test(error.message)) return say(t("failed", { why: error.message }), { outcome: "error" });
+      if (/already/.test(error.message)) continue;
+      say(t("failed", { why: error.message }), { outcome: "error" });
+      return offerUndo();
     }
   }
 }

@@ -3,7 +3,7 @@
 // that are in sight only, so that there are never more than some hundred elements.
 //
 // * under 30 px a node: the glyphs alone; * from 30 px: its number; * from 64 px: its name and pods counted by phase;
-// * from 150 px: its pods, a shape each.
+// * from 110 px: its pods, a shape each.
 
 import { svg } from "./captions.js";
 import { open } from "./inspector.js";
@@ -11,11 +11,12 @@ import { t } from "./words.js";
 
 const PHASES = ["Ready", "Running", "Creating", "Pending", "Terminating", "Succeeded", "Failed", "CrashLoop", "Unknown"];
 const URGENT = [6, 7, 8, 3, 2, 1, 4, 0, 5];
-const MOST_IN_SIGHT = 120;
+const MOST_IN_SIGHT = 90;
+const MOST_NUMBERED = 200;
 const MOST_OPEN = 12;
 const NUMBER_PX = 30;
 const COUNTS_PX = 64;
-const PODS_PX = 150;
+const PODS_PX = 110;
 
 export class Field {
   constructor(view, stage) {
@@ -60,13 +61,16 @@ export class Field {
     if (this.kind !== "grid") return;
     const pitch = Number(this.group.dataset.pitch);
     const px = pitch * view.scale;
+    for (const rack of this.group.querySelectorAll(".rack")) rack.style.fontSize = view.k > 1.001 ? `${14 / view.k}px` : "";
+    this.group.classList.remove("closer");
     if (view.k <= 1.001 || px < NUMBER_PX) return void layer.replaceChildren();
     const cells = await this.load();
     const [w, h] = [view.width / view.k, view.height / view.k];
     const seen = cells.filter(([, x, y, cw, ch]) => x + cw > view.x && x < view.x + w && y + ch > view.y && y < view.y + h);
-    if (seen.length > MOST_IN_SIGHT * (px < COUNTS_PX ? 4 : 1)) return void layer.replaceChildren();
+    if (seen.length > (px < COUNTS_PX ? MOST_NUMBERED : MOST_IN_SIGHT)) return void layer.replaceChildren();
     if (px >= PODS_PX && seen.length <= MOST_OPEN) await this.open(seen.map(([name]) => name));
     layer.replaceChildren(...seen.map((cell) => this.draw(cell, px)));
+    this.group.classList.add("closer");
   }
 
   async open(names) {
@@ -90,6 +94,8 @@ export class Field {
     link.append(svg("rect", { class: "outline", x: 0, y: 0, width: size, height: size }));
     if (px < COUNTS_PX) {
       link.append(svg("text", { class: "small", x: size / 2, y: size / 2 + 5, "text-anchor": "middle" }, number));
+      const sign = { working: "Running", failing: "Failed" }[worst];
+      if (sign) link.append(svg("svg", { class: `pod ${sign}`, x: size - 9, y: -3, width: 12, height: 12, viewBox: "0 0 16 16" }, svg("use", { href: `#phase-${sign}` })));
       return link;
     }
     link.append(svg("text", { class: "name", x: 5, y: 16 }, px < 90 ? number : name));
@@ -147,7 +153,6 @@ export class Field {
     let ring = this.drawing.querySelector(".cursor");
     if (!ring) this.drawing.querySelector("[data-marks]").append((ring = svg("rect", { class: "cursor" })));
     for (const [key, value] of Object.entries({ x: x - 3, y: y - 3, width: w + 6, height: h + 6 })) ring.setAttribute(key, value);
-    ring.setAttribute("stroke-width", 3 / this.view.scale);
     link.dataset.select = `node:${name}`;
     link.setAttribute("href", `?select=${encodeURIComponent(`node:${name}`)}`);
     link.setAttribute("aria-label", t("cell", { name, n: counts.reduce((sum, n) => sum + n, 0), cpu: Math.round(cpu / 10) }));

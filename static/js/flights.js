@@ -20,6 +20,7 @@ const MAX_STILLS = 12;
 const BACKLOG_MS = 4500;
 const LOSS_MS = 5000;
 const LANDED_MS = 300;
+const APART = 0.4;
 const EXACT = 0.01;
 const NAMED = 0.1;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
@@ -125,9 +126,7 @@ export class Flights {
   fly(mover) {
     const { flight } = mover;
     const named = mover.mine || (typeof clock.rate === "number" && clock.rate <= NAMED);
-    if (flight.dropped) {
-      if (!mover.mine && !named && !this.first(`${mover.from}>${mover.to}`)) return;
-    } else if (!named) return this.tick(mover);
+    if (!named) return flight.dropped && !this.first(`${mover.from}>${mover.to}`) ? undefined : this.tick(mover);
     const here = performance.now();
     mover.took = this.duration(flight);
     mover.begin = here;
@@ -150,13 +149,16 @@ export class Flights {
       const other = mover.mine && pills.find((one) => !one.mine);
       if (other) this.drop(other);
     }
-    if (same.length < MAX_PER_LINE && this.movers.size < MAX_MOVERS + MAX_TICKS) return true;
-    const last = same.at(-1);
+    // One that would cover another is counted with it.
+    const close = same.find((one) => Math.abs(one.begin - mover.begin) < mover.took * APART);
+    if (!close && same.length < MAX_PER_LINE && this.movers.size < MAX_MOVERS + MAX_TICKS) return true;
+    const last = close ?? same.at(-1);
     if (last) {
       last.more = (last.more ?? 1) + 1;
       const newest = words(mover.flight);
       if (!/^GET/.test(newest) || /^GET/.test(last.words)) last.words = newest;
       last.text.textContent = `${last.words} ×${last.more}`;
+      last.halfWidth = half(last.text.textContent);
     }
     return false;
   }
@@ -183,9 +185,10 @@ export class Flights {
       if (one.from === mover.from && one.to === mover.to) return;
     }
     if (ticks >= MAX_TICKS) return;
-    const node = element("span", `flight tick ${tone(mover.flight)}`);
+    const node = element("span", `flight tick ${tone(mover.flight)}${mover.flight.dropped ? " fell" : ""}`);
     node.setAttribute("aria-hidden", "true");
     node.append(element("span", ""));
+    if (mover.flight.dropped) node.append(element("b", "why", mover.flight.dropped.slice(0, 24)));
     Object.assign(mover, { node, ticks: true, begin: performance.now(), took: HOP_MS[0], half: screen ? 7 : 5, halfWidth: screen ? 7 : 5 });
     this.enter(mover);
   }
@@ -193,7 +196,7 @@ export class Flights {
   pill(mover, text) {
     const { flight } = mover;
     const back = mover.line.points[1][0] < mover.line.points[0][0];
-    const node = element(flight.cause ? "a" : "span", `flight ${tone(flight)}${back ? " back" : ""}${mover.mine ? " mine" : ""}${flight.dropped ? " lost" : ""}`);
+    const node = element(flight.cause ? "a" : "span", `flight ${tone(flight)}${back ? " back" : ""}${mover.mine ? " mine" : ""}${flight.dropped ? " fell" : ""}`);
     if (flight.cause) {
       node.href = address(flight.cause);
       node.setAttribute("aria-label", t("flight.row", { ...flight, left: "" }).replace(/,[^,]*$/, ""));
@@ -206,9 +209,8 @@ export class Flights {
     node.append(edge);
     if (flight.dropped) node.append(element("span", "why", flight.dropped.slice(0, 24)));
     mover.node = node;
-    const [char, high] = screen ? [12.1, 15] : [7.9, 12];
-    mover.halfWidth = (text.length * char + 23) / 2;
-    mover.half = high;
+    mover.halfWidth = half(text);
+    mover.half = screen ? 15 : 12;
     this.enter(mover);
   }
 
@@ -325,6 +327,8 @@ export class Flights {
 }
 
 export const exact = () => past || clock.paused || (typeof clock.rate === "number" && clock.rate <= EXACT);
+
+const half = (text) => (text.length * (screen ? 12.1 : 7.9) + 23) / 2;
 
 const key = (flight) => `${flight.src}>${flight.dst}@${flight.arriveMicros}`;
 

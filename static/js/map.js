@@ -38,8 +38,7 @@ export function start() {
   };
   if (past || clock.paused) ask();
   for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => view.button(button.dataset.zoom));
-  addEventListener("resize", () => later(fitSheet, 300));
-  fitSheet();
+  new ResizeObserver(() => later(fitSheet, 250)).observe(stage);
   if (!past) live(ask);
 }
 
@@ -266,6 +265,6 @@ function fitSheet() {
   if (w < 500 || h < 300) return;
   const off = Math.abs(Math.log((drawing.dataset.width / drawing.dataset.height) / (w / h)));
   const larger = Math.max(w / drawing.dataset.width, h / drawing.dataset.height);
-  document.cookie = `sheet=${w}x${h}; path=/; max-age=31536000; samesite=lax`;
+  if (!document.querySelector("[data-console][open]")) document.cookie = `sheet=${w}x${h}; path=/; max-age=31536000; samesite=lax`;
   if (off > 0.06 || larger > 1.12) fresh();
 }

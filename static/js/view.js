@@ -97,7 +97,7 @@ export class View {
     clearTimeout(this.later);
     this.later = setTimeout(() => {
       const address = new URL(location.href);
-      if (this.k > 1.001) address.searchParams.set("view", `${Math.round(this.x)},${Math.round(this.y)},${Number(this.k.toFixed(2))}`);
+      if (this.k > 1.001) address.searchParams.set("view", [this.x / this.width, this.y / this.height, this.k].map((part) => Number(part.toFixed(4))).join(","));
       else address.searchParams.delete("view");
       if (address.href !== location.href) history.replaceState(history.state, "", address);
     }, 250);

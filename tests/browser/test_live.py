@@ -132,7 +132,7 @@ def test_a_lost_message_ends_at_a_wall_with_its_reason(live_map: Page, site: Sit
             "dropped": "cut",
         }
     )
-    expect(live_map.locator(".flight.lost .why")).to_have_text("cut")
+    expect(live_map.locator(".flight.fell .why")).to_have_text("cut")
     expect(live_map.locator("[data-feed]")).to_contain_text("is lost: cut.")
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -96,15 +97,17 @@ def _sentences(rows: Any) -> list[dict[str, Any]]:
 
 
 def view_box(asked: str, drawing: Any) -> str:
-    """``x,y,zoom`` (the left upper corner in sheet units) as a viewBox; the whole sheet for what is none."""
+    """``x,y,zoom`` (the left upper corner in parts of the sheet) as a viewBox; the whole sheet for what is none."""
     try:
         x, y, zoom = (float(part) for part in asked.split(","))
     except ValueError:
         x, y, zoom = 0.0, 0.0, 1.0
-    zoom = min(max(zoom, 1.0), MAX_ZOOM) if zoom == zoom else 1.0
+    if not all(math.isfinite(value) for value in (x, y, zoom)):
+        x, y, zoom = 0.0, 0.0, 1.0
+    zoom = min(max(zoom, 1.0), MAX_ZOOM)
     w, h = drawing.width / zoom, drawing.height / zoom
-    x, y = min(max(x, 0.0), drawing.width - w), min(max(y, 0.0), drawing.height - h)
-    return f"{x:g} {y:g} {w:g} {h:g}"
+    x, y = min(max(x, 0.0), 1.0 - 1.0 / zoom) * drawing.width, min(max(y, 0.0), 1.0 - 1.0 / zoom) * drawing.height
+    return f"{x:.2f} {y:.2f} {w:.2f} {h:.2f}"
 
 
 # -- pieces as JSON -------------------------------------------------------------------------------------------------------

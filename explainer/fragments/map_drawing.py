@@ -58,7 +58,7 @@ def sheet(model: dict[str, Any], screen: bool, place: tuple[int, int] | None = N
     stacked = sum(1 for h in hosts if h["role"] == "control-plane")
     workers = len(model["cells"])
     crowd = workers > CALM
-    width, height = place or ((1024, 652) if screen else (1100, 690))
+    width, height = place or ((1024, 652) if screen else (1100, 668))
     top, external = (84 if screen else 68), model.get("topology") == "external"
     (boxes, least_nodes, share, margin) = BOXES[screen, crowd]
     planes_h = top + 66 + stacked * (LOW_ROW[screen] + 12) - 12

@@ -130,8 +130,8 @@ def _agents(host: dict[str, Any], box: NodeBox, paper: Sheet, boxes: list[Box], 
         if kind not in ("kubelet", "kube-proxy"):
             continue
         if paper.big and kind == "kubelet" and columns == 1:
-            small = process_box(process, host, box.right - 38, box.y + 6, 28, 24)
-            small.label = ""
+            small = process_box(process, host, box.x + 8, box.y + 6, 28, 24)
+            small.label, box.hook = "", True
             boxes.append(small)
         elif not paper.big and columns == 1 and box.h >= 110:
             x, w = (box.x + 8, 82) if kind == "kubelet" else (box.x + 96, 110)

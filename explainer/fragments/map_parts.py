@@ -105,6 +105,8 @@ class NodeBox(Box):
 
     pods: list[PodMark] = field(default_factory=list)
     ready: bool = True
+    hook: bool = False
+    """A kubelet's sign stands before its name (on a projector)."""
     cordoned: bool = False
     grid: str = ""
     """``x,y,columns,rows,cell width,cell height,letters,mark``: what the browser needs to place a new pod."""

@@ -156,7 +156,7 @@ function menuFor(thing, at) {
     event.preventDefault();
     event.stopPropagation();
   });
-  box.addEventListener("focusout", (event) => box.contains(event.relatedTarget) || box.remove());
+  box.addEventListener("focusout", (event) => box.contains(event.relatedTarget) || setTimeout(() => box.remove()));
   document.body.append(box);
   const size = box.getBoundingClientRect();
   box.style.left = `${Math.max(4, Math.min(at.left, innerWidth - size.width - 4))}px`;

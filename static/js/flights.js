@@ -33,7 +33,7 @@ export class Flights {
     this.layer = layer;
     this.view = view;
     this.movers = new Set();
-    this.known = [];
+    this.known = new Map();
     this.causes = new Map();
     this.outside = new Set();
     this.named = new Map();
@@ -102,7 +102,7 @@ export class Flights {
     if (!a || !b || a === b) return;
     const mover = { flight, from: a, to: b, mine: this.owned(flight), line: this.route(a, b) };
     if (!mover.line) return;
-    if (!flight.dropped && (this.known.push(flight) > 600)) this.known.splice(0, 300);
+    if (!flight.dropped) this.know(flight);
     if (document.hidden) return;
     if (reduced.matches) return void (exact() ? this.wake() : this.still(mover));
     if (exact()) return void (flight.dropped ? this.fly(mover) : this.wake());
@@ -111,14 +111,18 @@ export class Flights {
 
   // What is on its way at this instant, as the server lists it.
   set(list) {
-    const have = new Set(this.known.map(key));
-    for (const flight of list) if (!have.has(key(flight))) this.known.push(flight);
+    for (const flight of list) this.know(flight);
     this.wake();
+  }
+
+  know(flight) {
+    this.known.set(key(flight), flight);
+    if (this.known.size > 600) this.known.delete(this.known.keys().next().value);
   }
 
   underWay() {
     const here = now();
-    return this.known.filter((one) => (one.sentMicros ?? 0) <= here && one.arriveMicros > here);
+    return [...this.known.values()].filter((one) => (one.sentMicros ?? 0) <= here && one.arriveMicros > here);
   }
 
   // ---- told ------------------------------------------------------------------------------------------------------------
@@ -280,8 +284,8 @@ export class Flights {
       if (clock.paused || (mover.landed && here - mover.landed > LANDED_MS)) this.drop(mover);
       else mover.landed ??= here;
     }
-    this.known = this.known.filter((one) => one.arriveMicros > clockNow - 1e6);
-    if (!clock.paused && !past && (wanted.length || this.movers.size || this.known.some((one) => one.sentMicros > clockNow))) this.wake();
+    for (const [name, one] of this.known) if (one.arriveMicros < clockNow - 1e6) this.known.delete(name);
+    if (!clock.paused && !past && (wanted.length || this.movers.size || [...this.known.values()].some((one) => one.sentMicros > clockNow))) this.wake();
   }
 
   // Write one mover's place; whether it will be elsewhere next time.

@@ -47,7 +47,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "explainer.middleware.policy",
+    "explainer.middleware.compress",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "explainer.middleware.language",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

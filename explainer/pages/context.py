@@ -7,7 +7,6 @@ auto; ``?screen`` shows one page as on a projector, the View menu remembers a ch
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Any
 
@@ -51,31 +50,41 @@ def notch(revision: int) -> str:
     return f"{1 + revision % 200 * 0.42:.2f}%"
 
 
-async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]:
-    """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable)."""
-    at = moment(request)
+async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = None) -> dict[str, Any]:
+    """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable).
+
+    ``at`` overrides the moment that the address asks for. Raises Missing (no such cluster) or Lost (no such moment).
+    """
+    at = moment(request) if at is None else at
     # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
-    model, clock, terms = await asyncio.gather(
-        _or_none(cluster, "map", at), _or_none(cluster, "clock", at), _or_none(cluster, "terms", at)
+    model, clock, live = await asyncio.gather(
+        _or_none(cluster, "map", at),
+        _or_none(cluster, "clock", at),
+        _or_none(cluster, "clock", "") if at else _nothing(),
     )
     problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
     out = base(request, page)
     data = {**(model or {}), **(clock or {})}
-    rate = data.get("rate", 1)
+    shown = _clock(data)
+    live = _clock(live or {"nowMicros": data.get("liveMicros")}) if at else shown
     base_path, keep = f"/clusters/{cluster}", out["keep"]
     out |= {
         "cluster": cluster,
+        "at": at,
         "model": model,
         "problem": problem,
         "version": data.get("kubernetesVersion", ""),
         "watching": data.get("watching"),
         "revision": data.get("revision", 0),
         "notch": notch(data.get("revision", 0)),
-        "clock": {"nowMicros": data.get("nowMicros", 0), "rate": rate, "paused": bool(data.get("paused"))},
-        "rate": rate if isinstance(rate, str) else f"{rate:g}",
+        "clock": shown,
+        "live": live,
+        "past": at and {"exact": str(data.get("at") or at), "behind": max(live["nowMicros"] - shown["nowMicros"], 0)},
+        "cursor": "" if at or problem else data.get("cursor", ""),
+        "rate": live["rate"] if isinstance(live["rate"], str) else f"{live['rate']:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
-        "terms": json.dumps([[one["fromMicros"], one["term"], one["leader"]] for one in terms or []]),
         "presenter": f"{base_path}/presenter/",
+        "now_href": _without(request, "at"),
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/{keep}"},
@@ -87,8 +96,30 @@ async def frame(request: HttpRequest, cluster: str, page: str) -> dict[str, Any]
     return out
 
 
+def _clock(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a read model that is a clock."""
+    return {
+        "nowMicros": data.get("nowMicros") or 0,
+        "rate": data.get("rate", 1),
+        "paused": bool(data.get("paused")),
+        "waiting": data.get("waiting") or 0,
+    }
+
+
+def _without(request: HttpRequest, *names_: str) -> str:
+    """Return the address of this page without these parameters."""
+    rest = request.GET.copy()
+    for name in names_:
+        rest.pop(name, None)
+    return f"{request.path}?{rest.urlencode()}" if rest else request.path
+
+
+async def _nothing() -> None:
+    """Answer nothing."""
+
+
 async def _or_none(cluster: str, view: str, at: str) -> Any:
-    """Return a read model, or None when the simulation does not answer. Raises Missing."""
+    """Return a read model, or None when the simulation does not answer. Raises Missing or Lost."""
     try:
         return await read(cluster, view, at=at)
     except Unreachable:

@@ -2,7 +2,7 @@
 
 In → out: a cluster's name and a view's name in, plain JSON data out (times in virtual micros). ``settings.CLEARPLANE_READS`` names the
 coroutine that answers (default ``explainer.runs.client.query``). Errors: `Unreachable` when nobody answers in time, `Missing` when the
-answer is that there is no such thing; pages draw a designed state for both.
+answer is that there is no such thing, `Lost` when there is no such moment (any more); pages draw a designed state for each.
 """
 
 from __future__ import annotations
@@ -24,8 +24,12 @@ class Missing(Exception):
     """There is no such cluster, request, node or view."""
 
 
+class Lost(Missing):
+    """The moment asked for is not kept any more, or has not been yet."""
+
+
 async def read(cluster: str, view: str, at: str = "", **args: Any) -> Any:
-    """Return the read model `view` of `cluster`, now or at the moment `at`. Raises Unreachable or Missing."""
+    """Return the read model `view` of `cluster`, now or at the moment `at`. Raises Unreachable, Missing or Lost."""
     if at:
         args["at"] = at
     query = import_string(getattr(settings, "CLEARPLANE_READS", "explainer.runs.client.query"))
@@ -33,6 +37,10 @@ async def read(cluster: str, view: str, at: str = "", **args: Any) -> Any:
         answer = await asyncio.wait_for(query(cluster, view, **args), PATIENCE_SECONDS)
     except (LookupError, FileNotFoundError) as error:
         raise Missing(str(error)) from error
+    except ValueError as error:
+        if at:
+            raise Lost(str(error)) from error
+        raise
     except (OSError, TimeoutError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
     if answer is None or (isinstance(answer, dict) and set(answer) == {"error"}):

@@ -1,14 +1,42 @@
 // Calls of the control API. Answers JSON; an error's sentence is thrown as it came.
+//
+// While the page shows a past moment, readings are of that moment, and acts on the live cluster are not sent: what one would do to
+// a picture of the past one does to a fork of it. `InThePast` carries the act; the frame offers the fork.
 
-import { cluster } from "./feed.js";
+import { cluster, past } from "./feed.js";
+import { t } from "./words.js";
 
 const token = () => document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
 
+// What takes a moment, and what may be done from any moment.
+const READING = /^\/(requests|etcd\/members|views|objects|nodes\/[^/]+\/rules|clock)/;
+const ANYTIME = /^\/(history|fork|bookmarks|compare|import)/;
+
+export class InThePast extends Error {
+  constructor(method, path, body) {
+    super(t("past.acts"));
+    this.act = { method, path, body };
+  }
+}
+
 export async function call(method, path, body, options = {}) {
-  const response = await fetch(`/api/clusters/${encodeURIComponent(cluster)}${path}`, {
+  let address = path;
+  if (past() && !options.live) {
+    if (method !== "GET" && !ANYTIME.test(path)) {
+      const refused = new InThePast(method, path, body);
+      document.dispatchEvent(new CustomEvent("act-in-the-past", { detail: refused.act }));
+      throw refused;
+    }
+    if (method === "GET" && READING.test(path)) address += `${path.includes("?") ? "&" : "?"}at=${document.body.dataset.at}`;
+  }
+  return ask(method, `/api/clusters/${encodeURIComponent(options.cluster ?? cluster)}${address}`, body === undefined ? undefined : JSON.stringify(body), options);
+}
+
+export async function ask(method, address, body, options = {}) {
+  const response = await fetch(address, {
     method,
     headers: { "Content-Type": "application/json", "X-CSRFToken": token(), ...options.headers },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body,
     signal: options.signal,
   });
   if (!response.ok) {
@@ -18,7 +46,7 @@ export async function call(method, path, body, options = {}) {
     } catch {
       // No JSON: the status line is all there is.
     }
-    throw new Error(sentence);
+    throw Object.assign(new Error(sentence), { status: response.status });
   }
   if (options.raw) return response;
   const text = await response.text();

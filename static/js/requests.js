@@ -29,6 +29,12 @@ export function start() {
   fresh();
 }
 
+// Another moment is shown, and with it another list.
+export function moved() {
+  live = !document.body.dataset.at;
+  fresh();
+}
+
 function scrolled() {
   if (reading()) tail();
   else flush();

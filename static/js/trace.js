@@ -3,7 +3,6 @@
 
 import { say } from "./captions.js";
 import { on } from "./feed.js";
-import { step as stepClock } from "./frame.js";
 import { t } from "./words.js";
 
 export function start() {
@@ -76,7 +75,6 @@ export function start() {
   // A request that is still under way: read it anew when it has its answer.
   if ("open" in page.dataset) {
     on("request", (event) => event.id === id && event.endMicros != null && location.reload());
-    document.addEventListener("keydown", (event) => event.key === "s" && !event.target.closest("input, select") && stepClock(id));
   }
 }
 

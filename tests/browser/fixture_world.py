@@ -759,6 +759,132 @@ VIEWS = {
 }
 
 
+LAST = 5000
+"""Deliveries so far: the exact moment of now is ``e5000``, and each delivery took a quarter of a second."""
+DELIVERY = 250_000
+KEPT_SINCE = 1_000_000
+BEFORE_WEB = NOW - 5_000_000
+"""Before this the Deployment web and its pods were not there."""
+
+
+def instant(at: str) -> int:
+    """The virtual instant of a moment. ValueError when it is not kept or has not come."""
+    micros = NOW - (LAST - int(at[1:])) * DELIVERY if at.startswith("e") else int(at)
+    if micros < KEPT_SINCE:
+        raise ValueError("history reaches back to 0:00:01.000 only")
+    if micros > NOW:
+        raise ValueError("this moment has not come yet")
+    return micros
+
+
+def exact(micros: int) -> str:
+    """The last delivery up to an instant."""
+    return f"e{LAST - -(-(NOW - micros) // DELIVERY)}"
+
+
+def clock_at(at: str) -> dict[str, Any]:
+    micros = instant(at)
+    name = at if at.startswith("e") else exact(micros)
+    return {
+        "nowMicros": micros,
+        "rate": 1.0,
+        "paused": True,
+        "waiting": 0,
+        "ready": True,
+        "at": name,
+        "liveMicros": NOW,
+    }
+
+
+def map_at(at: str) -> dict[str, Any]:
+    micros = instant(at)
+    world = cluster_map()
+    if micros < BEFORE_WEB:
+        world["pods"] = [pod for pod in world["pods"] if not pod["name"].startswith("web-")]
+        world["deployments"] = world["deployments"][1:]
+    world |= {"nowMicros": micros, "paused": True, "revision": 798 - (NOW - micros) // 1_000_000}
+    return world
+
+
+def members_at(at: str) -> list[dict[str, Any]]:
+    rows = members()
+    if instant(at) < 62_000_000:
+        for row in rows:
+            row |= {"term": 2, "lead": "m1", "role": "leader" if row["id"] == "m1" else "follower"}
+    return rows
+
+
+def history() -> dict[str, Any]:
+    return {
+        "beganMicros": 0,
+        "sinceMicros": KEPT_SINCE,
+        "nowMicros": NOW,
+        "events": LAST,
+        "bytes": 3_250_586,
+        "limitBytes": 67_108_864,
+        "checkpoints": 12,
+        "journalEntries": 41,
+        "parent": None,
+        "branches": [{"cluster": "what-if", "at": exact(NOW - 20_000_000), "atMicros": NOW - 20_000_000}],
+    }
+
+
+def tape(start: int = 0, end: int = NOW, width: int = 400) -> dict[str, Any]:
+    rows = [
+        {
+            "atMicros": row["startMicros"],
+            "at": exact(row["startMicros"]),
+            "kind": "request",
+            "outcome": row["outcome"],
+            "request": row["id"],
+            "label": f"{row['code']} {row['verb']} {row['resource']}",
+        }
+        for row in requests()
+    ]
+    rows += [
+        {"atMicros": micros, "at": exact(micros), "kind": kind, "label": label}
+        for micros, kind, label in (
+            (1_900_000, "election", "m1 leads in term 2"),
+            (58_000_000, "fault", "m1 stopped"),
+            (62_000_000, "election", "m2 leads in term 3"),
+            (NOW - 5_970_000, "birth", "web-7d4b9c6f5d-7baro"),
+            (NOW - 5_800_000, "rules", "node-1"),
+            (NOW - 1_100_000, "death", "mynginx"),
+        )
+    ]
+    kept = sorted((row for row in rows if start <= row["atMicros"] <= end), key=lambda row: row["atMicros"])
+    return {"fromMicros": start, "toMicros": end, "terms": [[1_900_000, 2, "m1"], [62_000_000, 3, "m2"]], "marks": kept}
+
+
+def compare(at: str = "", other: str = "", other_at: str = "") -> dict[str, Any]:
+    def side(cluster: str, moment: str) -> dict[str, Any]:
+        micros = instant(moment) if moment else NOW
+        return {"cluster": cluster, "at": moment or exact(NOW), "nowMicros": micros, "revision": 781}
+
+    def row(change: str, resource: str, name: str, patch: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"resource": resource, "namespace": "default", "name": name, "change": change, "patch": patch}
+
+    spec = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-7d4b9c6f5d-7baro", "namespace": "default"}}
+    rows = [
+        row("added", "pods", "web-7d4b9c6f5d-7baro", [{"op": "add", "path": "", "value": spec}]),
+        row(
+            "changed",
+            "apps/deployments",
+            "web",
+            [
+                {"op": "replace", "path": "/spec/replicas", "value": 3, "was": 2},
+                {"op": "add", "path": "/metadata/labels/tier", "value": "front"},
+                {"op": "remove", "path": "/metadata/annotations/note", "was": "old"},
+            ],
+        ),
+        row("removed", "services", "old", [{"op": "remove", "path": "", "was": {"kind": "Service"}}]),
+    ]
+    return {"left": side("demo", at), "right": side(other, other_at), "objects": rows, "total": 3}
+
+
+PAST: dict[str, Any] = {"map": map_at, "clock": clock_at, "members": members_at}
+
+
 async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     """The pages' source of read models under test. Cluster ``away`` never answers, any other than ``demo`` does not exist."""
     if cluster == "away":
@@ -771,6 +897,10 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
         return map_world.CLUSTERS[cluster]()
     if cluster != "demo" and cluster not in map_world.CLUSTERS:
         raise KeyError(cluster)
+    if at and view in PAST:
+        return PAST[view](at)
+    if at and view == "requests":
+        return [row for row in VIEWS[view](**args) if row["startMicros"] <= instant(at)]
     if view in map_world.VIEWS:
         return map_world.VIEWS[view](cluster, **args)
     return VIEWS[view](**args)

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
@@ -63,6 +64,8 @@ class Site:
         self.cursor = 0
         self.hellos: list[Any] = []
         self.refuse_sockets = False
+        self.bookmarks: list[dict[str, Any]] = []
+        self.limits: dict[str, int] = {}
 
     async def __call__(
         self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
@@ -127,9 +130,47 @@ class Site:
             answer = fixture_world.requests()
         elif scope["path"].endswith("/packets"):
             answer = json.loads((fixture_world.DATA / "walk.json").read_text())
+        query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
+        status = 200
+        found = self._time(scope["method"], scope["path"].removeprefix("/api/clusters/demo"), query, said)
+        if found is not None:
+            status, answer = found
         payload = json.dumps(answer).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
+        )
         await send({"type": "http.response.body", "body": payload})
+
+    def _time(self, method: str, path: str, query: dict[str, str], said: Any) -> tuple[int, Any] | None:
+        """The time machine's calls, with the fixture's little history behind them."""
+        world = fixture_world
+        match method, path:
+            case "GET", "/history/tape":
+                return 200, world.tape(int(query["from"]), int(query["to"]), int(query["width"]))
+            case _, "/history":
+                self.limits |= said or {}
+                return 200, world.history() | self.limits
+            case "POST", "/history/step":
+                here = int(said["at"][1:]) if said["at"].startswith("e") else world.LAST
+                there = here + (1 if said["direction"] == "forward" else -1)
+                name = f"e{there}" if there < world.LAST else ""
+                return 200, {"at": name, "nowMicros": world.NOW - (world.LAST - there) * world.DELIVERY, "event": None}
+            case "POST", "/bookmarks":
+                row = {"id": f"b{len(self.bookmarks) + 1}", **said, "nowMicros": world.instant(said["at"])}
+                self.bookmarks.append(row)
+                return 201, row
+            case "GET", "/bookmarks":
+                return 200, self.bookmarks
+            case "DELETE", _ if path.startswith("/bookmarks/"):
+                self.bookmarks = [row for row in self.bookmarks if row["id"] != path.rpartition("/")[2]]
+                return 200, {}
+            case "POST", "/fork":
+                if said["name"] == "demo":
+                    return 409, {"error": "There is a cluster 'demo' already."}
+                return 201, {"name": said["name"]}
+            case "GET", "/clock" if query.get("at"):
+                return 200, world.clock_at(query["at"])
+        return None
 
     def _broadcast(self, text: str) -> None:
         for queue in list(self.sockets):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -277,13 +276,6 @@ def test_the_strips_are_walked_by_keys_and_an_entry_opens(open_page: Open) -> No
     expect(page.locator("[data-entry-line]")).to_contain_text(here.replace(":", " · "))
     page.keyboard.press("Enter")
     expect(page.locator(f"[data-entry='{here.split(':')[1]}'] pre")).to_be_visible()
-
-
-def test_marks_that_would_cover_each_other_are_counted(live_map: Page, site: Site) -> None:
-    request = {**fixture_world.requests()[5], "outside": True, "initiator": 0}
-    now = request["startMicros"] + 5_000_000
-    site.frame(*({**request, "id": 7000 + n, "startMicros": now + n} for n in range(4)), nowMicros=now + 1_000_000)
-    expect(live_map.locator(".tape .mark:not(.covered) .mark-count").last).to_have_text(re.compile(r"^\+\d$"))
 
 
 def test_a_request_flies_from_its_client_through_the_gate(live_map: Page, site: Site) -> None:

@@ -1,6 +1,6 @@
 """What every view needs: parameters, read models at the moment shown, a drawn page for what is missing.
 
-Errors: `Missing` becomes a drawn 404, `Unreachable` a page that says so and keeps its frame.
+Errors: `Missing` becomes a drawn 404, `Lost` a drawn 410 in the frame of the live cluster, `Unreachable` a page that says so and keeps its frame.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from explainer.pages import context
-from explainer.pages.reads import Missing, Unreachable, read
+from explainer.pages.reads import Lost, Missing, Unreachable, read
 
 View = Callable[..., Awaitable[HttpResponse]]
 
@@ -37,12 +37,23 @@ def drawn_errors(view: View) -> View:
     async def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return await view(request, *args, **kwargs)
+        except Lost as error:
+            return await lost(request, kwargs.get("cluster", ""), str(error))
         except Missing as error:
             frame = context.base(request, "missing")
             data = {"frame": frame, "cluster": kwargs.get("cluster", ""), "said": str(error)}
             return render(request, "missing.html", data, status=404)
 
     return inner
+
+
+async def lost(request: HttpRequest, cluster: str, said: str) -> HttpResponse:
+    """Draw the page for a moment that can't be shown."""
+    try:
+        frame = await context.frame(request, cluster, "lost", at="")
+    except Missing:
+        frame = context.base(request, "lost")
+    return render(request, "lost.html", {"frame": frame, "said": said}, status=410)
 
 
 async def ask(frame: dict[str, Any], view: str, **args: Any) -> Any:

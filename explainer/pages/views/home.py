@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils import translation
@@ -28,8 +30,7 @@ def prefs(request: HttpRequest) -> HttpResponse:
     target = sent(request, "next") or "/"
     if not url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}):
         target = "/"
-    if sent(request, "theme"):
-        target = target.replace("?screen&", "?").removesuffix("?screen")
+    target = _forget(target, *(("screen", "theme") if sent(request, "theme") else ("lang",)))
     response = HttpResponseRedirect(target)
     language, theme = sent(request, "language"), sent(request, "theme")
     if language and translation.check_for_language(language):
@@ -37,6 +38,13 @@ def prefs(request: HttpRequest) -> HttpResponse:
     if theme in context.THEMES:
         response.set_cookie("theme", theme, max_age=YEAR_SECONDS, samesite="Lax")
     return response
+
+
+def _forget(address: str, *names: str) -> str:
+    """Return the address without what the reader has just chosen otherwise."""
+    parts = urlsplit(address)
+    rest = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in names]
+    return urlunsplit(parts._replace(query=urlencode(rest)))
 
 
 async def sentences_table(request: HttpRequest) -> HttpResponse:

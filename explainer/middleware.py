@@ -63,7 +63,7 @@ def compress(get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]])
             or response.has_header("Content-Encoding")
         ):
             return response
-        if not response.headers.get("Content-Type", "").startswith(("text/", "application/json")):
+        if not str(response.headers["Content-Type"]).startswith(("text/", "application/json")):
             return response
         patch_vary_headers(response, ("Accept-Encoding",))
         if "gzip" in request.headers.get("Accept-Encoding", ""):

@@ -77,6 +77,7 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         "watching": data.get("watching"),
         "revision": data.get("revision", 0),
         "notch": notch(data.get("revision", 0)),
+        "notch_far": bool(at) and data.get("revision", 0) % 200 > 110,
         "clock": shown,
         "live": live,
         "past": at and {"exact": str(data.get("at") or at), "behind": max(live["nowMicros"] - shown["nowMicros"], 0)},

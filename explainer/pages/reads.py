@@ -46,3 +46,31 @@ async def read(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     if answer is None or (isinstance(answer, dict) and set(answer) == {"error"}):
         raise Missing("" if answer is None else str(answer["error"]))
     return answer
+
+
+async def clusters() -> list[dict[str, Any]]:
+    """Return every cluster there is: its options, ``parent`` (of a fork), ``clock`` and ``map`` (None when it does not answer).
+
+    ``settings.CLEARPLANE_CLUSTERS`` names the coroutine that answers. Raises Unreachable.
+    """
+    source = import_string(getattr(settings, "CLEARPLANE_CLUSTERS", "explainer.runs.client.clusters"))
+    try:
+        return await asyncio.wait_for(source(), PATIENCE_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise Unreachable(str(error) or type(error).__name__) from error
+
+
+async def difference(cluster: str, at: str, other: str, other_at: str) -> dict[str, Any]:
+    """Return what differs between two moments (of one cluster, or of two branches), as ``GET compare`` tells it.
+
+    ``settings.CLEARPLANE_COMPARE`` names the coroutine that answers. Raises Unreachable, Missing or Lost.
+    """
+    source = import_string(getattr(settings, "CLEARPLANE_COMPARE", "explainer.runs.client.compare"))
+    try:
+        return await asyncio.wait_for(source(cluster, at, other, other_at), 3 * PATIENCE_SECONDS)
+    except (LookupError, FileNotFoundError) as error:
+        raise Missing(str(error)) from error
+    except ValueError as error:
+        raise Lost(str(error)) from error
+    except (OSError, TimeoutError) as error:
+        raise Unreachable(str(error) or type(error).__name__) from error

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import etcd, home, map, network, objects, presenter, requests, style
+from .views import clusters, compare, etcd, home, map, network, objects, presenter, requests, style
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("prefs/", home.prefs, name="prefs"),
     path("style/", style.style, name="style"),
     path("sentences.json", home.sentences_table, name="sentences"),
+    path("clusters/", clusters.clusters_page, name="clusters"),
+    path("clusters/<str:cluster>/compare/", compare.compare_page, name="compare"),
     path("clusters/<str:cluster>/", map.map_page, name="map"),
     path("clusters/<str:cluster>/requests/", requests.requests_page, name="requests"),
     path("clusters/<str:cluster>/requests/compare/", requests.compare, name="compare"),

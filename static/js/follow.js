@@ -1,7 +1,7 @@
 // Following the presenter, wherever one sits: their page, moment and step, on one's own sheet and in one's own language. Any movement of
 // one's own leaves it; one button joins again. A projector in another room follows by its address: ?screen&follow=1.
 
-import { on } from "./feed.js";
+import { onLive } from "./feed.js";
 import { t } from "./words.js";
 import { bare, dressed, stepTo } from "./stagehand.js";
 
@@ -19,7 +19,7 @@ let going = false;
 const following = () => always || sessionStorage.getItem(KEY) === "1";
 
 if (!apart) {
-  on("presenter", hear);
+  onLive("presenter", hear);
   for (const kind of ["pointerdown", "wheel", "keydown"]) addEventListener(kind, leave, { capture: true, passive: true });
 }
 

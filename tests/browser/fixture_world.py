@@ -904,3 +904,33 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     if view in map_world.VIEWS:
         return map_world.VIEWS[view](cluster, **args)
     return VIEWS[view](**args)
+
+
+def described(name: str, **more: Any) -> dict[str, Any]:
+    options = {"name": name, "kubernetesVersion": "1.32", "topology": "stacked", "controlPlanes": 3, "workers": 3}
+    clock = {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0, "ready": True}
+    return {**options, "proxyMode": "iptables", "bare": False, "clock": clock, "map": cluster_map(), **more}
+
+
+async def clusters() -> list[dict[str, Any]]:
+    """The list: demo, a fork of it, a fork of that, and one that is broken."""
+    paused = {"nowMicros": NOW - 9_000_000, "rate": 1.0, "paused": True, "waiting": 0, "ready": True}
+    stopped = cluster_map()
+    stopped["hosts"][1]["up"] = False
+    first = {"cluster": "demo", "at": exact(NOW - 20_000_000), "nowMicros": NOW - 20_000_000}
+    second = {"cluster": "what-if", "at": "e4990", "nowMicros": NOW - 2_500_000, "without": {"request": 4060}}
+    return [
+        described("demo"),
+        described("what-if", parent=first, clock=paused),
+        described("what-if-again", parent=second, map=stopped),
+        described("tired", clock=None, map=None, trouble="Its file was made by another version of the world."),
+    ]
+
+
+async def difference(cluster: str, at: str, other: str, other_at: str) -> dict[str, Any]:
+    """What differs, as the control API tells it."""
+    if other == "nosuch":
+        raise KeyError("there is no cluster named 'nosuch'")
+    if other == "same":
+        return {**compare(at, other, other_at), "objects": [], "total": 0}
+    return compare(at, other, other_at)

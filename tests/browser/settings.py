@@ -32,3 +32,5 @@ LOCALE_PATHS = [ROOT / "locale"]
 USE_I18N = True
 CLEARPLANE_READS = "tests.browser.fixture_world.query"
 CLEARPLANE_SENDS = "tests.browser.objects_world.submit"
+CLEARPLANE_CLUSTERS = "tests.browser.fixture_world.clusters"
+CLEARPLANE_COMPARE = "tests.browser.fixture_world.difference"

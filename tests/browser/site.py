@@ -130,6 +130,8 @@ class Site:
             answer = fixture_world.requests()
         elif scope["path"].endswith("/packets"):
             answer = json.loads((fixture_world.DATA / "walk.json").read_text())
+        if (scope["method"], scope["path"]) == ("POST", "/api/clusters"):
+            answer = {"name": said["name"]}
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()}
         status = 200
         found = self._time(scope["method"], scope["path"].removeprefix("/api/clusters/demo"), query, said)

@@ -1,0 +1,96 @@
+"""The list of clusters and its makers; two moments side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_core_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from explainer.pages.views import clusters as view
+from tests.browser.conftest import Site
+
+Open = Callable[..., Page]
+SHEETS = [("light", "en", 1440, 900), ("dark", "ko", 1280, 720), ("screen", "en", 1024, 768), ("light", "ko", 390, 844)]
+
+
+@pytest.mark.parametrize("path", ["/clusters/", "/clusters/demo/compare/?with=what-if&at=e4960"])
+@pytest.mark.parametrize(("theme", "language", "width", "height"), SHEETS)
+def test_accessible(open_page: Open, path: str, theme: str, language: str, width: int, height: int) -> None:
+    page = open_page(path, theme=theme, language=language, width=width, height=height)
+    found = Axe().run(page)
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+def test_forks_stand_under_what_they_branched_off(open_page: Open) -> None:
+    page = open_page("/clusters/", java_script_enabled=False)
+    names = page.locator("[data-card]").evaluate_all("els => els.map(el => el.dataset.card)")
+    assert names == ["demo", "what-if", "what-if-again", "tired"]
+    again = page.locator("[data-card=what-if-again]")
+    expect(again).to_contain_text("fork of what-if at 0:01:20.956, without request 4060")
+    expect(again.locator(".mini .down")).to_have_count(1)
+    expect(page.locator("[data-card=tired]")).to_contain_text("broken")
+    expect(page.locator("[data-card=demo]").get_by_role("link", name="Export")).to_have_attribute("download", "")
+
+
+def test_a_circle_of_parents_loses_no_cluster() -> None:
+    rows = [{"name": "a", "parent": {"cluster": "b"}}, {"name": "b", "parent": {"cluster": "a"}}, {"name": "c"}]
+    assert sorted(row["name"] for row, _depth in view.family(rows)) == ["a", "b", "c"]
+
+
+def test_a_cluster_is_made_with_what_was_chosen(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/", quiet=False)
+    before = len(site.calls())
+    form = page.locator("[data-new]")
+    form.get_by_label("Name").fill("class-7")
+    form.get_by_label("Topology").select_option("external")
+    form.get_by_label("etcd members").select_option("5")
+    form.get_by_label("Workers").fill("12")
+    form.get_by_role("button", name="Make it").click()
+    page.wait_for_url(re.compile("/clusters/class-7/"))
+    body = next(call[2] for call in site.calls()[before:] if call[1] == "/api/clusters")
+    assert body == {
+        "name": "class-7",
+        "seed": 1,
+        "topology": "external",
+        "controlPlanes": 3,
+        "workers": 12,
+        "proxyMode": "iptables",
+        "paused": False,
+        "etcdMembers": 5,
+    }
+
+
+def test_deleting_asks_first(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/")
+    before = len(site.calls())
+    page.get_by_role("button", name="Delete what-if", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Delete what-if?")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert site.calls()[before:] == []
+    page.get_by_role("button", name="Delete what-if", exact=True).click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(dialog).to_be_hidden()
+    assert ["DELETE", "/api/clusters/what-if", None] in site.calls()
+
+
+def test_differences_as_list_and_as_yaml(open_page: Open) -> None:
+    page = open_page("/clusters/demo/compare/?with=what-if&at=e4960")
+    expect(page.locator(".counts")).to_contain_text("1 added")
+    row = page.locator(".difference.changed")
+    expect(row.get_by_role("row", name="/spec/replicas 2 3")).to_have_count(1)
+    page.get_by_role("button", name="YAML").click()
+    expect(row.locator(".as-yaml")).to_contain_text("@@ /spec/replicas @@\n- 2\n+ 3")
+    expect(row.locator(".as-list")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("", "Choose another moment"), ("with=same", "No difference"), ("with=nosuch", "there is no cluster named")],
+)
+def test_nothing_to_compare_is_designed(open_page: Open, query: str, said: str) -> None:
+    page = open_page(f"/clusters/demo/compare/?{query}")
+    expect(page.locator("main")).to_contain_text(said)

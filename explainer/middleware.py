@@ -66,7 +66,7 @@ def compress(get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]])
         if not str(response.headers["Content-Type"]).startswith(("text/", "application/json")):
             return response
         patch_vary_headers(response, ("Accept-Encoding",))
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        if "gzip" in str(request.META.get("HTTP_ACCEPT_ENCODING", "")):
             response.content = compress_string(response.content, max_random_bytes=100)
             response["Content-Encoding"] = "gzip"
             response["Content-Length"] = str(len(response.content))

@@ -10,13 +10,14 @@ import asyncio
 import re
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from explainer.fragments import names
 
-from .reads import Unreachable, read
+from .reads import Lost, Missing, Unreachable, read
 
 THEMES = ("auto", "light", "dark", "screen")
 MOMENT = re.compile(r"(?:e?[0-9]{1,18})?")
@@ -57,11 +58,13 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
     """
     at = moment(request) if at is None else at
     # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
-    model, clock, live = await asyncio.gather(
-        _or_none(cluster, "map", at),
-        _or_none(cluster, "clock", at),
-        _or_none(cluster, "clock", "") if at else _nothing(),
-    )
+    live = await _or_none(cluster, "clock", "") if at else None
+    try:
+        model, clock = await asyncio.gather(_or_none(cluster, "map", at), _or_none(cluster, "clock", at))
+    except Missing as error:
+        if at and live:
+            raise Lost(str(error)) from error
+        raise
     problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
     out = base(request, page)
     data = {**(model or {}), **(clock or {})}
@@ -85,6 +88,7 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         "rate": live["rate"] if isinstance(live["rate"], str) else f"{live['rate']:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
         "presenter": f"{base_path}/presenter/",
+        "history": getattr(settings, "CLEARPLANE_HISTORY", False),
         "now_href": _without(request, "at"),
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},
@@ -113,10 +117,6 @@ def _without(request: HttpRequest, *names_: str) -> str:
     for name in names_:
         rest.pop(name, None)
     return f"{request.path}?{rest.urlencode()}" if rest else request.path
-
-
-async def _nothing() -> None:
-    """Answer nothing."""
 
 
 async def _or_none(cluster: str, view: str, at: str) -> Any:

@@ -19,7 +19,7 @@ let cursor = body.cursor || null;
 let wait = 250;
 let heard = performance.now();
 let silence = 0;
-let held = null;
+let held = body.at === undefined ? null : [];
 
 function facts(prefix) {
   const read = (name) => body[prefix ? `${prefix}${name}` : name[0].toLowerCase() + name.slice(1)];

@@ -197,7 +197,8 @@ function keys() {
     if (event.key.length === 1 && event.key !== " " && !keysOn()) return;
     if (event.key === "Escape") for (const menu of all(".menu[open]")) menu.open = false;
     const pressable = here.closest("button, a, summary");
-    let deed = KEYS[event.key];
+    // The presenter's page has a meaning of its own for letters.
+    let deed = document.body.dataset.page === "presenter" ? undefined : KEYS[event.key];
     if (event.key === "." || (event.key === " " && !pressable)) deed = past() ? () => dialog("fork", { act: null, why: "past.pause" }) : toggle;
     // A presentation clicker's keys step; a page with steps of its own takes them itself, and a running cluster's page scrolls.
     if (/^Page(Up|Down)$/.test(event.key) && (past() || live.paused) && !one("[data-go]") && !here.closest("[role=slider]")) deed = event.key === "PageDown" ? KEYS.s : DEEDS.back;

@@ -65,6 +65,7 @@ export function start() {
 
 // ---- what is known -----------------------------------------------------------------------------------------------------
 
+const served = () => "served" in document.querySelector("[data-tape]").dataset;
 let loading = 0;
 let asked = null;
 
@@ -78,6 +79,7 @@ function load(force = false) {
 }
 
 async function fetchMarks() {
+  if (!served()) return draw();
   asked?.abort();
   const mine = (asked = new AbortController());
   const span = view.to - view.from;
@@ -101,6 +103,7 @@ async function fetchMarks() {
 }
 
 async function history() {
+  if (!served()) return;
   try {
     const [told, set] = await Promise.all([call("GET", "/history", undefined, { live: true }), call("GET", "/bookmarks", undefined, { live: true })]);
     since = told.sinceMicros ?? 0;

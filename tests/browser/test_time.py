@@ -85,6 +85,15 @@ def test_nothing_live_is_painted_into_the_past(live_map: Page, site: Site) -> No
     assert "fresh-1" not in live_map.locator("[data-feed]").inner_text()
 
 
+def test_a_page_opened_in_the_past_hears_nothing_either(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/?at=e4960")
+    site.wait_for_sockets()
+    site.frame(POD, revision=900, nowMicros=world.NOW + 9_000_000, paused=True)
+    expect(page.locator("[data-behind]")).to_have_text("Live is 19.0 s ahead.")
+    expect(page.locator(".title-block [data-revision]")).to_have_text("788")
+    assert page.locator('[data-uid="uid-fresh"]').count() == 0
+
+
 def test_back_to_live_misses_nothing_that_happened_meanwhile(live_map: Page, site: Site) -> None:
     live_map.keyboard.press("[")
     expect(live_map.locator("body[data-at]")).to_have_count(1)

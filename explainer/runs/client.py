@@ -5,9 +5,10 @@ Errors: ``LookupError`` for an unknown cluster, view or thing, ``ConnectionError
 ``ValueError`` for a question that makes no sense.
 """
 
+import asyncio
 from typing import Any
 
-from explainer.runs.bus import Failed, current
+from explainer.runs.bus import Failed, Unavailable, current
 
 
 async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
@@ -22,3 +23,31 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     except Failed as error:
         kind = LookupError if error.status == 404 else ValueError
         raise kind(error.error) from error
+
+
+async def clusters() -> list[dict[str, Any]]:
+    """Every cluster: its options, ``parent`` of a fork, ``clock`` and ``map`` (None when nobody answers), ``trouble`` of a broken one."""
+    bus = current()
+    names = sorted(bus.known)
+    rows = await asyncio.gather(*(_or_none(name, view) for name in names for view in ("clock", "map")))
+    return [
+        {**bus.known[name], "clock": clock, "map": drawn, "trouble": bus.troubles.get(name, "")}
+        for name, clock, drawn in zip(names, rows[::2], rows[1::2], strict=True)
+        if name in bus.known
+    ]
+
+
+LOOK_SECONDS = 2.0
+"""A list does not wait for a cluster that is busy."""
+
+
+async def _or_none(cluster: str, view: str) -> Any:
+    try:
+        return await asyncio.wait_for(current().query(cluster, view), LOOK_SECONDS)
+    except (Failed, Unavailable, TimeoutError):
+        return None
+
+
+async def compare(cluster: str, at: str, other: str, other_at: str) -> dict[str, Any]:
+    """What differs between two moments. ValueError: not possible yet."""
+    raise ValueError("comparing two moments is not possible yet")

@@ -76,16 +76,6 @@ function later(work, ms) {
   timers.set(work, setTimeout(work, ms));
 }
 
-// Another moment is shown: another drawing, its flights begin anew.
-export function moved() {
-  drawing = document.querySelector("[data-map]");
-  if (!drawing) return;
-  const outside = flights.outside;
-  flights = new Flights(drawing);
-  flights.outside = outside;
-  mark();
-}
-
 // ---- objects -----------------------------------------------------------------------------------------------------------
 
 let summary = 0;

@@ -8,7 +8,7 @@ document.documentElement.classList.add("js");
 
 const script = document.body.dataset.script;
 const page = script ? await import(`./${script}.js`) : {};
-moment.start({ script, moved: page.moved });
+moment.start({ script, moved: page.moved, keeps: page.keeps });
 frame.start();
 page.start?.();
 if (document.querySelector("[data-tape]")) (await import("./tape.js")).start();

@@ -2,13 +2,12 @@
 // Undo never rewinds: it makes a branch from just before the act (POST fork), where both futures stay.
 // In: buttons in the inspector, letters on the focused thing, a menu on right click. Out: calls of the control API.
 
-import { call } from "./control.js";
-import { cluster, now } from "./feed.js";
+import { call, InThePast } from "./control.js";
+import { cluster, now, past } from "./feed.js";
 import { say } from "./captions.js";
 import { open } from "./inspector.js";
 import { t } from "./words.js";
 
-const past = Boolean(document.body.dataset.at);
 const SLOW_MS = 200;
 const LOSS = 0.3;
 const KEEP = 20;
@@ -53,7 +52,6 @@ async function pressed(button) {
 
 // Do it, say it, remember the moment before it.
 export async function act(name, of, { ms = SLOW_MS, loss = LOSS } = {}) {
-  if (past) return say(t("past.act"), { outcome: "wait" });
   const link = { a: of.a, b: of.b };
   const work = {
     cut: ["/network/link", { ...link, loss: 1 }],
@@ -70,7 +68,8 @@ export async function act(name, of, { ms = SLOW_MS, loss = LOSS } = {}) {
     say(t(`act.${name}`, { name: of.name, a: of.a, b: of.b, ms, n: Math.round(loss * 100) }), { outcome: ["start", "resume", "mend", "heal"].includes(name) ? "ok" : "change" });
     remember({ at: before, what: name, of: of.name });
   } catch (error) {
-    say(t("failed", { why: error.message }), { outcome: "error" });
+    // In the past the frame offers to do it in a fork.
+    if (!(error instanceof InThePast)) say(t("failed", { why: error.message }), { outcome: "error" });
   }
   document.dispatchEvent(new CustomEvent("acted"));
 }
@@ -121,9 +120,9 @@ function menuFor(thing, at) {
   const of = subject(thing.dataset.select);
   const down = thing.classList.contains("down");
   const deeds = ["open"];
-  if (!past && (of.kind === "process" || of.kind === "host")) deeds.push(...(down ? ["start"] : [thing.classList.contains("paused") ? "resume" : "pause", "stop"]));
-  if (!past && of.kind === "host") deeds.push("isolate");
-  if (!past && of.kind === "link") deeds.push(...(thing.classList.contains("apart") ? ["heal"] : bad(thing) ? ["mend"] : ["cut", "slow", "lossy"]));
+  if (!past() && (of.kind === "process" || of.kind === "host")) deeds.push(...(down ? ["start"] : [thing.classList.contains("paused") ? "resume" : "pause", "stop"]));
+  if (!past() && of.kind === "host") deeds.push("isolate");
+  if (!past() && of.kind === "link") deeds.push(...(thing.classList.contains("apart") ? ["heal"] : bad(thing) ? ["mend"] : ["cut", "slow", "lossy"]));
   const box = document.createElement("div");
   box.className = "menu-faults";
   box.setAttribute("role", "menu");
@@ -214,7 +213,7 @@ function offerUndo() {
   const line = document.querySelector("[data-undo]");
   if (!line) return;
   const last = acts().at(-1);
-  line.hidden = !last || past;
+  line.hidden = !last || past();
   if (!line.hidden) line.replaceChildren(button(t("undo"), undo));
 }
 

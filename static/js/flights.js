@@ -26,7 +26,6 @@ const NAMED = 0.1;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const screen = document.documentElement.dataset.theme === "screen";
 const HOP_MS = screen ? [1000, 1600] : [600, 1200];
-const past = Boolean(document.body.dataset.at);
 
 export class Flights {
   constructor(layer, view) {
@@ -285,7 +284,7 @@ export class Flights {
       else mover.landed ??= here;
     }
     for (const [name, one] of this.known) if (one.arriveMicros < clockNow - 1e6) this.known.delete(name);
-    if (!clock.paused && !past && (wanted.length || this.movers.size || [...this.known.values()].some((one) => one.sentMicros > clockNow))) this.wake();
+    if (!clock.paused && (wanted.length || this.movers.size || [...this.known.values()].some((one) => one.sentMicros > clockNow))) this.wake();
   }
 
   // Write one mover's place; whether it will be elsewhere next time.
@@ -313,7 +312,7 @@ export class Flights {
     const [px, py] = this.view.toPage(x, y);
     mover.node.style.transform = `translate(${(px - mover.halfWidth).toFixed(1)}px, ${(py - mover.half).toFixed(1)}px)`;
     if (mover.node.style.visibility) mover.node.style.visibility = "";
-    return mover.exact ? !clock.paused && !past : !mover.stood;
+    return mover.exact ? !clock.paused : !mover.stood;
   }
 
   // Reduced motion: nothing moves; hops are numbered in order.
@@ -330,7 +329,7 @@ export class Flights {
   }
 }
 
-export const exact = () => past || clock.paused || (typeof clock.rate === "number" && clock.rate <= EXACT);
+export const exact = () => clock.paused || (typeof clock.rate === "number" && clock.rate <= EXACT);
 
 const half = (text) => (text.length * (screen ? 12.1 : 7.9) + 23) / 2;
 

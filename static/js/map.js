@@ -12,13 +12,13 @@ import * as keys from "./keys.js";
 import { View } from "./view.js";
 import { cut, t } from "./words.js";
 
-const past = Boolean(document.body.dataset.at);
 const REDRAW_MS = 1500;
 const stage = document.querySelector("[data-stage]");
 let drawing = document.querySelector("[data-map]");
 let view = null;
 let flights = null;
 let field = null;
+let list = null;
 
 export function start() {
   if (!drawing) return; // nothing is known yet; app.js asks again
@@ -30,19 +30,34 @@ export function start() {
   inspector.start(stage);
   faults.start(stage);
   keys.start(stage, view, field);
-  const list = inflight.start(() => flights);
-  const ask = async () => {
-    const answer = await fetch(here({ part: "flights" })).catch(() => null);
-    if (answer?.ok) flights.set((await answer.json()).flights);
-    list();
-  };
-  if (past || clock.paused) ask();
+  list = inflight.start(() => flights);
+  if (clock.paused) ask();
   for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => view.button(button.dataset.zoom));
   new ResizeObserver(() => later(fitSheet, 250)).observe(stage);
-  if (!past) live(ask);
+  live();
 }
 
-function live(ask) {
+// What is on its way at the moment that the page shows.
+async function ask() {
+  const answer = await fetch(here({ part: "flights" })).catch(() => null);
+  if (answer?.ok) flights.set((await answer.json()).flights);
+  list();
+}
+
+// Another moment is shown (moment.js): the stage and its tools stay, in it the drawing and what flies over it are those of then.
+export const keeps = ["[data-stage]", ".map-tools"];
+
+export function moved([there]) {
+  const next = there?.querySelector("[data-map]");
+  if (!view || !next) return location.reload();
+  adopt(document.adoptNode(next));
+  flights.clear();
+  list();
+  if (clock.paused) ask();
+  return undefined;
+}
+
+function live() {
   on("request", (event) => flights.mine(event));
   on("flight", (flight) => {
     flights.add(flight);
@@ -231,6 +246,17 @@ export function redraw() {
   if (!timers.has(fresh)) timers.set(fresh, setTimeout(fresh, wait));
 }
 
+function adopt(next, focus = document.activeElement?.closest("[data-map] [data-select]")?.dataset.select) {
+  drawing.replaceWith(next);
+  drawing = next;
+  view.adopt(drawing);
+  flights.index(drawing);
+  field.adopt(drawing);
+  keys.adopt(focus);
+  inspector.mark();
+  faults.mark();
+}
+
 async function fresh() {
   timers.delete(fresh);
   if (busy || document.hidden) return;
@@ -242,15 +268,7 @@ async function fresh() {
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-map]");
     if (!found) return;
     const focus = document.activeElement?.closest("[data-map] [data-select]")?.dataset.select;
-    const next = document.adoptNode(found);
-    drawing.replaceWith(next);
-    drawing = next;
-    view.adopt(drawing);
-    flights.index(drawing);
-    field.adopt(drawing);
-    keys.adopt(focus);
-    inspector.mark();
-    faults.mark();
+    adopt(document.adoptNode(found), focus);
   } catch {
     // The next change asks again.
   } finally {

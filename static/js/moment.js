@@ -1,7 +1,8 @@
 // Looking at a moment: the page's address gets ?at=…, its parts are read from the server and put in the place of those shown. The feed, the
 // tape and the console stay as they are. Without scripts the same address opens the same page.
 //
-// A page's module that exports `moved()` is told when its parts were replaced; a page whose module does not is loaded as a whole.
+// A page's module that exports `moved()` is told when its parts were replaced; a page whose module does not is loaded as a whole. A module may
+// also export `keeps`, selectors of parts of main that stay as they are: `moved` is given what would have come in their place.
 
 import { call } from "./control.js";
 import { clock, cluster, hold, live, moved, past, release } from "./feed.js";
@@ -83,6 +84,7 @@ function put(drawn) {
     else delete body.dataset[name];
   }
   document.title = drawn.title;
+  const kept = (page.keeps ?? []).map((selector) => keep(selector, drawn));
   swap(document.querySelector("main"), drawn.querySelector("main"));
   swap(document.querySelector(".inspector"), drawn.querySelector(".inspector"));
   for (const part of document.querySelectorAll("[data-swap]")) {
@@ -96,10 +98,16 @@ function put(drawn) {
   }
   const back = focus && document.querySelector(focus);
   if (back && back !== document.activeElement) back.focus({ preventScroll: true });
-  window.htmx?.process(document.querySelector("main"));
   moved();
-  page.moved?.();
+  page.moved?.(kept);
   document.dispatchEvent(new CustomEvent("moved"));
+}
+
+function keep(selector, drawn) {
+  const [stays, fresh] = [document.querySelector(`main ${selector}`), drawn.querySelector(`main ${selector}`)];
+  if (!stays || !fresh) return null;
+  fresh.replaceWith(drawn.adoptNode(stays));
+  return fresh;
 }
 
 function swap(here, there) {

@@ -1,7 +1,7 @@
 // The etcd page, live: the members' part of the page is read anew when something changed, and twice a second while timers run.
 // What has the focus keeps it; parts that did not change are not touched.
 
-import { clock, on } from "./feed.js";
+import { clock, on, past } from "./feed.js";
 
 const LEAST_MS = 300;
 const CALM_MS = 700;
@@ -10,35 +10,47 @@ let busy = false;
 let due = 0;
 
 export function start() {
-  const live = document.querySelector("[data-live]");
-  if (!live) return; // nothing is known yet; app.js asks again
-  const logs = live.querySelector("[data-part=logs]");
-  if (logs) logs.scrollLeft = logs.scrollWidth;
-  strips(live);
-  if (document.body.dataset.at) return; // an earlier moment: nothing changes any more
+  if (!show()) return; // nothing is known yet; app.js asks again
   on("raft", soon);
   on("process", soon);
   on("host", soon);
   on("back", soon);
   document.addEventListener("acted", soon);
-  setInterval(() => document.hidden || clock.paused || refresh(live), CALM_MS);
-  function soon() {
-    if (due) return;
-    due = setTimeout(() => {
-      due = 0;
-      refresh(live);
-    }, LEAST_MS);
-  }
+  setInterval(() => document.hidden || clock.paused || refresh(), CALM_MS);
 }
 
-async function refresh(live) {
+// Another moment is shown: other members' parts, which an earlier moment does not change any more.
+export const moved = show;
+
+const members = () => document.querySelector("[data-live]");
+
+function show() {
+  const live = members();
+  if (!live) return false;
+  const logs = live.querySelector("[data-part=logs]");
+  if (logs) logs.scrollLeft = logs.scrollWidth;
+  strips(live);
+  return true;
+}
+
+function soon() {
+  if (due || past()) return;
+  due = setTimeout(() => {
+    due = 0;
+    refresh();
+  }, LEAST_MS);
+}
+
+async function refresh() {
+  const [live, moment] = [members(), location.search];
   if (busy) return;
   busy = true;
   try {
     const address = new URLSearchParams(location.search);
     address.set("part", "logs");
     const answer = await fetch(`?${address}`, { headers: { "HX-Request": "true" } });
-    if (answer.ok) patch(live, await answer.text());
+    const text = answer.ok ? await answer.text() : "";
+    if (text && live === members() && moment === location.search) patch(live, text);
   } catch {
     // The strip at the top says that the connection is lost.
   } finally {

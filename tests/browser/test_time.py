@@ -160,7 +160,7 @@ def test_zoom_from_an_hour_to_a_microsecond(live_map: Page) -> None:
 def test_acts_on_the_past_are_offered_on_a_fork(open_page: Open, site: Site) -> None:
     page = open_page("/clusters/demo/?at=e4960&select=process:m2", quiet=False)
     before = len(site.calls())
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator("[data-fault=stop]").click()
     dialog = page.get_by_role("dialog", name="Fork")
     expect(dialog).to_contain_text("The past can't be changed.")
     assert [call for call in site.calls()[before:] if call[0] != "GET"] == []
@@ -230,7 +230,7 @@ def test_a_link_opens_exactly_this_moment_selection_and_language(open_page: Open
     assert parse_qs(urlsplit(address).query) == {"at": ["e4960"], "select": ["process:m2"], "lang": ["ko"]}
     other = open_page(address.removeprefix(site.url), language="en")
     expect(other.locator("html")).to_have_attribute("lang", "ko")
-    expect(other.locator("[data-selected-name=m2]")).to_have_count(1)
+    expect(other.locator("[data-selected='process:m2']")).to_have_count(1)
     assert [c["name"] for c in other.context.cookies() if "language" in c["name"]] == ["django_language"]
     assert next(c["value"] for c in other.context.cookies() if c["name"] == "django_language") == "en"
 

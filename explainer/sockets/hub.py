@@ -35,6 +35,10 @@ class Channel:
         self.recent: collections.deque[tuple[int, str]] = collections.deque(maxlen=REMEMBERED)
         self.task: asyncio.Task[None] | None = None
         self.last = 0
+        self.begun = asyncio.Event()
+        """Set when ``last`` is where the stream was when the reader began."""
+        self.joining = 0
+        """Listeners that are catching up."""
 
 
 class Hub:
@@ -55,11 +59,17 @@ class Hub:
         """Send ``listener`` every frame from now on, and before that those after ``after``."""
         channel = self.channels.setdefault(cluster, Channel())
         if channel.task is None or channel.task.done():
-            channel.last = await self._last(cluster)
+            # Made before anything is waited for: whoever comes meanwhile must find it, or there would be two readers.
             channel.task = asyncio.ensure_future(self._read(cluster, channel))
-        if after is not None:
-            await self._catch_up(cluster, channel, listener, after)
-        channel.listeners[listener] = None
+        channel.joining += 1
+        try:
+            await channel.begun.wait()
+            if after is not None:
+                await self._catch_up(cluster, channel, listener, after)
+            channel.listeners[listener] = None
+        finally:
+            channel.joining -= 1
+            self._close_unless_needed(cluster, channel)
         self._say(cluster, channel)
 
     def leave(self, cluster: str, listener: Any) -> None:
@@ -68,9 +78,13 @@ class Hub:
         if channel is not None and listener in channel.listeners:
             del channel.listeners[listener]
             self._say(cluster, channel)
-            if not channel.listeners and channel.task is not None:
+            self._close_unless_needed(cluster, channel)
+
+    def _close_unless_needed(self, cluster: str, channel: Channel) -> None:
+        if not channel.listeners and not channel.joining and self.channels.get(cluster) is channel:
+            if channel.task is not None:
                 channel.task.cancel()
-                del self.channels[cluster]
+            del self.channels[cluster]
 
     def _say(self, cluster: str, channel: Channel) -> None:
         if cluster in self.bus.known:
@@ -93,8 +107,9 @@ class Hub:
             return [frame for frame in channel.recent if frame[0] > after]
         return await frames_after(self.bus, cluster, after)
 
-    async def _last(self, cluster: str) -> int:
-        rows = await self.bus.call_redis("XREVRANGE", keys.events(cluster), "+", "-", "COUNT", 1)
+    @staticmethod
+    async def _last(link: Any, cluster: str) -> int:
+        rows = await link.call("XREVRANGE", keys.events(cluster), "+", "-", "COUNT", 1)
         return _number(rows[0][0]) if rows else 0
 
     async def _read(self, cluster: str, channel: Channel) -> None:
@@ -102,6 +117,9 @@ class Hub:
         while True:
             link = await self.bus.open()
             try:
+                if not channel.begun.is_set():
+                    channel.last = await self._last(link, cluster)
+                    channel.begun.set()
                 while True:
                     reply = await link.call("XREAD", "BLOCK", 0, "STREAMS", stream, f"{channel.last}-1")
                     for row in reply[0][1]:
@@ -109,7 +127,11 @@ class Hub:
                         channel.recent.append((number, text))
                         channel.last = number
                         for listener in list(channel.listeners):
-                            await listener.frame(text)
+                            try:
+                                await listener.frame(text)
+                            except Exception as error:  # one who is gone must not take the others' frames away
+                                log.info("a listener of %s is gone: %r", cluster, error)
+                                channel.listeners.pop(listener, None)
             except resp.RedisError as error:
                 link.close()
                 if not isinstance(error, resp.ConnectionLost):

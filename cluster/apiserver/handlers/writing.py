@@ -513,16 +513,33 @@ def patched(server: Any, job: Job, out: Outbox, item: Item) -> Change:
     if new == whole:
         new = whole
     else:
-        if limits.too_deep(new):
+        parts = _changed_parts(new, whole) if resource.crd is None else new
+        if limits.too_deep(parts):
             raise status.bad_request(limits.TOO_DEEP)
-        decoded = codec.decode_doc(new, server.scheme, gvk, options.field_validation)
+        decoded = codec.decode_doc(parts, server.scheme, gvk, options.field_validation)
         job.warnings.extend(text for text in decoded.warnings if text not in job.warnings)
-        new = schema.default(decoded.doc)
+        if parts is new:
+            new = schema.default(decoded.doc)
+        else:
+            new = {
+                key: decoded.doc[key] if key in parts else value
+                for key, value in new.items() if key not in parts or key in decoded.doc
+            }  # fmt: skip
+            if "spec" in parts or gvk[2] != "Pod":  # nothing of a Pod's status or metadata has a default
+                new = schema.default(new)
     if new["metadata"].get("name") != whole["metadata"].get("name"):
         raise status.bad_request(
             f"the name of the object ({new['metadata'].get('name', '')}) does not match the name on the URL ({job.info.name})"
         )
     return rewrite(server, job, out, item, new, old)
+
+
+def _changed_parts(new: Doc, old: Doc) -> Doc:
+    """What a patch touched, with the kind: the rest is the very part of ``old``, which is typed already. ``new`` when fields came or
+    went at the top, whose order then has to be found."""
+    if new.keys() != old.keys() or new.get("kind") != old.get("kind") or new.get("apiVersion") != old.get("apiVersion"):
+        return new
+    return {key: value for key, value in new.items() if key in ("kind", "apiVersion") or old[key] is not value}
 
 
 def _applied(server: Any, job: Job, out: Outbox, item: Item, old: Doc) -> Change:

@@ -1,10 +1,12 @@
 """An apiserver against real etcd members: what a client sees."""
 
 import pickle
+from typing import Any
 
 import pytest
 from server_world import ADMIN, JANE, NOBODY, Cluster
 
+from cluster.api import codec
 from cluster.sim import SECOND, World
 from cluster.wire.http import TlsPeer
 
@@ -263,3 +265,28 @@ def test_a_checkpoint_goes_on_as_if_nothing_had_happened() -> None:
     one.world.run_until(until)
     other.run_until(until)
     assert other.digest() == one.world.digest()
+
+
+def test_a_patch_types_only_what_it_touches(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed: list[list[str]] = []
+    honest = codec.decode_doc
+
+    def counting(doc: Any, *rest: Any, **options: Any) -> Any:
+        typed.append([key for key in doc if key not in ("kind", "apiVersion")])
+        return honest(doc, *rest, **options)
+
+    nodes = "/api/v1/nodes"
+    node = {"metadata": {"name": "typed"}, "spec": {"podCIDR": "10.1.0.0/24"}, "status": {"phase": "Pending"}}
+    _, made = cluster.ask("POST", nodes, node)
+    monkeypatch.setattr("cluster.apiserver.handlers.writing.codec.decode_doc", counting)
+    patch = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    _, after = cluster.ask("PATCH", f"{nodes}/typed/status", patch, media="application/strategic-merge-patch+json")
+    assert typed == [["status"]]
+    assert after["spec"] == made["spec"] and after["status"]["phase"] == "Running"
+    bad = {"status": {"phase": 3}}
+    code, _ = cluster.ask("PATCH", f"{nodes}/typed/status", bad, media="application/merge-patch+json")
+    assert code == 400 and typed[-1] == ["status"]
+    _, labelled = cluster.ask(
+        "PATCH", f"{nodes}/typed", {"metadata": {"labels": {"a": "b"}}}, media="application/merge-patch+json"
+    )
+    assert typed[-1] == ["metadata"] and list(labelled) == list(after)

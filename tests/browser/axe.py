@@ -32,7 +32,7 @@ RUN = """async (options) => {
   const role = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const least = (colour, grounds) => Math.min(...grounds.map((ground) => contrast(colour, ground)));
   const decided = (el) => {
-    if (!el) return false;
+    if (!el) return true; // it is gone meanwhile
     for (let up = el; up; up = up.parentElement) if (Number(getComputedStyle(up).opacity) < 1) return !el.checkVisibility({ opacityProperty: true });
     const style = getComputedStyle(el);
     const colour = el instanceof SVGElement ? style.fill : style.color;

@@ -39,10 +39,10 @@ export function beside(dock) {
     const asked = link.getAttribute("href") ?? "";
     const inside = body.contains(link);
     const own = /\/requests\/(\d+)\//.exec(asked);
-    if (link.dataset.beside || (inside && own && asked.startsWith(`/clusters/${cluster}/`))) {
+    if (link.dataset.traceOf || (inside && own && asked.startsWith(`/clusters/${cluster}/`))) {
       event.preventDefault();
       if (!inside) opener = link;
-      const number = link.dataset.beside ?? own[1];
+      const number = link.dataset.traceOf ?? own[1];
       body.replaceChildren();
       open(asked, t("c.request", { id: number })).then(() => body.focus());
     } else if (inside && asked.startsWith("?")) {

@@ -51,7 +51,7 @@ class Console {
 
   // What a request was, for the link to it.
   learn(event) {
-    for (const link of this.out.querySelectorAll(`a[data-beside="${event.id}"]`)) name(link, `${event.method} ${event.resource || event.path.split("?")[0]}`);
+    for (const link of this.out.querySelectorAll(`a[data-trace-of="${event.id}"]`)) name(link, `${event.method} ${event.resource || event.path.split("?")[0]}`);
     this.blocks.findLast((block) => block.requests.includes(event.id) && (block.names[event.id] = `${event.method} ${event.resource || event.path.split("?")[0]}`));
   }
 
@@ -400,7 +400,7 @@ class Block {
       const link = part("a", "", t("took.request", { id }));
       if (this.names[id]) name(link, this.names[id]);
       link.href = `/clusters/${encodeURIComponent(cluster)}/requests/${id}/`;
-      link.dataset.beside = id;
+      link.dataset.traceOf = id;
       row.append(link);
     }
     const more = this.requests.length - shown.length;

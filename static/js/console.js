@@ -19,6 +19,7 @@ const KEEP_BLOCKS = 60;
 const KEEP_TEXT = 100_000;
 const STORE_TEXT = 6_000;
 const SHOWN_LINKS = 8;
+const KEEP_NAMES = 300;
 
 let console_ = null;
 
@@ -38,6 +39,7 @@ class Console {
     store(`console:${cluster}`, this.session);
     this.history = history(cluster);
     this.running = new Set();
+    this.recent = new Map();
     this.blocks = [];
     this.composing = false;
     this.beside = beside(dock);
@@ -49,10 +51,13 @@ class Console {
     onLive("request", (event) => this.learn(event));
   }
 
-  // What a request was, for the link to it.
+  // What a request was, for the link to it, whichever of the two comes first.
   learn(event) {
-    for (const link of this.out.querySelectorAll(`a[data-trace-of="${event.id}"]`)) name(link, `${event.method} ${event.resource || event.path.split("?")[0]}`);
-    this.blocks.findLast((block) => block.requests.includes(event.id) && (block.names[event.id] = `${event.method} ${event.resource || event.path.split("?")[0]}`));
+    const words = `${event.method} ${event.resource || event.path.split("?")[0]}`;
+    this.recent.set(event.id, words);
+    if (this.recent.size > KEEP_NAMES) this.recent.delete(this.recent.keys().next().value);
+    for (const link of this.out.querySelectorAll(`a[data-trace-of="${event.id}"]`)) name(link, words);
+    for (const block of this.blocks) if (block.requests.includes(event.id)) block.names[event.id] = words;
   }
 
   bind() {
@@ -309,7 +314,7 @@ class Block {
     this.node.className = "block";
     this.head();
     this.body = part("div", "output");
-    this.foot = part("p", "foot");
+    this.foot = part("p", "after");
     this.node.append(this.body, this.foot);
     const kept = this.output;
     this.output = [];
@@ -362,6 +367,7 @@ class Block {
     const fresh = requests.filter((id) => !this.requests.includes(id));
     if (!fresh.length) return;
     this.requests.push(...fresh);
+    for (const id of fresh) if (this.owner.recent.has(id)) this.names[id] = this.owner.recent.get(id);
     document.dispatchEvent(new CustomEvent("console-request", { detail: { line: this.line, requests: fresh } }));
     if (this.exitCode === null) this.clock();
   }

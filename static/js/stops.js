@@ -9,7 +9,7 @@
 import { call } from "./control.js";
 import { say } from "./captions.js";
 import * as feed from "./feed.js";
-import { has, instant, span, t } from "./words.js";
+import { has, instant, span, t, told } from "./words.js";
 
 const CONDITIONS = ["verb", "resource", "namespace", "user", "name"];
 const SUFFIX = { "mutating-admission": "s.plugin", "validating-admission": "s.plugin", append: "s.member", watch: "s.watcher" };
@@ -139,7 +139,7 @@ function stoppedRow() {
   return item;
 }
 
-const age = (node) => (node.textContent = t("s.since", { at: instant(Number(node.dataset.at)), wall: span(Math.max(0, Math.round((Date.now() - node.dataset.since) / 1000)) * 1e6).replace(/\.\d+/, "") }));
+const age = (node) => (node.textContent = t("s.since", { at: instant(Number(node.dataset.at)), wall: span(Math.max(1, Math.round((Date.now() - node.dataset.since) / 1000)) * 1e6).replace(/\.\d+/, "") }));
 
 function tick() {
   for (const node of menu.querySelectorAll("[data-since]")) age(node);
@@ -188,8 +188,12 @@ const find = (point) => points.find((one) => same(one, point));
 
 // -- what is done ----------------------------------------------------------------------------------------------------------
 
-function wrong(text) {
-  menu.querySelector("[data-stops-wrong]").textContent = text;
+async function wrong(text) {
+  const node = menu.querySelector("[data-stops-wrong]");
+  const { text: words, lang } = text ? await told(text) : { text: "" };
+  node.textContent = words;
+  if (lang) node.lang = lang;
+  else node.removeAttribute("lang");
   if (text) tell("");
 }
 
@@ -268,6 +272,6 @@ async function until(form) {
   if (answer.reached) tell(why?.name ? t("s.because", { what: `${why.resource} ${why.name}`, revision: why.revision }) : t("s.true"));
   else {
     const reason = /did not become true: (.*)$/.exec(answer.sentence ?? "")?.[1];
-    tell(reason ? t("s.why", { why: reason }) : t("s.false"));
+    tell(reason ? t("s.why", { why: (await told(reason)).text }) : t("s.false"));
   }
 }

@@ -6,14 +6,11 @@
 
 import { call } from "./control.js";
 import { LEAST, MOST, lines as height, resize } from "./dock.js";
-import * as feed from "./feed.js";
+import { cluster, live, now, onLive } from "./feed.js";
 import { beside } from "./beside.js";
 import { history } from "./history.js";
 import { choices } from "./choices.js";
 import { instant, span, t } from "./words.js";
-
-const { cluster, now } = feed;
-const onLive = feed.onLive ?? feed.on;
 
 const KEEP_BLOCKS = 60;
 const KEEP_TEXT = 100_000;
@@ -200,7 +197,7 @@ class Console {
     this.tell("");
     if (line.trim() === "clear") return this.clear();
     const session = busy ? `${this.session}-${this.running.size + 1}` : this.session;
-    const block = new Block(this, { line, session, second: busy, wallMs: Date.now(), startMicros: now() });
+    const block = new Block(this, { line, session, second: busy, wallMs: Date.now(), startMicros: now(live) });
     this.add(block);
     this.running.add(block);
     this.stop.hidden = false;
@@ -380,7 +377,7 @@ class Block {
       this.foot.replaceChildren(this.word_, button(t("c.stop"), () => this.owner.interrupt(this)), this.links());
     } else if (this.shown !== this.requests.length) this.foot.lastElementChild.replaceWith(this.links());
     this.shown = this.requests.length;
-    this.word_.textContent = document.documentElement.classList.contains("is-paused") ? t("c.queued") : t("c.running", { wall: wall.replace(/\.\d+/, "") });
+    this.word_.textContent = live.paused ? t("c.queued") : t("c.running", { wall: wall.replace(/\.\d+/, "") });
   }
 
   end({ exitCode, startMicros, endMicros, word = "" }) {

@@ -50,7 +50,7 @@ function doors(frame) {
   const stopped = one("[data-stopped]");
   if (stopped && "stopped" in frame) {
     stopped.hidden = !frame.stopped;
-    stopped.textContent = frame.stopped?.sentence ?? "";
+    told(frame.stopped?.sentence ?? "").then(({ text }) => (stopped.textContent = text));
   }
 }
 

@@ -13,7 +13,6 @@ import { has, instant, span, t, told } from "./words.js";
 
 const CONDITIONS = ["verb", "resource", "namespace", "user", "name"];
 const SUFFIX = { "mutating-admission": "s.plugin", "validating-admission": "s.plugin", append: "s.member", watch: "s.watcher" };
-const onLive = feed.onLive ?? feed.on;
 
 let menu, points = [], held = [], stopped = null, timer = 0;
 
@@ -48,7 +47,7 @@ export function start(part) {
     const gone = event.target.closest("[data-point]");
     if (gone) remove(gone.dataset.point);
   });
-  onLive("frame", (frame) => "stopped" in frame && heard(frame));
+  feed.onLive("frame", (frame) => "stopped" in frame && heard(frame));
   suffix();
   // What stands already when the page is opened: a stopped cluster sends no frame.
   if (document.body.dataset.paused || document.body.dataset.livePaused || document.querySelector("[data-stop-stage]")) read();
@@ -111,6 +110,12 @@ function draw() {
   table.hidden = points.length === 0;
   menu.querySelector("[data-points-none]").hidden = points.length > 0;
   table.tBodies[0].replaceChildren(...points.map(pointRow));
+  const strip = document.querySelector("[data-stopped]");
+  if (held.length && strip?.hidden) {
+    // The page was opened while somebody was held: no frame has said so yet.
+    strip.hidden = false;
+    strip.textContent = t("s.who", { who: held[0].user || "?", stage: label(held[0].stage) });
+  }
   clearTimeout(timer);
   if (held.length) timer = setTimeout(tick, 1000);
   press();

@@ -20,9 +20,9 @@ def refusal(
 ) -> tuple[str, str] | None:
     """(reason, message) if the node cannot take the pod. ``labels`` None: the Node is not known yet."""
     for name, wanted in requests.items():
-        limit = limits.get(name, 0)
-        if name not in limits and "/" not in name:
-            continue
+        if name not in limits:
+            continue  # an extended resource that the Node doesn't have is nobody's here (removeMissingExtendedResources)
+        limit = limits[name]
         taken = used.get(name, 0)
         if wanted and taken + wanted > limit:
             return (

@@ -133,7 +133,8 @@ class Kubelet(PodWorkers):
         if found is None:
             left = node_status.allocatable(node_status.with_hugepages(self.config.capacity))
             found = self.__dict__["_limits"] = {name: quantity.parse(value).nano for name, value in left.items()}
-        return found
+        others = node_status.extended(self.config, self.state.node, "allocatable")
+        return found | {name: quantity.parse(value).nano for name, value in others.items()} if others else found
 
     def _node_status(self, old: list[Doc]) -> Doc:
         return node_status.node_status(
@@ -143,6 +144,7 @@ class Kubelet(PodWorkers):
             images=list(self.state.images),
             seed=self.state.machine_id,
             now=self.now,
+            node=self.state.node,
         )
 
     def _report_node(self, now: int, out: Outbox) -> None:
@@ -152,6 +154,8 @@ class Kubelet(PodWorkers):
         known = ((state.node or {}).get("status") or {}).get("conditions") or []
         said = next((c.get("status") for c in known if c["type"] == "Ready"), "")
         lost = said != ("True" if ready else "False")  # the controller manager may have said Unknown meanwhile
+        given, usable = (node_status.extended(self.config, state.node, where) for where in ("capacity", "allocatable"))
+        lost = lost or any(usable.get(name) != amount for name, amount in given.items())
         due = state.status_at < 0 or now - state.status_at >= STATUS_PERIOD
         if state.node is None or not (due or lost or ready != state.ready):
             return

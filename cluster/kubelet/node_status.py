@@ -41,6 +41,12 @@ def with_hugepages(capacity: dict[str, str]) -> dict[str, str]:
     return dict(sorted({"hugepages-1Gi": "0", "hugepages-2Mi": "0", **capacity}.items()))
 
 
+def extended(config: Any, node: dict[str, Any] | None, where: str = "capacity") -> dict[str, str]:
+    """Resources that somebody else gave the Node (``example.com/dongle``): whatever has a domain and isn't the machine's own."""
+    said: dict[str, str] = ((node or {}).get("status") or {}).get(where) or {}
+    return {name: str(amount) for name, amount in said.items() if "/" in name and name not in config.capacity}
+
+
 def addresses(config: Any) -> list[dict[str, str]]:
     """InternalIP and Hostname."""
     return [{"type": "InternalIP", "address": config.address}, {"type": "Hostname", "address": config.node}]
@@ -122,10 +128,11 @@ def conditions(ready: bool, old: list[dict[str, Any]], epoch: int, now: int) -> 
 
 
 def node_status(
-    config: Any, *, ready: bool, old: list[dict[str, Any]], images: list[str], seed: str, now: int
-) -> dict[str, Any]:
-    """``Node.status``. ``old``: the conditions last reported."""
-    capacity = with_hugepages(config.capacity)
+    config: Any, *, ready: bool, old: list[dict[str, Any]], images: list[str], seed: str, now: int,
+    node: dict[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """``Node.status``. ``old``: the conditions last reported. Resources that others gave ``node`` become allocatable."""
+    capacity = {**with_hugepages(config.capacity), **extended(config, node)}
     return {
         "capacity": capacity,
         "allocatable": allocatable(capacity),

@@ -30,7 +30,7 @@ SORTS = {
     "rules": noop("rules"),
     "reconcile": noop("controllers"),
     "kubelet": noop("kubelet's reports"),
-    "kube-scheduler": noop("binding"),
+    "kube-scheduler": noop("scheduler's requests"),
     "kube-controller-manager": noop("controllers"),
     "kube-proxy": noop("rules"),
     "self": noop("the request itself"),

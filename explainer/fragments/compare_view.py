@@ -18,13 +18,16 @@ from . import sentences, trace_view, words
 from .particles import settle
 
 Step = dict[str, Any]
+REFUSALS = ("deny", "error", "throttle")
 
 
 def compare(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     """Return ``{rows, first, sentence}``; ``first`` is the row where they part, None when they never do."""
     rows = aligned(outer(left), outer(right))
-    # Two users differ in who they are long before the cluster treats them differently: another verdict counts first.
-    first = next((row for row in rows if row["differs"] in ("verdict", "only")), None)
+    # Two users differ in who they are long before the cluster treats them differently: a refusal of one counts first, then another
+    # verdict, then another reason.
+    first = next((row for row in rows if row["refused"]), None)
+    first = first or next((row for row in rows if row["differs"] in ("verdict", "only")), None)
     first = first or next((row for row in rows if row["differs"]), None)
     if first is not None:
         first["first"] = True
@@ -62,11 +65,13 @@ def _row(left: Step | None, right: Step | None) -> dict[str, Any]:
     elif left["reason"] != right["reason"]:
         differs = "reason"
     either = left or right or {}
+    refused = left is not None and right is not None and (left["outcome"] in REFUSALS) != (right["outcome"] in REFUSALS)
     return {
         "left": left,
         "right": right,
         "differs": differs,
         "first": False,
+        "refused": refused,
         "name": either.get("name", ""),
         "label": either.get("label", ""),
     }

@@ -24,7 +24,11 @@ def line(trace: dict[str, Any]) -> str:
     """Return the line; ``$SERVER`` stands for ``https://<IP>:<port>``."""
     raw = trace.get("raw") or {}
     head = [row.partition(": ") for row in str(raw.get("requestHead", "")).split("\n")[1:] if row]
-    headers = [(name, value) for name, _colon, value in head if name.lower() not in SENT_BY_CURL]
+    headers = [
+        (name, value)
+        for name, _colon, value in head
+        if name.lower() not in SENT_BY_CURL and not name.lower().startswith("kubectl-")
+    ]
     words = ["curl", "--cacert", "k8s-ca.cert"]
     method = str(trace.get("method", "GET"))
     if method != "GET":

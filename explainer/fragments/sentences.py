@@ -52,6 +52,7 @@ SENTENCES = (
     noop("rule %(n)s grants it"),
     noop("rule %(n)s: it grants paths, not resources"),
     noop("rule %(n)s: it grants resources, not paths"),
+    noop('rule %(n)s: its apiGroups are %(what)s, not the core group ""'),
     noop("rule %(n)s: its %(field)s are %(what)s, not %(why)s"),
     noop("rule %(n)s: it has no %(field)s that could cover %(why)s"),
     noop("no rule for kubelets covers this"),

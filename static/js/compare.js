@@ -1,7 +1,7 @@
 // Two traces: arrows and a presentation clicker go from difference to difference.
 
 export function start() {
-  const rows = [...document.querySelectorAll(".pair .steps .differs")];
+  const rows = [...document.querySelectorAll(".pair .pair-steps .differs")];
   let at = rows.findIndex((row) => row.classList.contains("first")) - 1;
   const KEYS = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
   document.addEventListener("keydown", (event) => {

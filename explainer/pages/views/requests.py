@@ -79,7 +79,7 @@ def _links(frame: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     }
     columns = [
         {
-            "class": {"user": "who", "size": "num size", "took": "num"}.get(key, key),
+            "class": {"user": "who", "size": "num size", "took": "num", "code": "answer"}.get(key, key),
             "label": label,
             "href": "" if key == "why" else address(sort=key),
             "sorted": ("ascending" if key in ("path", "user") else "descending") if sort == key else "",
@@ -178,7 +178,7 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
     if not at:
         at = next((step["number"] for step in steps if decided is not None and step["name"] == decided["name"]), 1)
     if part == "object":
-        return render(request, "requests/object.html", {"frame": frame, **_object(steps, at)})
+        return render(request, "requests/object.html", {"frame": frame, "shown": _object(steps, at)})
     raw = trace.get("raw") or {}
     base = f"/clusters/{cluster}/requests"
     for row in trace.get("ancestors") or []:

@@ -75,11 +75,14 @@ def rows(scene: Scene, resource: str, make: Callable[[dict[str, Any]], Any]) -> 
     """``make(document)`` of every object of ``resource``, by "namespace/name"; kept until the document is another one."""
     known: dict[str, tuple[Any, Any]] = scene.objects.derived.get(resource, {})
     fresh: dict[str, tuple[Any, Any]] = {}
+    out: dict[str, Any] = {}
     for key, doc in scene.objects.get(resource).items():
         was = known.get(key)
-        fresh[key] = was if was is not None and was[0] is doc else (doc, make(doc))
+        if was is None or was[0] is not doc:
+            was = doc, make(doc)
+        fresh[key], out[key] = was, was[1]
     scene.objects.derived[resource] = fresh
-    return {key: row for key, (_, row) in fresh.items()}
+    return out
 
 
 def milli(text: Any) -> int:
@@ -170,8 +173,9 @@ def cluster_map(scene: Scene, node: str = "") -> dict[str, Any]:
     by_host: dict[str, list[dict[str, Any]]] = {}
     for row in processes(scene, set(shown)):
         by_host.setdefault(row["host"], []).append(row)
-    listed = pods if len(pods) <= LISTED_PODS else [row for row in pods if node and row["node"] == node] or pods
-    listed = sorted(listed, key=lambda row: (row["created"], row["namespace"], row["name"]))[:LISTED_PODS]
+    # Beyond the limit the first that were stored stand for the kind of thing there is; the counts are what is drawn.
+    few_pods = pods if len(pods) <= LISTED_PODS else [row for row in pods if row["node"] == node] if node else pods
+    listed = sorted(few_pods[:LISTED_PODS], key=lambda row: (row["created"], row["namespace"], row["name"]))
     nodes = [row for row, _, _ in rows(scene, "nodes", _node).values()]
     ready_addresses = endpoints(scene)
     return {

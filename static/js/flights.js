@@ -21,6 +21,7 @@ const BACKLOG_MS = 4500;
 const LOSS_MS = 5000;
 const LANDED_MS = 300;
 const APART = 0.4;
+const CALM_MS = 600;
 const EXACT = 0.01;
 const NAMED = 0.1;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
@@ -150,11 +151,11 @@ export class Flights {
     const same = pills.filter((one) => one.from === mover.from && one.to === mover.to && !one.flight.dropped);
     if (pills.length >= MAX_MOVERS) {
       const other = mover.mine && pills.find((one) => !one.mine);
-      if (other) this.drop(other);
+      if (other) this.drop(pills.splice(pills.indexOf(other), 1)[0]);
     }
     // One that would cover another is counted with it.
     const close = same.find((one) => Math.abs(one.begin - mover.begin) < mover.took * APART);
-    if (!close && same.length < MAX_PER_LINE && this.movers.size < MAX_MOVERS + MAX_TICKS) return true;
+    if (!close && same.length < MAX_PER_LINE && pills.length < MAX_MOVERS) return true;
     const last = close ?? same.at(-1);
     if (last) {
       last.more = (last.more ?? 1) + 1;
@@ -187,7 +188,7 @@ export class Flights {
       ticks += 1;
       if (one.from === mover.from && one.to === mover.to) return;
     }
-    if (ticks >= MAX_TICKS) return;
+    if (ticks >= MAX_TICKS || this.movers.size >= MAX_MOVERS) return;
     const node = element("span", `flight tick ${tone(mover.flight)}${mover.flight.dropped ? " fell" : ""}`);
     node.setAttribute("aria-hidden", "true");
     node.append(element("span", ""));
@@ -228,7 +229,12 @@ export class Flights {
   drop(mover) {
     mover.node.remove();
     this.movers.delete(mover);
-    if (mover.mine && ![...this.movers].some((one) => one.mine && one.line.way === mover.line.way)) mover.line.way?.querySelector(".link")?.classList.remove("busy");
+    if (mover.mine && mover.line.way) setTimeout(() => this.calm(mover.line.way), CALM_MS);
+  }
+
+  // A line is thick while it carries what somebody asked; a moment longer, so that a busy one isn't painted with every message.
+  calm(way) {
+    if (![...this.movers].some((one) => one.mine && one.line.way === way)) way.querySelector(".link")?.classList.remove("busy");
   }
 
   clear() {

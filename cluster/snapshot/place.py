@@ -13,6 +13,8 @@ from cluster.snapshot.objects import Unparsed, node_row, pod_row
 from cluster.snapshot.scene import Scene
 from cluster.trace.codec import request_frame
 
+RAFT_FACTS = ("role", "term", "votedFor", "lead", "commit", "applied", "lastIndex", "revision")
+"""What the inspector says of a member; the rest is on etcd's own page."""
 MAX_EVENTS = 20
 MAX_REQUESTS = 12
 MAX_FOUND = 20
@@ -95,6 +97,8 @@ def process(scene: Scene, name: str) -> dict[str, Any]:
     slot = world.state.slots[name]
     actor = world.actors.get(name)
     status = {} if actor is None else actor.status()
+    if slot.kind == "etcd":
+        status = {key: status[key] for key in RAFT_FACTS if key in status}
     return {
         "kind": "process",
         "process_kind": slot.kind,

@@ -214,7 +214,8 @@ class Link:
         points = self.own or self.points
         pairs = list(pairwise(points))
         (ax, ay), (bx, by) = max(pairs, key=lambda pair: abs(pair[0][0] - pair[1][0]) + abs(pair[0][1] - pair[1][1]))
-        return (ax + bx) // 2, (ay + by) // 2
+        aside = 18 if ax == bx and self.kind == "raft" and self.said else 0  # beside the boxes, where its lane is
+        return (ax + bx) // 2 + aside, (ay + by) // 2
 
     @property
     def select(self) -> str:

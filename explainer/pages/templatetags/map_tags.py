@@ -220,3 +220,11 @@ def racks_table(model: dict[str, Any]) -> list[dict[str, str]]:
         sums = [sum(column) for column in zip(*(member["counts"] for member in members), strict=True)]
         rows.append({"label": label, "states": ", ".join(there), "pods": phases_line(sums)})
     return rows
+
+
+@register.simple_tag
+def fact_value(value: Any) -> Any:
+    """A process's fact as it is read: yes or no, a dash for nothing."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return "–" if value in (None, "") else value

@@ -162,12 +162,14 @@ export class Field {
   // Arrow keys on the grid: from glyph to glyph; at its left edge they leave it.
   arrow(thing, name) {
     if (!thing.matches("[data-grid-keys]")) return false;
-    if (!this.cells) {
-      this.load().then(() => this.point(this.cursor ?? 0));
-      return true;
-    }
+    if (this.cells) return this.move(name);
+    this.load().then(() => (this.cursor == null ? this.point(0) : this.move(name)));
+    return true;
+  }
+
+  move(name) {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[name];
-    const [, x, y] = this.cells[this.cursor ?? 0];
+    const [, x, y] = this.cells[this.cursor ?? 0] ?? [];
     let best = -1;
     let least = Infinity;
     this.cells.forEach(([, cx, cy], index) => {

@@ -118,9 +118,10 @@ def table(
     """One page of a kind's table. ``sort``: a column's name in lower case, ``-`` before it turns it round; "": by name."""
     kind = resolve(scene, resource)
     docs = documents(scene, kind)
+    shapes = scene.objects.shapes() if kind.plural == "pods" and not kind.group else {}
     problem, matched = "", []
     try:
-        matched = matching(kind, docs, namespace, text.lower(), labels, fields, phase)
+        matched = matching(kind, docs, namespace, text.lower(), labels, fields, phase, shapes)
     except selectors.SelectorError as error:
         problem = str(error)
     now = scene.spec.epoch + scene.world.now // 1_000_000_000
@@ -141,19 +142,24 @@ def table(
         "offset": offset,
         "limit": limit,
         "namespaces": _counted(name.partition("/")[0] for name in docs) if kind.namespaced else {},
-        "phases": _counted(pod_shape(doc) for doc in docs.values()) if kind.plural == "pods" and not kind.group else {},
+        "phases": _counted(shapes.values()),
         "problem": problem,
         "revision": scene.objects.revision,
     }
 
 
 def matching(
-    kind: Resource, docs: Mapping[str, Doc], namespace: str, text: str, labels: str, fields: str, phase: str
+    kind: Resource,
+    docs: Mapping[str, Doc],
+    namespace: str,
+    text: str,
+    labels: str,
+    fields: str,
+    phase: str,
+    shapes: dict[str, str],
 ) -> list[Doc]:
     """The documents that pass every filter, by name. SelectorError."""
     tests: list[Callable[[Doc], bool]] = []
-    if phase and kind.plural == "pods" and not kind.group:
-        tests.append(lambda doc: pod_shape(doc) == phase)
     if labels:
         selector = selectors.parse_labels(labels)
         tests.append(lambda doc: selector.matches(doc["metadata"].get("labels") or {}))
@@ -162,6 +168,8 @@ def matching(
         tests.append(lambda doc: wanted.matches({one.field: said_at(doc, one.field) for one in wanted.requirements}))
     prefix = f"{namespace}/" if namespace and kind.namespaced else ""
     names = sorted(name for name in docs if name.startswith(prefix) and text in name.lower())
+    if phase and shapes:
+        names = [name for name in names if shapes[name] == phase]
     return [docs[name] for name in names if all(test(docs[name]) for test in tests)]
 
 

@@ -52,6 +52,8 @@ class Objects:
         self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
         self.scheme: tuple[Any, Scheme] | None = None
         """What the CustomResourceDefinitions add up to, and for which of them (see ``kinds``)."""
+        self._shapes: dict[str, tuple[dict[str, Any], str]] = {}
+        """Of pods: which document was looked at, and its shape."""
         self._quiet: dict[str, dict[str, Any]] = {name: {} for name in QUIET}
         """The same for ``QUIET`` resources, as etcd's pairs."""
         self._members: tuple[int, tuple[str, ...]] = (0, ())
@@ -91,6 +93,14 @@ class Objects:
         if quiet is not None:
             return Unparsed(quiet)
         return self.by_resource.get(resource, {})
+
+    def shapes(self) -> dict[str, str]:
+        """The shape of every pod by its name; only what changed since the last time is looked at."""
+        known, self._shapes = self._shapes, {}
+        for name, doc in self.by_resource.get("pods", {}).items():
+            before = known.get(name)
+            self._shapes[name] = before if before is not None and before[0] is doc else (doc, pod_shape(doc))
+        return {name: shape for name, (_, shape) in self._shapes.items()}
 
     def drain(self, now: int) -> list[dict[str, Any]]:
         """Frames of what changed since the last drain."""

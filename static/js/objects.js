@@ -59,7 +59,7 @@ async function part(name) {
 function table(list) {
   keys(list);
   if (past) return;
-  const refresh = seldom(() => update(list), 700);
+  const refresh = seldom(() => update(list), find("[rel=next], [rel=prev]", list) ? 2500 : 700);
   on("object", (event) => event.resource === list.dataset.list && refresh());
   on("back", refresh);
   if (["events", "leases"].includes(list.dataset.list)) on("revision", refresh); // too many to be told one by one
@@ -186,7 +186,10 @@ function counts() {
 
 // -- one object -----------------------------------------------------------------------------------------------------------
 
+let opened = []; // the lines when the page was opened: what changed is told against them
+
 function one(thing) {
+  opened = all("[data-yaml] code").map((line) => line.textContent);
   if (find("[data-yaml]")) yaml();
   if (past || thing.dataset.tab === "edit") return;
   const refresh = seldom(() => renew(thing), 500);
@@ -205,7 +208,6 @@ async function renew(thing) {
   if (!fresh) return;
   if (find("[data-rv]", page)?.textContent === find("[data-rv]")?.textContent && fresh.textContent === panel.textContent) return;
   const chosen = all("input:checked", panel).map((box) => [box.name, box.value]);
-  const before = all("[data-yaml] code", panel).map((line) => line.textContent);
   const folded = new Set(all("[data-yaml] li.folded", panel).map((line) => find("code", line).textContent));
   const scroll = find(".code-box", panel)?.scrollLeft ?? 0;
   const focus = panel.contains(document.activeElement) && document.activeElement.matches("[data-find]") ? document.activeElement.value : null;
@@ -218,12 +220,13 @@ async function renew(thing) {
   if (!find("[data-yaml]", panel)) return;
   yaml(folded);
   const old = new Map();
-  for (const text of before) old.set(text, (old.get(text) ?? 0) + 1);
+  for (const text of opened) old.set(text, (old.get(text) ?? 0) + 1);
   for (const line of all("[data-yaml] li", panel)) {
     const text = find("code", line).textContent;
     if (old.get(text)) old.set(text, old.get(text) - 1);
     else line.classList.add("changed");
   }
+  find("[data-since]", panel).textContent = t("changed", { n: all("[data-yaml] .changed", panel).length });
   find(".code-box", panel).scrollLeft = scroll;
   if (focus !== null) {
     const field = find("[data-find]", panel);

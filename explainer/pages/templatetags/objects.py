@@ -25,7 +25,7 @@ def relation_word(word: str) -> str:
         "scales": _("scales"),
         "selects": _("selects"),
         "isolates": _("isolates"),
-        "token in": _("has its token in"),
-        "pulls with": _("pulls images with"),
+        "token in": _("token in"),
+        "pulls with": _("pulls with"),
     }
     return known.get(word, word)

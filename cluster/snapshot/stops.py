@@ -81,6 +81,7 @@ class Stops:
         self.world, self.recorder, self.objects = world, recorder, objects
         self.sent, self.dropped = recorder.sent, recorder.dropped
         self.breakpoints: tuple[Breakpoint, ...] = ()
+        self._by_stage: dict[str, list[Breakpoint]] = {}
         self.goal: Goal | None = None
         self.hits: list[Hit] = []
         """Of the delivery after which the world stopped; taken away by ``take``."""
@@ -94,6 +95,9 @@ class Stops:
     def arm(self, breakpoints: tuple[Breakpoint, ...]) -> None:
         """From now on these, and no others."""
         self.breakpoints = breakpoints
+        self._by_stage = {}
+        for point in breakpoints:
+            self._by_stage.setdefault(point.stage.partition("/")[0], []).append(point)
         self._attach()
 
     def seek(self, goal: "dict[str, Any] | None") -> None:
@@ -129,13 +133,14 @@ class Stops:
     def note(self, now: int, actor: str, cause: int, note: Any) -> None:
         """Hand it on; a stage is compared with the breakpoints."""
         self.recorder.note(now, actor, cause, note)
-        if type(note) is Stage and self.breakpoints:
-            trace = self.recorder.memory.traces.get(note.request)
-            if trace is not None:
-                self._match(now, trace, note)
+        if type(note) is Stage:
+            points = self._by_stage.get(note.name.partition("/")[0])
+            trace = self.recorder.memory.traces.get(note.request) if points else None
+            if points and trace is not None:
+                self._match(now, trace, note, points)
 
-    def _match(self, now: int, trace: Trace, note: Stage) -> None:
-        for point in self.breakpoints:
+    def _match(self, now: int, trace: Trace, note: Stage, points: list[Breakpoint]) -> None:
+        for point in points:
             if covers(point.stage, note.name) and self._meant(point, trace):
                 hit = Hit(point.id, note.request, note.name, note.component, len(trace.stages), now)
                 self.hits.append(hit)

@@ -45,6 +45,9 @@ export function beside(dock) {
       const number = link.dataset.traceOf ?? own[1];
       body.replaceChildren();
       open(asked, t("c.request", { id: number })).then(() => body.focus());
+    } else if (inside && asked.startsWith("#")) {
+      event.preventDefault();
+      body.querySelector(`#beside-${CSS.escape(asked.slice(1))}`)?.scrollIntoView({ block: "start" });
     } else if (inside && asked.startsWith("?")) {
       event.preventDefault();
       open(new URL(asked, new URL(address, location.href)).pathname + asked, panel.querySelector("[data-beside-title]").textContent);

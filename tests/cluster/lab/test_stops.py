@@ -302,3 +302,14 @@ def test_without_anything_armed_the_world_runs_its_plain_loop(desk):
     assert desk.lab.world.halt is not None
     points(desk)
     assert desk.lab.world.halt is None and desk.lab.world.observer is desk.lab.recorder
+
+
+def test_a_question_of_the_console_disturbs_nothing(desk):
+    desk.type("export TOKEN=x", session="mine")
+    digest = desk.lab.digest()
+    words = [row["word"] for row in desk.lab.query("complete", line="kubectl drain node-", session="nobody")["words"]]
+    assert words == ["node-1", "node-2", "node-3"]
+    assert desk.lab.query("complete", line="echo $TOK", session="mine")["words"][0]["word"] == "TOKEN"
+    assert desk.lab.query("complete", line="echo $TOK", session="nobody")["words"] == ()
+    console = next(actor for actor in desk.lab.world.actors.values() if actor.kind == "shell")
+    assert list(console.state.sessions) == ["mine"] and desk.lab.digest() == digest

@@ -25,6 +25,8 @@ CALM = 8
 """Workers up to which the control plane has the larger part of the sheet."""
 GAPS = ((16, 0.16), (28, 0.16), (24, 0.15), (44, 0.33), (58, 0.20))
 """Between the lanes: the least, and the share of what room is left."""
+TALL = 440
+"""A least height of the sheet beyond which the page makes its place taller (static/css/map.css)."""
 SIDE = 46
 """Room for a host's name beside its boxes, when its row is too low for a line of its own."""
 BOXES = {
@@ -58,7 +60,7 @@ def sheet(model: dict[str, Any], screen: bool, place: tuple[int, int] | None = N
     stacked = sum(1 for h in hosts if h["role"] == "control-plane")
     workers = len(model["cells"])
     crowd = workers > CALM
-    width, height = place or ((1024, 652) if screen else (1100, 668))
+    width, height = place or ((1024, 652) if screen else (1100, 604))
     top, external = (84 if screen else 68), model.get("topology") == "external"
     (boxes, least_nodes, share, margin) = BOXES[screen, crowd]
     planes_h = top + 66 + stacked * (LOW_ROW[screen] + 12) - 12
@@ -83,7 +85,7 @@ def sheet(model: dict[str, Any], screen: bool, place: tuple[int, int] | None = N
     lanes["nodes"] = (width - margin - nodes, nodes)
     if not stacked and not workers:  # etcd alone
         lanes["etcd"] = (width // 2 - 90, 180)
-    return Sheet(width, height, lanes, top, height - 14, screen, crowd, beside)
+    return Sheet(width, height, lanes, top, height - 14, screen, crowd, beside, least_h > TALL)
 
 
 def draw(model: dict[str, Any], screen: bool = False, place: tuple[int, int] | None = None) -> Drawing:

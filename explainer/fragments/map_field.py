@@ -199,7 +199,7 @@ def waiting(model: dict[str, Any], paper: Sheet, y: int, places: list[Box]) -> N
 
 def _cells(workers: list[dict[str, Any]], paper: Sheet, out: Field, head: int) -> bool:
     """A cell a node, if all have room; the widest that fit."""
-    least_w, least_h, gap = (146, 66, 8) if paper.big else (104, 46, 6)
+    least_w, least_h, gap = (146, 66, 8) if paper.big else (104, 43, 6)
     columns = next(
         (c for c in range(1, out.w // least_w + 1) if -(-len(workers) // c) * (least_h + gap) <= out.h - head + gap), 0
     )

@@ -29,6 +29,8 @@ class Sheet:
     """Many nodes: they have the larger part."""
     beside: bool = False
     """Rows are low: a host's name stands beside its boxes."""
+    tall: bool = False
+    """So many rows that the page must give the picture more height than a small screen has."""
 
     @property
     def char(self) -> float:

@@ -25,7 +25,7 @@ const things = () => [...stage.querySelectorAll("[data-map] a[href]")];
 export function adopt(focus = "") {
   const all = things();
   for (const thing of all) thing.setAttribute("tabindex", "-1");
-  const same = focus && all.find((thing) => thing.dataset.select === focus);
+  const same = focus && all.find((thing) => (focus === "grid" ? thing.matches("[data-grid-keys]") : thing.dataset.select === focus));
   current = same || all.find((thing) => thing.dataset.select === current?.dataset.select) || all.find((thing) => thing.matches(".box")) || all[0];
   current?.setAttribute("tabindex", "0");
   if (same) same.focus({ preventScroll: true });

@@ -267,7 +267,8 @@ async function fresh() {
     if (!answer.ok) return;
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-map]");
     if (!found) return;
-    const focus = document.activeElement?.closest("[data-map] [data-select]")?.dataset.select;
+    const was = document.activeElement?.closest("[data-map] a");
+    const focus = was?.matches("[data-grid-keys]") ? "grid" : was?.dataset.select;
     adopt(document.adoptNode(found), focus);
   } catch {
     // The next change asks again.

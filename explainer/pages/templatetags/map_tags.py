@@ -124,7 +124,7 @@ def mark(state: str, x: int, y: int, big: bool) -> str:
 @register.filter
 def foot(cell: map_parts.Cell) -> int:
     """Where a cell's load bar lies."""
-    return cell.y + cell.h - 6
+    return cell.y + cell.h - 5
 
 
 @register.simple_tag

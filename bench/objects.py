@@ -21,7 +21,12 @@ def scene(pods: int) -> Scene:
     """A whole cluster, and ``pods`` pods more in the read model, each as a real one is."""
     desk = Desk.boot(workers=2)
     assert desk.ask("POST", DEPLOYMENTS, WEB)[0] == 201
-    desk.until(lambda: desk.get(f"{DEPLOYMENTS}/web")["status"].get("readyReplicas") == 3)
+
+    def ready() -> bool:
+        deployment: Any = desk.get(f"{DEPLOYMENTS}/web")
+        return deployment["status"].get("readyReplicas") == 3
+
+    desk.until(ready)
     desk.drain()
     lab = desk.lab
     table: Any = lab.objects.by_resource["pods"]

@@ -21,6 +21,7 @@ from typing import Any
 
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cluster.api import scheme
 from cluster.apiserver import admission, protobuf
@@ -182,7 +183,7 @@ class Stops:
             trace.began, trace.start, trace.outside, trace.stages[:count], None, 0, trace.children, trace.effects, True
         )
         recent = [frame for frame in memory.recent if frame.get("t") != "request" or frame.get("id") != number]
-        return Memory({**memory.traces, number: cut}, memory.caused, memory.system, memory.terms, recent)
+        return replace(memory, traces={**memory.traces, number: cut}, recent=recent)
 
     def stage_at(self, request: int, count: int) -> Stage | None:
         """The ``count``-th stage that was noted of a request."""

@@ -365,6 +365,16 @@ def test_a_second_one_is_suggested_and_the_first_difference_marked(open_page: Op
     expect(page.locator(".pair .first a").first).to_have_attribute("href", re.compile(rf"/{DENIED}/\?step="))
 
 
+def test_a_request_under_way_opens_where_it_stands() -> None:
+    from explainer.pages.views.requests import _opened
+
+    one = trace(DEPLOYMENT)
+    one |= {"stages": one["stages"][:4], "endMicros": None, "code": 0, "outcome": "wait"}
+    steps = trace_view.steps(one)
+    assert len(steps) > 4 and _opened(steps, None, one) == 4
+    assert _opened(steps, {"name": "authentication"}, one) == 2
+
+
 def test_links_stay_in_the_moment(open_page: Open) -> None:
     page = open_page(f"{LIST}?at=83000000")
     assert page.locator("[data-tail]").count() == 0, "the past is not live"

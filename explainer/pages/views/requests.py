@@ -176,7 +176,7 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
     asked = asked_for(request, "step")
     at = min(max(int(asked[:4]), 1), max(len(steps), 1)) if asked.isdigit() else 0
     if not at:
-        at = next((step["number"] for step in steps if decided is not None and step["name"] == decided["name"]), 1)
+        at = _opened(steps, decided, trace)
     if part == "object":
         return render(request, "requests/object.html", {"frame": frame, "shown": _object(steps, at)})
     raw = trace.get("raw") or {}
@@ -208,6 +208,15 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         "last": len(steps),
     }
     return render(request, "requests/trace.html", data)
+
+
+def _opened(steps: list[dict[str, Any]], decided: dict[str, Any] | None, trace: dict[str, Any]) -> int:
+    """Return the step that a trace opens at: the one that refused, else the one a request under way has reached, else the first."""
+    if decided is not None:
+        return next((step["number"] for step in steps if step["name"] == decided["name"]), 1)
+    if trace.get("endMicros") is None and not trace.get("stream"):
+        return max((step["number"] for step in steps if not step.get("ahead")), default=1)
+    return 1
 
 
 def _object(steps: list[dict[str, Any]], at: int) -> dict[str, Any]:

@@ -41,7 +41,8 @@ _OURS = (NOT_READY, UNREACHABLE, UNSCHEDULABLE, *_PRESSURE.values())
 
 
 class NodeLifecycleController(Controller):
-    """Keys are names of Nodes. Memory ``heard``: Node → when its Lease or status was last seen to change."""
+    """Keys are names of Nodes. Memory ``heard``: Node → when its Lease or status was last seen to change; ``silent``: whether all
+    were when a Node last turned."""
 
     name = "node-lifecycle"
     user = "node-controller"
@@ -73,8 +74,11 @@ class NodeLifecycleController(Controller):
         if old is None or _relevant(old) != _relevant(new):
             self.enqueue(out, name)
             if old is not None and _ready(old) != _ready(new):
-                for node in self.store("nodes"):  # whether all are silent decides about everybody's taints
-                    self.enqueue(out, node["metadata"]["name"])
+                silent = self._all_silent()
+                if silent != self.memory.get("silent", False):  # it decides about everybody's taints
+                    self.memory["silent"] = silent
+                    for node in self.store("nodes"):
+                        self.enqueue(out, node["metadata"]["name"])
 
     def on_pods(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         """A Pod that came to a silent Node just now isn't ready either."""
@@ -197,9 +201,9 @@ class NodeLifecycleController(Controller):
         )
 
     def _all_silent(self) -> bool:
-        nodes = list(self.store("nodes"))
-        states = [condition(status_of(node), "Ready") for node in nodes]
-        return len(nodes) > 1 and all(ready is not None and ready["status"] == "Unknown" for ready in states)
+        """The first Node that isn't says no: nearly always the first that is looked at."""
+        nodes = self.store("nodes")
+        return len(nodes) > 1 and all(_ready(node) == "Unknown" for node in nodes)
 
     # -- events ---------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,9 @@
 """What happens to silent nodes and the Pods on them."""
 
+import pytest
+
+from cluster.controllers.node_lifecycle import NodeLifecycleController
+from cluster.sim import Outbox
 from cluster.sim.clock import parse_rfc3339, rfc3339, rfc3339_micro
 from tests.cluster.clientgo.fake_apiserver import EPOCH
 from tests.cluster.controllers.harness import DEPLOYMENTS, Bench, deployment
@@ -109,3 +113,26 @@ def test_when_all_are_silent_nobody_is_evicted() -> None:
     assert c.ready("node-1") == c.ready("node-2") == "Unknown"
     effects = {effect for name in ("node-1", "node-2") for _, effect in c.taints(name)}
     assert effects == {"NoSchedule"}
+
+
+def test_a_node_that_turns_is_not_everybodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of a cluster that comes up grow with its Nodes, not with their square."""
+    runs: list[str] = []
+    honest = NodeLifecycleController.reconcile
+
+    def counting(self: NodeLifecycleController, key: str, now: int, out: Outbox) -> None:
+        runs.append(key)
+        honest(self, key, now, out)
+
+    monkeypatch.setattr(NodeLifecycleController, "reconcile", counting)
+    c = Cluster()
+    c.namespace()
+    c.start()
+    for number in range(40):
+        c.do("POST", NODES, {"kind": "Node", "metadata": {"name": f"n{number}"}, "spec": {}}, wait=0)
+    for ready in ("False", "True"):
+        for number in range(40):
+            c.do("PATCH", f"{NODES}/n{number}/status", {"status": c.conditions(ready)}, wait=0)
+        c.run(5)
+    assert set(runs) == {f"n{number}" for number in range(40)}
+    assert len(runs) < 40 * 10

@@ -316,6 +316,8 @@ class Lab:
         self.world = world
         self.recorder = recorder
         self.outputs: list[Output] = []
+        self.applying = 0
+        """The number of the input that is being applied: frames of what it does to the laboratory say it (``input``)."""
         self.objects = Objects(recorder.memory)
         world.observer = recorder
         recorder.events = lambda: world.state.events
@@ -364,6 +366,13 @@ class Lab:
     def submit(self, item: Input) -> None:
         """Apply ``item`` at this instant. UnknownName if it names something that isn't there (nothing happens then)."""
         self.state.inputs += 1
+        self.applying = self.state.inputs
+        try:
+            self._apply(item)
+        finally:
+            self.applying = 0
+
+    def _apply(self, item: Input) -> None:
         world = self.world
         match item:
             case HttpIn():
@@ -716,6 +725,10 @@ class Lab:
         trace = self.recorder.memory.traces.get(request)
         return 0 if trace is None else len(trace.stages) + (trace.ended is not None)
 
+    def last_id(self) -> int:
+        """The number that was given last: right after an HTTP request was submitted, its id."""
+        return self.world.state.ids
+
     def on_its_way(self, src: str, dst: str, kind: str) -> list[int]:
         """The sequence numbers of messages from ``src`` to ``dst`` under way, of the kind that frames of flights call it; oldest first."""
         return sorted(
@@ -744,7 +757,8 @@ class Lab:
         return lab
 
     def _frame(self, kind: str, /, **fields: Any) -> dict[str, Any]:
-        return {"t": kind, "atMicros": self.now // 1000, **fields}
+        number = {"input": self.applying} if self.applying else {}
+        return {"t": kind, "atMicros": self.now // 1000, **fields, **number}
 
     def _process_frame(self, process: str) -> None:
         slot = self.world.state.slots[process]

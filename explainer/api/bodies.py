@@ -155,8 +155,52 @@ class PresenterBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=T
     title: Annotated[str, Meta(max_length=200)] = ""
 
 
+Moment = Annotated[str, Meta(pattern=r"^(e?[0-9]{1,18})?$")] | Annotated[int, Meta(ge=0, le=10**18)]
+"""Virtual microseconds, or ``e`` and a number of events; empty: now."""
+
+
+class SentMessage(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """A message on its way, as frames of the feed tell of it (``flight``)."""
+
+    src: Name
+    dst: Name
+    sent_micros: Annotated[int, Meta(ge=0)]
+    kind: Name
+
+
+class Without(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """What did not happen: exactly one of these."""
+
+    request: Annotated[int, Meta(ge=1)] | None = None
+    input: Annotated[int, Meta(ge=1)] | None = None
+    message: SentMessage | None = None
+
+
 class ForkBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``POST fork``: a second cluster from this instant, paused."""
+    """``POST fork``: a second cluster from that moment, paused; ``without`` one thing, run on to that moment."""
 
     name: Name
-    at: int | None = None
+    at: Moment | None = None
+    without: Without | None = None
+
+
+class HistoryBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``PATCH history``: bytes that the history may take."""
+
+    limit_bytes: Annotated[int, Meta(ge=1024 * 1024, le=4 * 1024 * 1024 * 1024)]
+
+
+class HistoryStepBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST history/step``: by visible event, or by stage (of ``request``, or of any)."""
+
+    direction: Literal["back", "forward"]
+    at: Moment = ""
+    by: Literal["event", "stage"] = "event"
+    request: Annotated[int, Meta(ge=1)] | None = None
+
+
+class BookmarkBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST bookmarks``: a moment (now, if ``at`` is left out) and what it is called."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    at: Moment = ""

@@ -90,8 +90,21 @@ async def fork(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     body = body_as(request, ForkBody)
     if not clusters.NAME.fullmatch(body.name):
         raise Failed(422, "a cluster's name has 1 to 40 lower-case letters, digits and dashes")
-    described = await bus.fork(cluster, body.name, "" if body.at is None else str(body.at))
-    return json(described, 201)
+    at = "" if body.at is None else str(body.at)
+    if body.without is None:
+        return json(await bus.fork(cluster, body.name, at), 201)
+    without = msgspec.to_builtins(body.without)
+    if len(without) != 1:
+        raise Failed(422, "without names one of request, input and message")
+    if body.without.request is not None:
+        without["startMicros"] = await _start_of(bus, cluster, at, body.without.request)
+    return json(await bus.fork(cluster, body.name, at, without=without), 201)
+
+
+async def _start_of(bus: Bus, cluster: str, at: str, number: int) -> int:
+    """When the apiserver read that request. Failed 404 if the cluster has forgotten it (then name a moment soon after it)."""
+    asked = bus.query_at(cluster, at, "request", id=number) if at else bus.query(cluster, "request", id=number)
+    return (await asked)["startMicros"]
 
 
 @call("POST")

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from explainer.api import applying, clusters, faults, looking, moments, openapi, presenter
+from explainer.api import applying, clusters, faults, history, looking, moments, openapi, presenter
 from explainer.api.calls import json
 
 C = "clusters/<str:cluster>"
@@ -27,6 +27,12 @@ urlpatterns = [
     path(f"{C}/fork", clusters.fork),
     path(f"{C}/presenter", presenter.presenter),
     path(f"{C}/export", moments.save),
+    path(f"{C}/history", history.history),
+    path(f"{C}/history/tape", history.tape_of),
+    path(f"{C}/history/step", history.step),
+    path(f"{C}/compare", history.compare),
+    path(f"{C}/bookmarks", history.bookmarks),
+    path(f"{C}/bookmarks/<str:number>", history.bookmark),
     path(f"{C}/clock/until", clusters.until),
     path(f"{C}/breakpoints", clusters.breakpoints),
     path(f"{C}/breakpoints/<str:number>", clusters.breakpoint),

@@ -162,7 +162,7 @@ def what_goes(chapters: list[Chapter], limit: int) -> tuple[list[Chapter], list[
     over = [c for c in chapters if c.number <= first] if alive and alive[0].broken else []
     if over and len(over) == 1 and over[0].broken and not over[0].held:
         over = []  # it is the beginning already
-    return [c for c in dropped if c.number > first], over
+    return [c for c in dropped if not over or c.number > first], over
 
 
 def beginning(chapters: list[Chapter]) -> list[Chapter]:

@@ -31,6 +31,7 @@ log = logging.getLogger("clearplane.web")
 
 FOUNDING = 300.0
 """Wall seconds until a fork or an import is given up."""
+WARM_SECONDS = 10.0
 PATIENCE = 10.0
 """Wall seconds a question may take."""
 ALIVE_MS = 15_000
@@ -87,6 +88,7 @@ class Bus:
         self.troubles: dict[str, str] = {}
         self.next_call = 0
         self.connected = asyncio.Event()
+        self.warmed: dict[str, float] = {}
         self.past_reader: asyncio.Task[None] | None = None
         self.tasks: list[asyncio.Task[Any]] = []
         self.watching: Callable[[], dict[str, int]] = dict
@@ -314,6 +316,14 @@ class Bus:
         finally:
             self.calls.pop(call, None)
 
+    def warm(self, cluster: str) -> None:
+        """Somebody looks at the cluster's past, or is about to: the historian may make it quick. Nobody waits for that."""
+        now = time.monotonic()
+        if self.connected.is_set() and self.link is not None and now - self.warmed.get(cluster, 0.0) > WARM_SECONDS:
+            self.warmed[cluster] = now
+            question = encode(("warm", self.name, "", cluster, "", {}, time.time()))
+            self.link.call("XADD", keys.PAST, "MAXLEN", "~", 10_000, "*", "q", question).add_done_callback(_ignore)
+
     async def _read_past(self) -> None:
         """Answers about the past, for all clusters."""
         while True:
@@ -410,7 +420,8 @@ class Bus:
         """A second cluster that begins at a moment of this one, paused: its row, with its clock. Failed 409 when the name is taken."""
         await self._room_for(name)
         described = {key: value for key, value in self.known[cluster].items() if key != "parent"}
-        clock = await self.past("fork", cluster, at, FOUNDING, name=name, described=described, **how)
+        op = "what-if" if how else "fork"
+        clock = await self.past(op, cluster, at, FOUNDING, name=name, described=described, **how)
         await self._load_known()
         return {**self.known.get(name, {"name": name}), "clock": msgspec.json.decode(clock)}
 

@@ -32,10 +32,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from hashlib import blake2b
 from importlib import import_module
 from typing import Any, NoReturn
 
 import msgspec
+import orjson
 from msgspec import Struct
 
 from explainer.runs import found, journal, keys, resp
@@ -50,8 +52,10 @@ CHUNK = 256
 FREEZE = 0.02
 """Seconds of running after which a copy stays behind, near the goal; on a long way a third of what is left."""
 ANSWER_KEPT_MS = 30_000
-TRAIL = 400
-"""Visible events told of one stretch at most."""
+TRAIL = 200
+"""Visible events told of one stretch at most: the last ones, or, on the way forward, the first ones."""
+TRAIL_SECONDS = 2.0
+"""Wall seconds after which a trail forward ends where it is."""
 
 
 class Goal(Struct, array_like=True, frozen=True):
@@ -175,10 +179,11 @@ class World:
                 self.open.pop((output.conn, output.stream), None)
         return drained
 
-    def trail(self, goal: Goal, by: str, request: int, most: int, pause: Callable[[], None]) -> list[list[Any]]:
-        """To ``goal``, event by event: ``[delivered, now, frame]`` of each event that could be seen, at most ``most`` (then it stops
-        there). ``by``: ``event`` or ``stage`` (of ``request``, or of any).
+    def trail(self, goal: Goal, by: str, request: int, first: int, pause: Callable[[], None]) -> list[list[Any]]:
+        """To ``goal``, event by event: ``[delivered, now, frame]`` of each event that could be seen. ``first``: only so many, and no
+        further (0: the last ones before ``goal``). ``by``: ``event`` or ``stage`` (of ``request``, or of any).
         """
+        until = time.monotonic() + TRAIL_SECONDS
         self.drain()
         self.lab.watched(True)
         self.exact = False
@@ -186,7 +191,7 @@ class World:
         stages = self.lab.stages(request)
         entries = iter(Annals(self.link, self.cluster).entries(self.inputs, goal.now, goal.delivered))
         entry = next(entries, None)
-        while len(found) < most:
+        while not first or (len(found) < first and time.monotonic() < until):
             if entry is not None and entry.delivered <= self.delivered:
                 self.lab.run_until(entry.now, 0)
                 self.apply(entry)
@@ -213,10 +218,10 @@ class World:
                     found[-1] = row
                 else:
                     found.append(row)
-        self.exact = goal.exact and self.delivered == goal.delivered and len(found) < most
+        self.exact = goal.exact and not first
         self.lab.watched(False)
         self.drain()
-        return found
+        return found if first else found[-TRAIL:]
 
 
 def _shown(frames: list[dict[str, Any]]) -> dict[str, Any]:
@@ -264,6 +269,10 @@ class Frozen:
                         self._answer(message)
                     case "found":
                         self._found(message)
+                    case "marks":
+                        self._tell(message, self._marks())
+                    case "documents":
+                        self._tell(message, self._documents(message["wanted"]))
             except Closed:
                 os._exit(0)
             except MemoryError:
@@ -299,10 +308,13 @@ class Frozen:
         self.freezing, self.thinning = bool(message.get("freeze")), not message.get("even")
         self.goal, self.begun, self.begun_at = goal, self.world.place(), self.since
         trail: list[list[Any]] = []
+        since = self.begun.delivered
         try:
+            if message.get("nice"):
+                os.nice(message["nice"])
             if message.get("trail"):
                 trail = self.world.trail(
-                    goal, message["trail"], message.get("request", 0), message.get("most", TRAIL), self._pause
+                    goal, message["trail"], message.get("request", 0), message.get("first", 0), self._pause
                 )
             else:
                 self.world.run(goal, self._pause)
@@ -314,7 +326,9 @@ class Frozen:
         except Exception as error:
             self.channel.say({"op": "lost", "why": f"{type(error).__name__}: {error}"})
             os._exit(1)
-        self.channel.say({"op": "here", "place": self.world.place(), "trail": trail})
+        if len(trail) == TRAIL:
+            since = trail[0][0] - 1  # what came before was dropped
+        self.channel.say({"op": "here", "place": self.world.place(), "trail": trail, "since": since})
 
     def _pause(self) -> None:
         """Between two chunks of work: end if nobody waits any more; leave a copy behind now and then."""
@@ -385,6 +399,29 @@ class Frozen:
         except (Gone, OSError, resp.RedisError) as error:
             told["error"] = [503, f"The cluster could not be made: {error or 'its past has just been dropped'}."]
         self.channel.say(told)
+
+    def _tell(self, message: dict[str, Any], answer: Any) -> None:
+        self.channel.say({"op": "told", "call": message["call"], "answer": answer})
+
+    def _marks(self) -> dict[str, Any]:
+        """Each object's fingerprint, by resource and name, and where this is."""
+        place = self.world.place()
+        docs = self.world.lab.documents()
+        marks = {
+            resource: {
+                name: blake2b(orjson.dumps(doc, option=orjson.OPT_SORT_KEYS), digest_size=12).digest()
+                for name, doc in table.items()
+            }
+            for resource, table in docs.items()
+        }
+        revision = getattr(getattr(self.world.lab, "objects", None), "revision", 0)
+        return {"at": f"e{place.delivered}", "nowMicros": place.now // 1000, "revision": revision, "marks": marks}
+
+    def _documents(self, wanted: list[list[str]]) -> list[Any]:
+        """Those objects as JSON bytes; None where there is none."""
+        docs = self.world.lab.documents()
+        found = [docs.get(resource, {}).get(name) for resource, name in wanted]
+        return [None if doc is None else orjson.dumps(doc) for doc in found]
 
     def _view(self, message: dict[str, Any]) -> Any:
         world, view, args = self.world, message["view"], message["args"]

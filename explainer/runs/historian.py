@@ -27,7 +27,7 @@ from typing import Any
 
 import msgspec
 
-from explainer.runs import annals, bring, keys, resp, version
+from explainer.runs import annals, bring, comparing, keys, resp, version, whatif
 from explainer.runs.annals import Chapter
 from explainer.runs.async_resp import AsyncLink
 from explainer.runs.channel import Channel, Closed
@@ -57,6 +57,18 @@ RECENT = 600_000_000_000
 """Virtual ns behind the live edge in which looking back is made quick beforehand."""
 SPACING = 0.12
 """Wall seconds of running between two frozen worlds there."""
+SWEEP = 10_000_000_000
+"""Virtual ns after which what came since is made quick, too, while somebody looks."""
+STEP_SECONDS = 8.0
+"""Wall seconds that looking for an event may take."""
+NEARBY = 1500
+"""Events that are gone through one by one."""
+AHEAD = 24
+"""Events that are looked for at a time on the way forward."""
+TRAILS = 64
+"""Stretches remembered a cluster."""
+READY = 3
+"""Worlds made ready where somebody steps back."""
 
 
 class Refused(Exception):
@@ -116,7 +128,7 @@ class Shelf:
     def __init__(self, cluster: str, life: str) -> None:
         self.cluster, self.life = cluster, life
         self.holders: list[Holder] = []
-        self.underway: dict[Goal, asyncio.Future[Holder]] = {}
+        self.underway: dict[Goal, asyncio.Future[tuple[Holder, dict[str, Any]]]] = {}
         self.trails: list[Stretch] = []
         self.swept = 0
         """How far (virtual ns) looking back was made quick."""
@@ -128,6 +140,9 @@ class Stretch:
 
     def __init__(self, by: str, request: int, since: int, until: int, rows: list[list[Any]]) -> None:
         self.by, self.request, self.since, self.until, self.rows = by, request, since, until, rows
+
+    def is_of(self, by: str, request: int) -> bool:
+        return (self.by, self.request) == (by, request)
 
 
 class Now:
@@ -162,6 +177,9 @@ class Historian:
             "warm": self._warm,
             "fork": self._fork,
             "import": self._import,
+            "what-if": self._what_if,
+            "step": self._step,
+            "compare": self._compare,
         }
 
     # -- the loop -------------------------------------------------------------------------------------------------
@@ -288,8 +306,12 @@ class Historian:
             answer = await act(question)
             if answer is None:
                 return  # it was answered already, by the frozen world itself
+            if not question.call:
+                return
             letter = Letter("reply", question.call, raw(msgspec.json.encode(answer)))
         except Refused as error:
+            if not question.call:
+                return
             letter = Letter("error", question.call, raw(Trouble(error.status, error.error)))
         except Exception as error:
             log.exception("a question about the past of %s", question.cluster)
@@ -338,7 +360,9 @@ class Historian:
         if exact:
             if number > mark.delivered:
                 raise Refused(404, f"The cluster has not come so far yet: it is at {here}.")
-            if began is not None and number <= began.delivered:
+            if began is not None and number == began.delivered:
+                return Goal(began.now, began.delivered), True
+            if began is not None and number < began.delivered:
                 raise Refused(404, _forgotten(began))
             return Goal(mark.now, number, True), number < mark.delivered
         until = number * 1000 + 999
@@ -362,14 +386,17 @@ class Historian:
                 return holder
         waiting = shelf.underway.get(goal)
         if waiting is None:
-            waiting = shelf.underway[goal] = asyncio.ensure_future(self._send(shelf, now, goal, settled, freeze=FREEZE))
+            waiting = asyncio.ensure_future(self._send(shelf, now, goal, settled, freeze=FREEZE))
+            shelf.underway[goal] = waiting
             waiting.add_done_callback(
                 lambda done: (shelf.underway.pop(goal, None), done.cancelled() or done.exception())
             )
-        return await asyncio.shield(waiting)
+        return (await asyncio.shield(waiting))[0]
 
-    async def _send(self, shelf: Shelf, now: Now, goal: Goal, settled: bool, freeze: float = 0.0, **how: Any) -> Holder:
-        """Send a world to ``goal`` (or on a trail): from the nearest before it, or from a chapter's. Refused."""
+    async def _send(
+        self, shelf: Shelf, now: Now, goal: Goal, settled: bool, freeze: float = 0.0, **how: Any
+    ) -> tuple[Holder, dict[str, Any]]:
+        """Send a world to ``goal`` (or on a trail): from the nearest before it, or from a chapter's. It, and its report. Refused."""
         for again in (True, False):
             sent = goal
             if goal.exact:
@@ -383,7 +410,7 @@ class Historian:
                 holder.goal = goal
                 holder.used = time.monotonic()
                 self._bound()
-                return holder
+                return holder, report
             if report.get("why") == "gone":
                 self.chapters.pop(shelf.cluster, None)
                 if again:
@@ -622,16 +649,189 @@ class Historian:
             raise Refused(*told["error"])
         return told["clock"]
 
+    # -- steps ----------------------------------------------------------------------------------------------------
+
+    async def _step(self, question: Question) -> Any:
+        """The moment of the next or the last event that could be seen: ``{at, nowMicros, event}``; ``at`` empty: now."""
+        cluster, by = question.cluster, question.args["by"]
+        request, back = question.args.get("request") or 0, question.args["direction"] == "back"
+        now = await self.now(cluster)
+        goal, settled = self.goal(question.at, now)
+        here: Place | None = None
+        if not goal.exact:
+            here = (await self.reach(cluster, now, goal, settled)).place
+            assert here is not None
+        delivered = here.delivered if here is not None else goal.delivered
+        shelf = self.shelves[cluster]
+        if back:
+            row = await self._seen_before(shelf, now, by, request, delivered + (here is not None))
+            if row is not None and here is not None and row[0] == delivered and row[1] // 1000 == here.now // 1000:
+                row = await self._seen_before(shelf, now, by, request, delivered)
+            if row is None:
+                first = now.began.delivered if now.began is not None else 0
+                return {"at": f"e{first}", "nowMicros": now.began.now // 1000 if now.began else 0, "event": None}
+        else:
+            row = await self._seen_after(shelf, now, by, request, delivered)
+            if row is None:
+                return {"at": "", "nowMicros": now.mark.now // 1000, "event": None}
+        self._later(self._prepare(shelf, now, by, request, row, back))
+        return {"at": f"e{row[0]}", "nowMicros": row[1] // 1000, "event": row[2]}
+
+    async def _seen_before(self, shelf: Shelf, now: Now, by: str, request: int, limit: int) -> list[Any] | None:
+        """The last event before the ``limit``-th that could be seen; None if there is none."""
+        until = time.monotonic() + STEP_SECONDS
+        began = now.began.delivered if now.began is not None else 0
+        while limit > began + 1:
+            stretch = next((s for s in shelf.trails if s.is_of(by, request) and s.since < limit - 1 <= s.until), None)
+            if stretch is None:
+                goal = Goal(0, limit - 1, True)
+                if self._far(shelf, goal):
+                    await self.reach(shelf.cluster, now, goal, limit - 1 < now.mark.delivered)
+                stretch = await self._trail(shelf, now, by, request, limit - 1)
+            row = next((row for row in reversed(stretch.rows) if row[0] < limit), None)
+            if row is not None:
+                return row
+            limit = stretch.since + 1
+            if time.monotonic() > until:
+                raise Refused(503, "There is nothing like that for a long time back; name a moment near it.")
+        return None
+
+    def _far(self, shelf: Shelf, goal: Goal) -> bool:
+        """Whether going there event by event would take long, for want of a frozen world nearby."""
+        near = (h.place.delivered for h in shelf.holders if h.place is not None and h.place.delivered < goal.delivered)
+        return goal.delivered - max(near, default=0) > NEARBY
+
+    async def _trail(self, shelf: Shelf, now: Now, by: str, request: int, until: int) -> "Stretch":
+        """Learn what could be seen on the way to the ``until``-th event from somewhere before it."""
+        settled = until < now.mark.delivered
+        how = {"trail": by, "request": request, "after": until}
+        _, report = await self._send(shelf, now, Goal(0, until, True), settled, **how)
+        stretch = Stretch(by, request, report["since"], until, report["trail"])
+        if settled:  # else more may come to be seen at its very end: an act on the paused cluster
+            self._learn(shelf, stretch)
+        return stretch
+
+    def _learn(self, shelf: Shelf, stretch: "Stretch") -> None:
+        shelf.trails.append(stretch)
+        del shelf.trails[:-TRAILS]
+
+    async def _seen_after(self, shelf: Shelf, now: Now, by: str, request: int, after: int) -> list[Any] | None:
+        """The first event after the ``after``-th that could be seen; None if nothing was up to now."""
+        until = time.monotonic() + STEP_SECONDS
+        while after < now.mark.delivered:
+            for stretch in shelf.trails:
+                if stretch.is_of(by, request) and stretch.since <= after < stretch.until:
+                    row = next((row for row in stretch.rows if row[0] > after), None)
+                    if row is not None:
+                        return row
+                    after = stretch.until
+                    break
+            else:
+                base = await self.reach(shelf.cluster, now, Goal(0, after, True), after < now.mark.delivered)
+                message = {"op": "go", "goal": now.edge(), "trail": by, "request": request, "first": AHEAD}
+                holder = self._from_holder(shelf, base, message)
+                assert holder.arrival is not None
+                report = await holder.arrival
+                if report["op"] != "here":
+                    raise Refused(503, "The past could not be made again; ask again.")
+                place = holder.place = msgspec.convert(report["place"], Place)
+                if place.delivered <= after:
+                    return None
+                reached = place.delivered if place.delivered < now.mark.delivered else place.delivered - 1
+                self._learn(shelf, Stretch(by, request, after, max(reached, after), report["trail"]))
+                if report["trail"]:
+                    return report["trail"][0]
+                after = place.delivered
+            if time.monotonic() > until:
+                raise Refused(503, "There is nothing like that for a long time; name a moment near it.")
+        return None
+
+    async def _prepare(self, shelf: Shelf, now: Now, by: str, request: int, row: list[Any], back: bool) -> None:
+        """Have the world ready where somebody stepped to, and where they will step next."""
+        delivered = row[0]
+        for _ in range(READY):
+            await self.reach(shelf.cluster, now, Goal(0, delivered, True), delivered < now.mark.delivered)
+            if not back:
+                return
+            found = await self._seen_before(shelf, now, by, request, delivered)
+            if found is None:
+                return
+            delivered = found[0]
+
+    def _later(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do it when there is time; nobody waits for it."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(Refused):
+                await work
+
+        task = asyncio.ensure_future(quietly())
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    async def _compare(self, question: Question) -> Any:
+        """Which objects differ between two moments. ``args``: ``other`` (cluster), ``other_at``, ``quiet``."""
+        args = question.args
+        sides = []
+        for cluster, at in ((question.cluster, question.at), (args["other"], args["other_at"])):
+            now = await self.now(cluster)
+            goal, settled = self.goal(at, now)
+            sides.append((cluster, await self.reach(cluster, now, goal, settled)))
+        told = [await self._told(cluster, holder, question.call, "marks") for cluster, holder in sides]
+        rows, hidden = comparing.differing(told[0]["marks"], told[1]["marks"], bool(args.get("quiet")))
+        wanted = [[row["resource"], row["key"]] for row in rows[: comparing.MOST]]
+        documents = [
+            await self._told(cluster, holder, question.call, "documents", wanted=wanted) for cluster, holder in sides
+        ]
+        left, right = (
+            {
+                "cluster": cluster,
+                **{key: told["nowMicros" if key == "nowMicros" else key] for key in ("at", "nowMicros", "revision")},
+            }
+            for (cluster, _), told in zip(sides, told, strict=True)
+        )
+        objects = comparing.patches(rows[: comparing.MOST], *documents)
+        return {"left": left, "right": right, "objects": objects, "total": len(rows), "hidden": hidden}
+
+    async def _told(self, cluster: str, holder: Holder, call: str, op: str, **fields: Any) -> Any:
+        shelf = self.shelves.get(cluster)
+        if shelf is None:
+            raise Refused(503, "The past could not answer; ask again.")
+        self.next_id += 1
+        told = await self.ask(shelf, holder, {"op": op, "call": f"{call}/{self.next_id}", **fields})
+        if told["op"] == "lost":
+            raise Refused(503, "The past could not answer; ask again.")
+        return told["answer"]
+
+    # -- new clusters ---------------------------------------------------------------------------------------------
+
     async def _import(self, question: Question) -> Any:
         """A cluster from a file (see ``bring``): its clock. ``args``: ``name``, ``file``."""
+        return await self._made_apart(bring.begin, question, {})
+
+    async def _what_if(self, question: Question) -> Any:
+        """A fork in which something did not happen (see ``whatif``): its clock. ``args``: ``name``, ``described``, ``without``."""
+        now = await self.now(question.cluster)
+        goal, _ = self.goal(question.at, now)
+        if goal.exact:
+            place = (await self.reach(question.cluster, now, goal, True)).place
+            assert place is not None
+            goal = Goal(place.now, place.delivered)
+        more = {"cluster": question.cluster, "until": goal.now, "rate": now.mark.rate}
+        return await self._made_apart(whatif.begin, question, more)
+
+    async def _made_apart(self, work: Callable[..., Any], question: Question, more: dict[str, Any]) -> Any:
+        """Have a process of its own make a cluster: its clock. Refused with what it says."""
         import_module(self.door)
         near, far = socket.socketpair()
         parent = os.getpid()
-        message = {"call": question.call, "version": self.version, **question.args}
+        message = {"call": question.call, "version": self.version, **question.args, **more}
         if os.fork() == 0:
             try:
                 _shed(far)
-                bring.begin(far, parent, self.address, self.door, message)
+                work(far, parent, self.address, self.door, message)
             finally:
                 os._exit(1)
         far.close()
@@ -644,7 +844,7 @@ class Historian:
             for told in channel.messages():
                 future.set_result(told)
             if not alive and not future.done():
-                future.set_result({"error": [422, "This file takes longer to replay than an import may."]})
+                future.set_result({"error": [422, "That takes longer to run again, or more memory, than it may."]})
 
         loop.add_reader(near.fileno(), hear)
         try:
@@ -657,7 +857,39 @@ class Historian:
         return told["clock"]
 
     async def _warm(self, question: Question) -> Any:
+        """Somebody has a page of that cluster open: make looking back quick."""
+        now = await self.now(question.cluster)
+        shelf = self.shelves[question.cluster]
+        if not shelf.sweeping and now.mark.now - shelf.swept > SWEEP:
+            shelf.sweeping = True
+            self._later(self._sweep(shelf, now))
         return {}
+
+    async def _sweep(self, shelf: Shelf, now: Now) -> None:
+        """Leave frozen worlds all along the last minutes."""
+        try:
+            began = now.began.now if now.began is not None else 0
+            since = max(began, shelf.swept, now.mark.now - RECENT)
+            first = Goal(since, now.mark.delivered)
+            if since > began and since >= shelf.swept:
+                base = await self.reach(shelf.cluster, now, first, since < now.mark.now)
+                holder = self._from_holder(
+                    shelf,
+                    base,
+                    {"op": "go", "goal": now.edge(), "freeze": True, "spacing": SPACING, "even": True, "nice": 5},
+                )
+            else:
+                holder = self._set_off(
+                    shelf, now, now.edge(), {"freeze": True, "spacing": SPACING, "even": True, "nice": 5}
+                )
+            assert holder.arrival is not None
+            report = await holder.arrival
+            if report["op"] == "here":
+                holder.place = msgspec.convert(report["place"], Place)
+                shelf.swept = now.mark.now
+                self._bound()
+        finally:
+            shelf.sweeping = False
 
 
 def _normal(goal: Goal) -> Goal:

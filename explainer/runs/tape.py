@@ -36,6 +36,8 @@ class Row(Struct, array_like=True):
     request: int = 0
     count: int = 1
     term: int = 0
+    input: int = 0
+    """For a fault: the number of the input that was it."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -76,10 +78,10 @@ class Writer:
         kind = frame.get("t")
         if kind == "request":
             refused = frame.get("outcome", "allow") not in ("allow", "wait")
-            if not frame.get("outside", True) and not refused:
-                return None
-            if not frame.get("outside", True) and frame.get("code") in (404, 409):
-                return None  # controllers ask and try again: no refusal
+            client = frame.get("client", "outside:")
+            asked = ":" in client  # by a person or a program out there, not by a component
+            if not asked and (not refused or frame.get("code") in (404, 409)):
+                return None  # controllers ask for what is gone, and try again: no refusal
             ended = (frame.get("endMicros") or 0) * 1000
             label = f"{frame.get('verb', '')} {frame.get('resource') or frame.get('path', '')}".strip()
             return Row(ended, 0, "request", frame.get("outcome", ""), label[:80], frame.get("id", 0))
@@ -95,7 +97,7 @@ class Writer:
         if kind == "effect" and frame.get("kind") == "rules":
             return Row(0, 0, "rules", "", str(frame.get("object", "")), frame.get("cause") or 0)
         if kind in FAULTS:
-            return Row(0, 0, "fault", "", _fault(frame))
+            return Row(0, 0, "fault", "", _fault(frame), input=frame.get("input", 0))
         return None
 
 
@@ -116,13 +118,12 @@ def coarser(rows: list[Row], most: int = MOST) -> list[Row]:
     return _binned(rows, rows[0].at, max(row.at for row in rows), most)
 
 
-def _binned(rows: list[Row], since: int, until: int, bins: int) -> list[Row]:
-    kinds = len({(row.kind, row.outcome) for row in rows if row.kind in COUNTED}) or 1
+def _binned(rows: list[Row], since: int, until: int, bins: int, alone: bool = True) -> list[Row]:
+    kinds = len({(row.kind, row.outcome) for row in rows if not alone or row.kind in COUNTED}) or 1
     width = max(1, (until - since) // max(1, bins // kinds) + 1)
     out: dict[Any, Row] = {}
     for number, row in enumerate(rows):
-        alone = row.kind not in COUNTED
-        key = number if alone else (row.kind, row.outcome, (row.at - since) // width)
+        key = number if alone and row.kind not in COUNTED else (row.kind, row.outcome, (row.at - since) // width)
         first = out.get(key)
         if first is None:
             out[key] = msgspec.structs.replace(row)
@@ -141,24 +142,29 @@ def counts(rows: list[Row]) -> list[tuple[str, str, int, int]]:
 
 
 def shown(rows: list[Row], since: int, until: int, width: int) -> list[dict[str, Any]]:
-    """The marks to draw between two instants (virtual ns), at most ``width`` of them besides elections and faults."""
+    """The marks to draw between two instants (virtual ns), at most ``width`` of them."""
     inside = [row for row in rows if since <= row.at <= until]
     if len(inside) > width:
         inside = _binned(inside, since, until, width)
+    if len(inside) > width:  # elections and faults without end
+        inside = _binned(inside, since, until, width, alone=False)
     return [_shown(row) for row in inside]
 
 
+def in_short(now: int, counted: list[tuple[str, str, int, int]]) -> list[Row]:
+    """A chapter (ended at ``now``) as one row a kind and outcome; their exact places are not known, so ``events`` is -1."""
+    return [Row(min(first, now), -1, kind, outcome, "", 0, many) for kind, outcome, many, first in counted]
+
+
 def _shown(row: Row) -> dict[str, Any]:
-    out: dict[str, Any] = {"atMicros": row.at // 1000, "at": f"e{row.events}", "kind": row.kind, "label": row.label}
+    at = f"e{row.events}" if row.events >= 0 else str(row.at // 1000)
+    out: dict[str, Any] = {"atMicros": row.at // 1000, "at": at, "kind": row.kind, "label": row.label}
     if row.outcome:
         out["outcome"] = row.outcome
     if row.request:
         out["request"] = row.request
+    if row.input:
+        out["input"] = row.input
     if row.count > 1:
         out["count"] = row.count
     return out
-
-
-def terms(rows: list[Row]) -> list[list[Any]]:
-    """``[fromMicros, term, leader]`` of every election in ``rows``."""
-    return [[row.at // 1000, row.term, row.label] for row in rows if row.kind == "election"]

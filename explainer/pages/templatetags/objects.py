@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import quote
+
 from django import template
 from django.utils.translation import gettext as _
 
 register = template.Library()
+
+
+@register.filter
+def object_path(row: dict[str, Any], cluster: str) -> str:
+    """The page of the object that a request names; "" when it names none."""
+    resource, name = str(row.get("resource") or "").partition("/")[0], row.get("name")
+    if not resource or not name:
+        return ""
+    full = f"{resource}.{row['group']}" if row.get("group") else resource
+    return f"/clusters/{cluster}/objects/{full}/{quote(row.get('namespace') or '_', safe='')}/{quote(str(name), safe=':')}/"
 
 
 @register.filter

@@ -1,6 +1,6 @@
 """Objects: all kinds, one kind as a table, one object with its field owners, history, relations, requests and Events, and editing.
 
-Addresses: ``objects/``, ``objects/<resource>[.group]/``, ``objects/<resource>/<namespace or _>/<name>/?tab=``. Looking works at any
+Addresses: ``objects/``, ``objects/<resource>[.group]/``, ``objects/<resource>/<namespace or _>/<name>/?tab=`` (``-`` is understood too). Looking works at any
 moment; changing (``act`` in a POST) only now, and is a real request to the apiserver (``explainer.gateway.desk``).
 """
 
@@ -158,7 +158,7 @@ def _page(given: dict[str, str], offset: int) -> str:
 async def object_page(request: HttpRequest, cluster: str, resource: str, namespace: str, name: str) -> HttpResponse:
     """One object."""
     frame = await context.frame(request, cluster, "objects")
-    namespace = "" if namespace == "_" else namespace
+    namespace = "" if namespace in ("_", "-") else namespace
     which = {"resource": resource, "namespace": namespace, "name": name}
     try:
         found = await ask(frame, "thing", **which)

@@ -1,8 +1,9 @@
 """The key figures look as they did: shapes, map, ring, logs and tape by their pixels, what has letters by its geometry.
 
-A figure is copied into a box of fixed size without its text, because every machine has other fonts; pictures are compared in cells of 4×4
-pixels, so that another way of smoothing lines is not a difference and a line that moved is. Text is compared as structure: which marks, in
-which order, where on the figure's own grid. ``pytest tests/browser/test_looks.py --golden`` takes the references anew: look at them first.
+A figure is copied into a box of fixed size without its text, because every machine has other fonts, and as the server drew it, so that no clock
+moves a hand. Pictures are compared in cells of 4×4 pixels: another way of smoothing lines is not a difference, a line that moved is. Text
+is compared as structure: which marks, in which order, where on the figure's own grid. ``pytest tests/browser/test_looks.py --golden`` takes the
+references anew: look at them first.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ COPY = """([selector, width]) => {
       figure.append(use);
     });
   }
-  for (const text of figure.querySelectorAll("text, title, desc, .flights > *")) text.remove();
+  for (const text of figure.querySelectorAll("text, title, desc, .flights > *, .timer")) text.remove();
   const box = figure.viewBox.baseVal;
   const ratio = box && box.width ? box.height / box.width : 0.5;
   figure.removeAttribute("style");
@@ -105,7 +106,7 @@ def as_rgb(cells_: list[list[int]]) -> bytes:
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure(open_page: Open, name: str, request: pytest.FixtureRequest) -> None:
     path, selector, width = FIGURES[name]
-    page = open_page(path, width=1440, height=900, reduced_motion="reduce")
+    page = open_page(path, width=1440, height=900, reduced_motion="reduce", java_script_enabled=False)
     page.evaluate(COPY, [selector, width])
     shot = cells(page.locator("[data-copy]").screenshot(animations="disabled"))
     reference = LOOKS / f"{name}.png"
@@ -121,7 +122,7 @@ def test_figure(open_page: Open, name: str, request: pytest.FixtureRequest) -> N
 @pytest.mark.parametrize("name", STRUCTURE)
 def test_structure(open_page: Open, name: str, request: pytest.FixtureRequest) -> None:
     path, selector = STRUCTURE[name]
-    page = open_page(path, width=1440, height=900)
+    page = open_page(path, width=1440, height=900, java_script_enabled=False)
     found = page.evaluate(FACTS, selector)
     assert found
     reference = LOOKS / f"{name}.json"

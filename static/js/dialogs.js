@@ -41,6 +41,7 @@ function element(name, text = "", attributes = {}) {
 // ---- fork --------------------------------------------------------------------------------------------------------------
 
 let act = null;
+let flagged = null;
 
 const PREPARE = {
   fork(dialog) {
@@ -53,8 +54,7 @@ const PREPARE = {
     dialog.querySelector("form").addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
-        const link = new URL(await moment.link());
-        await call("POST", "/bookmarks", { at: link.searchParams.get("at"), name: new FormData(event.target).get("name").trim() });
+        await call("POST", "/bookmarks", { at: new URL(await flagged).searchParams.get("at"), name: new FormData(event.target).get("name").trim() });
         dialog.close();
         say(t("bookmark.set"), {});
         document.dispatchEvent(new CustomEvent("history"));
@@ -123,6 +123,9 @@ const OPEN = {
     }
   },
   bookmark(dialog) {
+    // The moment in which somebody reached for the flag, not that in which its name was written.
+    flagged = moment.link();
+    flagged.catch(() => {});
     dialog.querySelector("[data-bookmark-when]").textContent = moment.when();
     const name = dialog.querySelector("#bookmark-name");
     name.value = document.querySelector("[data-caption]")?.textContent.trim().slice(0, 60) || moment.when();

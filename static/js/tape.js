@@ -89,7 +89,7 @@ async function fetchMarks() {
   try {
     const answer = await call("GET", `/history/tape?from=${from}&to=${to}&width=${Math.max(40, Math.min(400, Math.round(width / 5)))}`, undefined, { signal: mine.signal, live: true });
     terms = answer.terms ?? [];
-    marks = answer.marks ?? [];
+    marks = (answer.marks ?? []).filter((one) => one.kind !== "mark"); // bookmarks are asked for by themselves, all of them
     loaded = { from, to: answer.toMicros ?? to, span, edge };
     const until = Math.min(answer.toMicros ?? to, answer.nowMicros ?? LONG_AGO);
     fresh = fresh.filter((one) => one.atMicros > until && !marks.some((other) => same(one, other)));
@@ -226,7 +226,8 @@ function move() {
 
 function center(at) {
   const span = view.to - view.from;
-  if (at >= view.from + span * 0.04 && at <= view.to - span * 0.04) return;
+  const border = 16 * scale(view, width || 800).perPixel;
+  if (at >= view.from + border && at <= view.to - border) return;
   following = false;
   set(at - span / 2, at + span / 2);
 }

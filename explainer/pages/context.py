@@ -10,7 +10,6 @@ import asyncio
 import re
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -88,7 +87,6 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         "rate": live["rate"] if isinstance(live["rate"], str) else f"{live['rate']:g}",
         "speeds": [{"value": str(r), "label": names.speed(r)} for r in RATES],
         "presenter": f"{base_path}/presenter/",
-        "history": getattr(settings, "CLEARPLANE_HISTORY", False),
         "now_href": _without(request, "at"),
         "pages": [
             {"name": "map", "label": _("Map"), "href": f"{base_path}/{keep}"},

@@ -8,6 +8,8 @@ Errors: ``LookupError`` for an unknown cluster, view or thing, ``ConnectionError
 import asyncio
 from typing import Any
 
+import msgspec
+
 from explainer.runs.bus import Failed, Unavailable, current
 
 
@@ -48,6 +50,17 @@ async def _or_none(cluster: str, view: str) -> Any:
         return None
 
 
+COMPARE_SECONDS = 30.0
+
+
 async def compare(cluster: str, at: str, other: str, other_at: str) -> dict[str, Any]:
-    """What differs between two moments. ValueError: not possible yet."""
-    raise ValueError("comparing two moments is not possible yet")
+    """What differs between two moments, as ``GET compare`` tells it. Errors as of `query`."""
+    bus = current()
+    try:
+        await bus.require(cluster)
+        await bus.require(other)
+        found = await bus.past("compare", cluster, at, COMPARE_SECONDS, other=other, other_at=other_at, quiet=False)
+    except Failed as error:
+        kind = LookupError if error.status == 404 else ValueError
+        raise kind(error.error) from error
+    return msgspec.json.decode(found)

@@ -142,12 +142,16 @@ function route(node) {
   return steps.join(" > ");
 }
 
+// What the last step came to: {at, event}. "What if" offers to do without it.
+export let stepped = {};
+
 // One step through what happened. By stage on a request's page, else by visible event. Forward from the last one is live again.
 export async function step(direction) {
   const trace = document.querySelector("[data-trace]")?.dataset;
   const by = trace && (direction === "back" || "open" in trace) ? { by: "stage", request: Number(trace.trace) } : { by: "event" };
   const found = await call("POST", "/history/step", { at: exact(), direction, ...by });
   if (found.at && found.at === exact()) return say(t("step.first"), {});
+  stepped = found;
   await look(found.at ?? "", { push: !past() });
   return found;
 }

@@ -65,7 +65,6 @@ export function start() {
 
 // ---- what is known -----------------------------------------------------------------------------------------------------
 
-const served = () => "served" in document.querySelector("[data-tape]").dataset;
 let loading = 0;
 let asked = null;
 
@@ -79,7 +78,6 @@ function load(force = false) {
 }
 
 async function fetchMarks() {
-  if (!served()) return draw();
   asked?.abort();
   const mine = (asked = new AbortController());
   const span = view.to - view.from;
@@ -103,7 +101,6 @@ async function fetchMarks() {
 }
 
 async function history() {
-  if (!served()) return;
   try {
     const [told, set] = await Promise.all([call("GET", "/history", undefined, { live: true }), call("GET", "/bookmarks", undefined, { live: true })]);
     since = told.sinceMicros ?? 0;

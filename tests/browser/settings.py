@@ -34,4 +34,3 @@ CLEARPLANE_READS = "tests.browser.fixture_world.query"
 CLEARPLANE_SENDS = "tests.browser.objects_world.submit"
 CLEARPLANE_CLUSTERS = "tests.browser.fixture_world.clusters"
 CLEARPLANE_COMPARE = "tests.browser.fixture_world.difference"
-CLEARPLANE_HISTORY = True

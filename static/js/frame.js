@@ -89,7 +89,7 @@ function mood() {
   root.classList.toggle("is-past", past());
   const line = document.getElementById("line");
   if (line) {
-    line.disabled = past();
+    line.readOnly = past();
     line.placeholder = past() ? t("past.console") : "";
   }
   if (!past()) clockBar();

@@ -1,7 +1,7 @@
 // What the tape looks like: a scene (marks, terms, branches, the stretch of time in view) in, strokes on a canvas out. Nothing is remembered
 // here and nothing waits. Shapes are those of templates/frame/shapes.html, read from the page once, so that a mark looks as it does elsewhere.
 
-import { instant, t } from "./words.js";
+import { instant, span, t } from "./words.js";
 
 export const ROWS = { bands: 16, lane: 22 };
 export const HEIGHT = ROWS.bands + 2 * ROWS.lane;
@@ -149,7 +149,7 @@ export function paint(pen, scene, width, height, colours) {
   const taken = bands(pen, scene, x, edge, colours, line);
   for (const at of [scene.playhead, scene.preview]) if (at != null) taken.push([x(at) - 8, x(at) + 8]);
   if (edge < width && edge > 60) {
-    const words = t("tape.live");
+    const words = scene.playhead == null ? t("tape.live") : `${t("tape.live")} +${span(scene.edge - scene.playhead)}`;
     const wide = pen.measureText(words).width;
     taken.push([edge - wide - 10, edge]);
     pen.fillStyle = colours.ground;

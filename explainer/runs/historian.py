@@ -870,18 +870,9 @@ class Historian:
         try:
             began = now.began.now if now.began is not None else 0
             since = max(began, shelf.swept, now.mark.now - RECENT)
-            first = Goal(since, now.mark.delivered)
-            if since > began and since >= shelf.swept:
-                base = await self.reach(shelf.cluster, now, first, since < now.mark.now)
-                holder = self._from_holder(
-                    shelf,
-                    base,
-                    {"op": "go", "goal": now.edge(), "freeze": True, "spacing": SPACING, "even": True, "nice": 5},
-                )
-            else:
-                holder = self._set_off(
-                    shelf, now, now.edge(), {"freeze": True, "spacing": SPACING, "even": True, "nice": 5}
-                )
+            base = await self.reach(shelf.cluster, now, Goal(since, now.mark.delivered), since < now.mark.now)
+            how = {"freeze": True, "spacing": SPACING, "even": True, "nice": 5}
+            holder = self._from_holder(shelf, base, {"op": "go", "goal": now.edge(), **how})
             assert holder.arrival is not None
             report = await holder.arrival
             if report["op"] == "here":

@@ -160,7 +160,8 @@ class Journal:
 
     def forget(self) -> None:
         """Drop history: mark, snapshots and journal. The spec stays."""
-        self.link.call("DEL", keys.mark(self.cluster), keys.journal(self.cluster), *keys.history(self.cluster))
+        past = (*keys.history(self.cluster), keys.bookmarks(self.cluster))
+        self.link.call("DEL", keys.mark(self.cluster), keys.journal(self.cluster), *past)
 
     def overwrite(self, number: int, mark: Mark) -> None:
         """After ``Lost``: let Redis believe that the last commit was ``number``, so that the next one follows it."""

@@ -161,6 +161,14 @@ def test_a_fork_has_the_same_past_and_another_future(live: Live, asked: Past, li
     assert "/objects/only-here" in branch.runner.lab.store
 
 
+def test_a_page_makes_looking_back_quick_beforehand(live: Live, asked: Past) -> None:
+    live.turn(seconds=12.0, turns=5)
+    assert asked.ask("warm") == {}
+    assert asked.process is not None
+    historian = psutil.Process(asked.process.pid)
+    wait_for(lambda: historian.children(recursive=True), "frozen worlds")
+
+
 def test_idle_worlds_are_bounded(live: Live, asked: Past) -> None:
     lived(live, 30)
     for number in range(10, 90):

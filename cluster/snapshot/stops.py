@@ -179,9 +179,7 @@ class Stops:
             return memory
         number, count = self.shown
         trace = memory.traces[number]
-        cut = Trace(
-            trace.began, trace.start, trace.outside, trace.stages[:count], None, 0, trace.children, trace.effects, True
-        )
+        cut = replace(trace, stages=trace.stages[:count], ended=None, end=0, held=True)
         recent = [frame for frame in memory.recent if frame.get("t") != "request" or frame.get("id") != number]
         return replace(memory, traces={**memory.traces, number: cut}, recent=recent)
 

@@ -21,6 +21,12 @@ export function start(part) {
     event.preventDefault();
     (await load()).run();
   });
+  // Who is faster than the script: Enter runs the line as soon as there is something to run it.
+  dock.querySelector("#line").addEventListener("keydown", (event) => {
+    if (loaded || event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    dock.querySelector("[data-console-form]").requestSubmit();
+  });
   document.addEventListener("click", async (event) => {
     const typed = event.target.closest?.("[data-type]");
     if (typed) (await open()).type(typed.dataset.type);
@@ -38,7 +44,13 @@ export function start(part) {
   if (dock.open) load();
 }
 
-const load = async () => (await import("./console.js")).start(dock);
+let loaded = false;
+
+async function load() {
+  const console_ = (await import("./console.js")).start(dock);
+  loaded = true;
+  return console_;
+}
 
 // The console, open, whether or not somebody has opened it before.
 export async function open() {

@@ -162,7 +162,7 @@ def map_(studio: Studio) -> None:
     studio.open("/")
     with ThreadPoolExecutor() as hands:
         typed = hands.submit(kubectl, studio.product, "expose", "deployment", "web", "--port=80")
-        studio.page.locator(".flight text", has_text="POST").first.wait_for()
+        studio.page.locator(".flight", has_text="POST").first.wait_for()
         studio.save("map")
         typed.result()
 

@@ -18,9 +18,10 @@ from playwright.sync_api import Browser, Page
 
 LIMIT = 2_000_000
 LONGEST_MS = 2500
+SCALES = (1.0, 0.8, 0.65, 0.5)
 
 WORKSHOP = """<!doctype html><title>workshop</title><canvas></canvas>"""
-TOOLS = """() => {
+TOOLS = """(scale) => {
   const canvas = document.createElement("canvas");
   const paint = canvas.getContext("2d", { willReadFrequently: true });
   const counts = new Map();
@@ -28,9 +29,10 @@ TOOLS = """() => {
   const read = async (png) => {
     const bytes = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
     const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    [canvas.width, canvas.height] = [image.width, image.height];
-    paint.drawImage(image, 0, 0);
-    return new Uint32Array(paint.getImageData(0, 0, image.width, image.height).data.buffer);
+    [canvas.width, canvas.height] = [Math.round(image.width * scale), Math.round(image.height * scale)];
+    paint.imageSmoothingQuality = "high";
+    paint.drawImage(image, 0, 0, canvas.width, canvas.height);
+    return new Uint32Array(paint.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   };
   // Two shades of one that the eye takes for the same are one.
   const coarse = (v) => v & 0xf8f8f8;
@@ -98,10 +100,18 @@ class Tour:
             self.shot()
 
     def write(self, browser: Browser, target: Path) -> int:
-        """Write the APNG; its size. Raises TooLarge."""
+        """Write the APNG as large as its limit allows; its size. Raises TooLarge."""
+        for scale in SCALES:
+            data = self._made(browser, scale)
+            if len(data) <= LIMIT:
+                target.write_bytes(data)
+                return len(data)
+        raise TooLarge(f"{target} would have {len(data)} bytes, more than {LIMIT}")
+
+    def _made(self, browser: Browser, scale: float) -> bytes:
         workshop = browser.new_page()
         workshop.set_content(WORKSHOP)
-        workshop.evaluate(TOOLS)
+        workshop.evaluate(TOOLS, scale)
         pictures = [base64.b64encode(png).decode() for _, png in self.frames]
         for picture in pictures[::3] + pictures[-1:]:
             workshop.evaluate("png => count(png)", picture)
@@ -115,11 +125,7 @@ class Tour:
             else:
                 parts.append((found, took))
         workshop.close()
-        data = apng(parts, palette)
-        if len(data) > LIMIT:
-            raise TooLarge(f"{target} would have {len(data)} bytes, more than {LIMIT}")
-        target.write_bytes(data)
-        return len(data)
+        return apng(parts, palette)
 
 
 def apng(parts: list[tuple[dict[str, Any], float]], palette: list[int]) -> bytes:

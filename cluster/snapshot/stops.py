@@ -183,6 +183,11 @@ class Stops:
         recent = [frame for frame in memory.recent if frame.get("t") != "request" or frame.get("id") != number]
         return replace(memory, traces={**memory.traces, number: cut}, recent=recent)
 
+    def noted(self, request: int) -> int:
+        """How many stages were noted of a request."""
+        trace = self.recorder.memory.traces.get(request)
+        return len(trace.stages) if trace is not None else 0
+
     def stage_at(self, request: int, count: int) -> Stage | None:
         """The ``count``-th stage that was noted of a request."""
         trace = self.recorder.memory.traces.get(request)

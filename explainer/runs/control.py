@@ -194,10 +194,8 @@ class Control:
         return happened[-200:]
 
     def _stages(self, request: int) -> int:
-        try:
-            return len(self.run.lab.query("request", id=request)["stages"])
-        except KeyError:
-            return 0
+        """How many of its stages are noted; the read model tells only of those that have begun."""
+        return self.run.lab.stops.noted(request)
 
     def _ended(self, request: int) -> bool:
         try:

@@ -124,6 +124,9 @@ class NoStops:
     def arm(self, points: Any) -> None:
         """There is nothing to compare with."""
 
+    def noted(self, request: int) -> int:
+        return 0
+
     def seek(self, goal: Any) -> None:
         if goal is not None:
             raise ValueError("this world has no objects")

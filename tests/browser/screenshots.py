@@ -146,6 +146,17 @@ class Studio:
         rows = rows["requests"] if isinstance(rows, dict) else rows
         return next(row["id"] for row in rows if row["resource"] == "deployments" and row.get("name") != "coredns")
 
+    def look_back(self, page: Page, micros: int) -> None:
+        """The map as of then; asked again while the history is being read."""
+
+        def drawn() -> bool:
+            page.goto(f"{self.base}/?at={micros}")
+            page.locator("html[data-ready]").wait_for(state="attached")
+            page.wait_for_timeout(400)
+            return page.locator("[data-map]").count() == 1
+
+        wait_for(drawn, "a moment of the past", 60)
+
     def leader(self) -> str:
         """The etcd member that leads; waits for one."""
 
@@ -206,9 +217,7 @@ def objects(studio: Studio) -> None:
 def past(studio: Studio) -> None:
     """Just after the request that made the Deployment, while the cluster goes on."""
     made = studio.product.api("GET", f"/requests/{studio.created()}")
-    studio.page.goto(f"{studio.base}/?at={made['endMicros'] + 20_000}")
-    studio.page.locator("html[data-ready]").wait_for(state="attached")
-    studio.page.wait_for_timeout(500)
+    studio.look_back(studio.page, made["endMicros"] + 20_000)
     studio.save("past")
 
 
@@ -265,9 +274,7 @@ def tour(studio: Studio) -> None:
     film.film(2)
 
     made = product.api("GET", f"/requests/{request}")
-    page.goto(f"{studio.base}/?at={made['endMicros'] + 20_000}")
-    page.locator("html[data-ready]").wait_for(state="attached")
-    page.wait_for_timeout(400)
+    studio.look_back(page, made["endMicros"] + 20_000)
     film.shot()
     page.wait_for_timeout(1500)
     if (

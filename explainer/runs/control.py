@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 STEP_LIMIT = 200_000
 """Events looked at for one step."""
 VISIBLE = frozenset({"request", "stage", "raft", "object", "effect", "process", "host", "flight"})
-"""Events that a step stops at."""
+QUIET = frozenset({"MsgHeartbeat", "MsgHeartbeatResp"})
+"""Messages that say "I am still here" many times a second."""
+
+
+def visible(event: dict[str, Any]) -> bool:
+    """Whether a step stops at the event: at whatever is drawn, except heartbeats that arrive."""
+    return event.get("t") in VISIBLE and (event.get("kind") not in QUIET or bool(event.get("dropped")))
 
 
 class Control:
@@ -187,7 +193,7 @@ class Control:
                 break
             if request and self._ended(request):
                 break
-            if not request and any(event.get("t") in VISIBLE for event in new):
+            if not request and any(visible(event) for event in new):
                 break
         self.stops.tell()
         self.run.pacer.anchor(self.run.lab.now)

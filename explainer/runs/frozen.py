@@ -43,7 +43,7 @@ from msgspec import Struct
 from explainer.runs import found, journal, keys, resp
 from explainer.runs.annals import Annals, Gone
 from explainer.runs.channel import Channel, Closed
-from explainer.runs.control import VISIBLE
+from explainer.runs.control import visible
 from explainer.runs.feed import encode_json
 from explainer.runs.mail import Letter, Trouble, encode, raw
 from explainer.runs.record import Entry
@@ -211,7 +211,7 @@ class World:
                 after = self.lab.stages(request)
                 seen, stages = after != stages, after
             else:
-                seen = any(frame.get("t") in VISIBLE for frame in frames)
+                seen = any(visible(frame) for frame in frames)
             if seen:
                 row = [self.delivered, self.lab.now, _shown(frames)]
                 if found and found[-1][0] == self.delivered:
@@ -226,7 +226,7 @@ class World:
 
 def _shown(frames: list[dict[str, Any]]) -> dict[str, Any]:
     """The frame that says most about an event: anything rather than a message on its way."""
-    seen = [frame for frame in frames if frame.get("t") in VISIBLE]
+    seen = [frame for frame in frames if visible(frame)]
     if not seen:
         return {}
     return min(seen, key=lambda frame: frame["t"] == "flight")

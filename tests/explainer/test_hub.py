@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from explainer.sockets.hub import Hub
+from tests.loops import run
 
 
 class Stream:
@@ -93,7 +94,7 @@ def test_two_hundred_join_at_once_and_there_is_one_reader() -> None:
             hub.leave("demo", looker)
         assert hub.channels == {}
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_who_comes_while_frames_go_out_misses_and_doubles_nothing() -> None:
@@ -113,7 +114,7 @@ def test_who_comes_while_frames_go_out_misses_and_doubles_nothing() -> None:
         assert first.texts == frames(2, 31)
         assert [looker.texts for looker in late] == [frames(2, 31)] * 30
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_the_last_one_leaving_does_not_take_the_channel_from_one_who_comes() -> None:
@@ -131,7 +132,7 @@ def test_the_last_one_leaving_does_not_take_the_channel_from_one_who_comes() -> 
         await settle()
         assert new.texts[-1:] == frames(2, 2)
 
-    asyncio.run(go())
+    run(go())
 
 
 def test_one_who_is_gone_does_not_take_the_others_frames() -> None:
@@ -147,4 +148,4 @@ def test_one_who_is_gone_does_not_take_the_others_frames() -> None:
         await settle()
         assert there.texts == frames(2, 3) and gone not in hub.channels["demo"].listeners
 
-    asyncio.run(go())
+    run(go())

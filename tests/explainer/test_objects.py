@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import Any
 
@@ -14,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.browser.settings")
 from explainer.fragments import graph_drawing, object_view, yaml_places
 from explainer.gateway import desk
 from tests.browser import objects_world
+from tests.loops import run
 
 DOC = {
     "apiVersion": "v1",
@@ -287,7 +287,7 @@ def test_a_request_is_the_admins_and_its_answer_comes_back():
     line = Line({"type": "HttpOut", "code": 201, "body": b'{"kind":"Pod"}', "request": 77, "end": True})
     at = desk.address({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}, KINDS, "", "apply")
     request = desk.request_of("apply", at, {"kind": "Pod"}, True, True, "")
-    answer = asyncio.run(desk.ask(line, "demo", *request, "127.0.0.1:1"))  # type: ignore[arg-type]
+    answer = run(desk.ask(line, "demo", *request, "127.0.0.1:1"))  # type: ignore[arg-type]
     assert (answer.code, answer.doc, answer.request) == (201, {"kind": "Pod"}, 77)
     (sent,) = line.sent
     assert (sent["method"], sent["path"]) == ("PATCH", "/api/v1/namespaces/default/pods/p")
@@ -303,5 +303,5 @@ def test_a_request_that_nobody_answers_is_withdrawn(monkeypatch):
     monkeypatch.setattr(desk, "PATIENCE", 0.01)
     line = Line(None)
     with pytest.raises(desk.Unavailable, match="withdrawn"):
-        asyncio.run(desk.ask(line, "demo", "GET", "/x", "", "application/json", b"", ""))  # type: ignore[arg-type]
+        run(desk.ask(line, "demo", "GET", "/x", "", "application/json", b"", ""))  # type: ignore[arg-type]
     assert [one["type"] for one in line.sent] == ["HttpIn", "HttpCloseIn"] and line.exchanges == {}

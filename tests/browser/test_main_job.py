@@ -203,7 +203,7 @@ def test_lesson_four_in_the_console_as_typed(look: Look) -> None:
         number = blocks.count()
         page.locator("#line").fill(line)
         page.keyboard.press("Enter")
-        expect(blocks.nth(number).locator(".foot")).to_contain_text(f"exit code {code}", timeout=PATIENCE)
+        expect(blocks.nth(number).locator(".after")).to_contain_text(f"exit code {code}", timeout=PATIENCE)
         return "\n".join(blocks.nth(number).locator("pre:not(.typed)").all_text_contents())
 
     said = typed("kubectl cluster-info")
@@ -235,7 +235,8 @@ def test_lesson_four_in_the_console_as_typed(look: Look) -> None:
     # What was typed is linked to what it asked, and the trace names the service account.
     block = blocks.filter(has_text="-X DELETE")
     block.get_by_role("link").first.click()
-    expect(page.locator("h1")).to_contain_text("DELETE /api/v1/namespaces/default/pods/mynginx")
+    # Its trace opens beside the picture.
+    expect(page.get_by_role("heading", name="DELETE /api/v1/namespaces/default/pods/mynginx").first).to_be_visible()
     expect(page.locator(".trace-head")).to_contain_text("system:serviceaccount:default:default")
 
 

@@ -246,23 +246,30 @@ function head(pen, x, bottom, colours, line, dash) {
   pen.fill();
 }
 
-// Branches leave the line downwards where they began, and go on below it.
+// Branches leave the line downwards where they began, and go on below it. Where two names would meet, the later ones are counted.
 function branches(pen, scene, x, inner, colours) {
   pen.setLineDash([]);
   pen.strokeStyle = colours.edge;
   pen.lineWidth = 1.5;
-  for (const one of scene.branches) {
+  const y = HEIGHT + BRANCH_ROW / 2;
+  const labels = [];
+  for (const one of [...scene.branches].sort((a, b) => a.atMicros - b.atMicros)) {
     const at = Math.min(Math.max(x(one.atMicros), 4), inner);
-    const y = HEIGHT + BRANCH_ROW / 2;
     pen.beginPath();
     pen.moveTo(at, HEIGHT - 4);
     pen.lineTo(at, y - 4);
     pen.lineTo(at + 4, y);
     pen.lineTo(Math.max(one.right ?? inner, at + 8), y);
     pen.stroke();
+    const last = labels.at(-1);
+    if (last && at < last.end) last.more += 1;
+    else labels.push({ at, words: one.words, more: 0, end: at + one.wide + 44 });
+  }
+  for (const { at, words, more } of labels) {
+    const text = more ? `${words} +${more}` : words;
     pen.fillStyle = colours.ground;
-    pen.fillRect(at + 8, y - 7, one.wide + 8, 14);
+    pen.fillRect(at + 8, y - 7, pen.measureText(text).width + 8, 14);
     pen.fillStyle = colours.ink;
-    pen.fillText(one.words, at + 12, y + 0.5);
+    pen.fillText(text, at + 12, y + 0.5);
   }
 }

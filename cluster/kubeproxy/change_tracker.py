@@ -11,6 +11,7 @@ change took.
 Upstream: pkg/proxy/serviceport.go, endpointslicecache.go, servicechangetracker.go.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -149,8 +150,32 @@ def service_ports(service: dict[str, Any], family: int) -> list[ServicePort]:
     ]
 
 
-def slice_endpoints(endpoint_slice: dict[str, Any], family: int) -> dict[tuple[str, str], list[Endpoint]]:
-    """(port name, protocol) → endpoints of one slice; empty for a slice of the other family or of names."""
+Endpoints = dict[tuple[str, str], tuple[Endpoint, ...]]
+"""(port name, protocol) → endpoints, one per ``ip:port``, sorted by that text (as upstream: "10.1.1.11:11" < "10.1.1.1:11")."""
+
+_last_read: list[Any] = [None, 0, {}]
+"""The slice read last, for which family, and what it says: all nodes hear of the same document at about the same time."""
+
+
+def slice_endpoints(endpoint_slice: dict[str, Any], family: int) -> Endpoints:
+    """The endpoints of one slice; empty for a slice of the other family or of names. Never changed by anyone."""
+    if _last_read[0] is not endpoint_slice or _last_read[1] != family:
+        read = _read_endpoints(endpoint_slice, family)
+        _last_read[:] = [endpoint_slice, family, {key: _one_per_target(found) for key, found in read.items()}]
+    return _last_read[2]
+
+
+def _one_per_target(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    found: dict[str, Endpoint] = {}
+    for endpoint in endpoints:
+        target = endpoint.target
+        known = found.get(target)
+        if known is None or (endpoint.ready and not known.ready):
+            found[target] = endpoint
+    return tuple(found[target] for target in sorted(found))
+
+
+def _read_endpoints(endpoint_slice: dict[str, Any], family: int) -> dict[tuple[str, str], list[Endpoint]]:
     if endpoint_slice.get("addressType") != ("IPv6" if family == 6 else "IPv4"):
         return {}
     found: dict[tuple[str, str], list[Endpoint]] = {}
@@ -186,7 +211,7 @@ class ChangeTracker(Struct):
 
     family: int = 4
     services: dict[str, dict[PortName, ServicePort]] = field(default_factory=dict)
-    slices: dict[str, dict[str, dict[tuple[str, str], list[Endpoint]]]] = field(default_factory=dict)
+    slices: dict[str, dict[str, Endpoints]] = field(default_factory=dict)
     """Service → slice name → (port name, protocol) → endpoints."""
     changed: dict[str, int] = field(default_factory=dict)
     """Service → the request that last changed it."""
@@ -227,14 +252,12 @@ class ChangeTracker(Struct):
         return True
 
     def endpoints(self, name: PortName) -> tuple[Endpoint, ...]:
-        """All endpoints of a service port, one per ``ip:port``, sorted by that text (as upstream: "10.1.1.11:11" < "10.1.1.1:11")."""
-        found: dict[str, Endpoint] = {}
-        for ports in self.slices.get(f"{name.namespace}/{name.name}", {}).values():
-            for endpoint in ports.get((name.port, name.protocol), ()):
-                known = found.get(endpoint.target)
-                if known is None or (endpoint.ready and not known.ready):
-                    found[endpoint.target] = endpoint
-        return tuple(found[target] for target in sorted(found))
+        """All endpoints of a service port, whatever slices they are in."""
+        key = name.port, name.protocol
+        parts = [e for s in self.slices.get(f"{name.namespace}/{name.name}", {}).values() if (e := s.get(key))]
+        if len(parts) == 1:
+            return parts[0]
+        return _one_per_target(endpoint for part in parts for endpoint in part)
 
     def take_changes(self) -> dict[str, int]:
         """Services changed since the last call, with causes; and start anew."""

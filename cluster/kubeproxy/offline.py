@@ -101,11 +101,11 @@ def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = No
     mode = mode_named(options.mode)
     tracker = tracker_of(read_objects(objects), options.family)
     if mode is nftables:
-        text = nftables.table_text(tracker, options)
+        text = nftables.fresh_table_text(tracker, options)
         if previous is None:
             return text
         return nftables.with_stale(
-            text, nftables.table_text(tracker_of(read_objects(previous), options.family), options)
+            text, nftables.fresh_table_text(tracker_of(read_objects(previous), options.family), options)
         )
     if previous is None:
         return Rulebook().sync(tracker, options, [], full=True, jumps=jumps).text

@@ -1,24 +1,30 @@
 """The kube-proxy process of one node: watches Services, EndpointSlices and its Node, and keeps the kernel's tables in step.
 
-In: watch events → out: rules in ``state.kernel``, and a note for every Service whose rules changed, with the cause of the change.
+In: watch events → out: rules in the kernel, and a note for every Service whose rules changed, with the cause of the change.
 Changes are gathered: a sync runs at once if the last is ``min_sync_ns`` ago, else when it will be. The first sync is full, later
-ones rewrite the shared chains and the chains of changed Services only. If another program flushed the tables (the canary chain is
-gone), the next periodic look writes everything again.
+ones look at changed Services only. If another program flushed the tables (the canary chain is gone), the next periodic look writes
+everything again.
 
-Simplified here: the node's kernel lives in this process's state, so a crash of kube-proxy comes back with empty tables, where the
+A sync decides what every service port's rules are; the tables are written out when somebody looks (``kernel``), and nobody can tell:
+a thousand nodes whose rules nobody reads cost next to nothing. What the tables hold follows from ``state`` alone.
+
+Simplified here: the node's kernel is part of this process, so a crash of kube-proxy comes back with empty tables, where the
 real kernel keeps the rules of its dead proxy until the new one's first sync; the periodic sync only looks at the canary (the real one
 restores the shared chains again); UDP flows are not tracked, so none have to be cleaned up; no health check server answers.
 
 Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import field, structs
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
-from cluster.kubeproxy.change_tracker import ChangeTracker
+from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
 from cluster.kubeproxy.modes import mode_named, nftables
+from cluster.kubeproxy.modes.iptables import PortRules
 from cluster.kubeproxy.options import NotSupported, ProxyOptions
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.nft_parse import parse_nft
@@ -54,13 +60,14 @@ class KubeProxyConfig(ClientConfig, frozen=True, kw_only=True):
 
 
 class ProxyState(ClientState):
-    """What the process knows, what it wrote, and its node's kernel."""
+    """What the process knows, and what it wrote into its node's kernel."""
 
     tracker: ChangeTracker = field(default_factory=ChangeTracker)
     book: Rulebook = field(default_factory=Rulebook)
-    kernel: Ruleset = field(default_factory=fresh_ruleset)
-    script: str = ""
-    """nftables mode: the table as it was written last."""
+    chosen: dict[str, dict[PortName, nftables.Chosen]] = field(default_factory=dict)
+    """nftables mode: Service → what its part of the table was last written from."""
+    flushed: bool = False
+    """Another program emptied the tables since the last sync."""
     refusal: str = ""
     """Why this proxy does nothing: its mode is not one it can write."""
     zone: str = ""
@@ -71,15 +78,21 @@ class ProxyState(ClientState):
     syncs: int = 0
     rules: int = 0
     """In all tables, as of the last sync."""
+    base_rules: int = 0
+    """… of those that are there whatever Services there are."""
     full_syncs: int = 0
 
 
 class KubeProxy(ApiClient):
-    """See the module. ``rules_text()`` and ``walk()`` are what onlookers ask; both change nothing."""
+    """See the module. ``rules_text()`` and ``walk()`` are what onlookers ask; both change nothing that anybody could notice."""
 
     kind = "kube-proxy"
     config: KubeProxyConfig
     state: ProxyState
+    _kernel: Ruleset | None = None
+    """The tables as of sync ``_looked``, from ``_known``: kept for the next look."""
+    _looked: int = 0
+    _known: Mapping[PortName, PortRules] = MappingProxyType({})
 
     def fresh(self) -> ProxyState:
         return ProxyState()
@@ -88,12 +101,10 @@ class KubeProxy(ApiClient):
         """Prepare the kernel and watch. A mode that isn't there is refused: nothing is written, and ``status`` says why."""
         super().boot(disk, now, out)
         try:
-            mode = mode_named(self.config.mode)
+            mode_named(self.config.mode)
         except NotSupported as error:
             self.state.refusal = str(error)
             return
-        if mode is not nftables:
-            restore(self.state.kernel, mode.canaries())
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
         self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
         self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
@@ -159,14 +170,13 @@ class KubeProxy(ApiClient):
             self.sync(now, out)
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)
-            kernel = self.state.kernel
-            if (
-                self.config.mode != "nftables"
-                and self.state.syncs
-                and any(kernel.chain(t, "KUBE-PROXY-CANARY") is None for t in ("mangle", "nat", "filter"))
-            ):
+            if self.state.flushed and self.config.mode != "nftables" and self.state.syncs:
                 self.state.need_full = True
                 self._schedule(now, out)
+
+    def flush(self) -> None:
+        """What another program on the node may do: empty all tables, the canaries' too."""
+        self.state.flushed = True
 
     def sync(self, now: int, out: Outbox) -> None:
         """Write what changed since the last sync into the kernel (``syncProxyRules``)."""
@@ -177,18 +187,16 @@ class KubeProxy(ApiClient):
         if mode is nftables:
             self._sync_table(causes, now, out)
             return
-        full = state.need_full
+        full = state.need_full or state.flushed  # (on flushed tables a partial restore fails, and a full one follows)
+        update = state.book.update(state.tracker, options, list(causes), full=full)
         if full:
-            restore(state.kernel, mode.canaries())
-            self._ensure_jumps()
-        result = state.book.sync(state.tracker, options, list(causes), full=full, lean=True)
-        restore(state.kernel, result.text)
-        state.need_full = False
+            state.base_rules = _count(mode.restore_input(options, (), (), (), True))
+        state.need_full = state.flushed = False
         state.last_sync = now
         state.syncs += 1
-        state.rules = state.kernel.rule_count()
+        state.rules = state.base_rules + state.book.rules
         state.full_syncs += full
-        for service, (added, removed) in result.changes.items():
+        for service, (added, removed) in update.changes.items():
             out.cause = causes.get(service) or state.node_causes
             if out.cause:
                 out.note(self._effect(service, added, removed))
@@ -196,35 +204,32 @@ class KubeProxy(ApiClient):
         out.cause = 0
 
     def _sync_table(self, causes: dict[str, int], now: int, out: Outbox) -> None:
-        """nftables mode: one table, written anew; a note for every Service whose lines changed."""
-        state = self.state
-        before, state.script = state.script, nftables.table_text(state.tracker, self.options())
-        old, new = dict.fromkeys(before.splitlines()), dict.fromkeys(state.script.splitlines())
-        state.need_full, state.last_sync = False, now
-        state.syncs += 1
-        state.rules = sum(line.startswith("add rule ") for line in new)
-        for service in causes:
+        """nftables mode: one table; a note for every Service whose lines changed."""
+        state, options = self.state, self.options()
+        services = dict.fromkeys(causes)
+        if state.need_full:
+            services.update(dict.fromkeys([*state.chosen, *state.tracker.services]))
+        if not state.syncs:
+            state.rules = nftables.base_rules(options)
+        for service in services:
+            new = nftables.chosen(state.tracker, service, options)
+            before = state.chosen.pop(service, {})
+            if new:
+                state.chosen[service] = new
+            if before == new:
+                continue
+            old_lines, new_lines = nftables.part(before, options), nftables.part(new, options)
+            state.rules += _rules_of(new_lines) - _rules_of(old_lines)
             mine = service + "/", f'"{service}:', f'"{service}"'
-            added = [line for line in new if line not in old and any(word in line for word in mine)]
-            removed = [line for line in old if line not in new and any(word in line for word in mine)]
-            out.cause = causes[service] or state.node_causes
+            added = [line for line in new_lines if line not in old_lines and any(word in line for word in mine)]
+            removed = [line for line in old_lines if line not in new_lines and any(word in line for word in mine)]
+            out.cause = (causes[service] or state.node_causes) if service in causes else 0
             if out.cause and (added or removed):
                 out.note(self._effect(service, added, removed))
+        state.need_full, state.last_sync, state.flushed = False, now, False
+        state.syncs += 1
         state.node_causes = 0
         out.cause = 0
-
-    def _ensure_jumps(self) -> None:
-        """The jumps from the built-in chains, unless they are there (``EnsureRule``)."""
-        kernel = self.state.kernel
-        wanted = Ruleset()
-        restore(wanted, mode_named(self.config.mode).base_jumps())
-        for table, chains in wanted.tables.items():
-            for name, chain in chains.items():
-                mine = kernel.table(table).get(name)
-                if mine is None:
-                    kernel.tables[table][name] = chain
-                else:
-                    mine.rules = [r for r in chain.rules if r not in mine.rules] + mine.rules
 
     def _effect(self, service: str, added: list[str], removed: list[str]) -> Effect:
         parts = []
@@ -258,7 +263,7 @@ class KubeProxy(ApiClient):
         """
         node_ips, wanted = (self.config.node_ip,), mode or self.config.mode
         if wanted == self.config.mode == "iptables":
-            return Walker(self.state.kernel, node_ips).walk(packet, local=local)
+            return Walker(self.kernel(), node_ips).walk(packet, local=local)
         text = self.rules_text(mode)
         if wanted == "nftables":
             return NftWalker(parse_nft(text), node_ips).walk(packet, local=local)
@@ -273,15 +278,45 @@ class KubeProxy(ApiClient):
         if wanted == self.config.mode:
             if self.state.refusal:
                 raise NotSupported(self.state.refusal)
-            return list_ruleset(parse_nft(self.state.script)) if wanted == "nftables" else save(self.state.kernel)
+            return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save(self.kernel())
         written, options = mode_named(wanted), structs.replace(self.options(), mode=wanted)
         if written is nftables:
-            return list_ruleset(parse_nft(nftables.table_text(self.state.tracker, options)))
+            return list_ruleset(parse_nft(nftables.fresh_table_text(self.state.tracker, options)))
         kernel = fresh_ruleset()
         restore(kernel, written.canaries())
         restore(kernel, written.base_jumps())
         restore(kernel, Rulebook().sync(self.state.tracker, options, [], full=True).text)
         return save(kernel)
+
+    def kernel(self) -> Ruleset:
+        """The tables as the last sync left them, written now that somebody looks; the next look writes only what changed since."""
+        state, mode = self.state, mode_named(self.config.mode)
+        if state.flushed:
+            return Ruleset()
+        if self._kernel is None or not self._looked:
+            self._kernel, self._looked, self._known = fresh_ruleset(), 0, {}
+            restore(self._kernel, mode.canaries())
+            if state.syncs:
+                restore(self._kernel, mode.base_jumps())
+        if self._looked != state.syncs:
+            ports, known = state.book.ports, self._known
+            written = [ports[name] for name in state.book.names if known.get(name) is not ports[name]]
+            kept = {chain for rules in written for chain, _ in rules.chains}
+            gone = [rules for name, rules in known.items() if ports.get(name) is not rules]
+            stale = sorted({chain for rules in gone for chain, _ in rules.chains} - kept)
+            restore(
+                self._kernel,
+                mode.restore_input(self.options(), [ports[name] for name in state.book.names], written, stale),
+            )
+            self._looked, self._known = state.syncs, dict(ports)
+        return self._kernel
+
+    def _script(self) -> str:
+        """nftables mode: the table as the last sync left it."""
+        if not self.state.syncs or self.state.flushed:
+            return ""
+        ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
+        return nftables.table_text(ports, self.options())
 
     def status(self) -> dict[str, Any]:
         """Counts only: cheap."""
@@ -296,6 +331,14 @@ class KubeProxy(ApiClient):
             "fullSyncs": state.full_syncs,
             **({"error": state.refusal} if state.refusal else {}),
         }
+
+
+def _count(text: str) -> int:
+    return text.count("\n-A ")
+
+
+def _rules_of(lines: dict[str, None]) -> int:
+    return sum(line.startswith("add rule ") for line in lines)
 
 
 def _owner(endpoint_slice: Doc) -> str:

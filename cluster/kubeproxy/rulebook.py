@@ -1,7 +1,7 @@
 """From a ``ChangeTracker`` to the text of a sync: what every service port's rules are, which are new, which chains are stale.
 
 In: the tracker and the options → out: ``Sync``. The rulebook remembers the last sync, so the next one is partial: it recomputes only the
-Services that changed.
+Services that changed. ``update`` is the same without the text, for tables that are written when somebody looks.
 
 Simplified here: stale chains are deleted in the sync that makes them stale, also in large clusters (upstream waits there).
 
@@ -9,6 +9,7 @@ Upstream: pkg/proxy/iptables/proxier.go (``largeClusterMode``, MinimizeIPTablesR
 """
 
 from bisect import bisect_left, insort
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -18,13 +19,25 @@ from cluster.kubeproxy.modes import mode_named
 from cluster.kubeproxy.modes.iptables import LARGE_CLUSTER_ENDPOINTS, PortRules
 from cluster.kubeproxy.options import ProxyOptions
 
+Lines = tuple[list[str], list[str]]
+"""Lines that came, lines that went."""
+
 
 class Sync(Struct, frozen=True):
-    """``text``: the restore input. ``changes``: Service → (lines that came, lines that went)."""
+    """``text``: the restore input. ``changes``: Service → its lines."""
 
     text: str
     full: bool
-    changes: dict[str, tuple[list[str], list[str]]]
+    changes: dict[str, Lines]
+
+
+class Update(Struct, frozen=True):
+    """``written``: ports whose own chains are (re)written; ``stale``: chains to delete."""
+
+    full: bool
+    changes: dict[str, Lines]
+    written: list[PortRules]
+    stale: list[str]
 
 
 class Rulebook(Struct):
@@ -36,22 +49,21 @@ class Rulebook(Struct):
     counts: dict[PortName, int] = field(default_factory=dict)
     endpoints: int = 0
     """Of all service ports together."""
+    rules: int = 0
+    """Lines of all service ports together."""
     synced: bool = False
 
     def sync(
-        self,
-        tracker: ChangeTracker,
-        options: ProxyOptions,
-        changed: list[str],
-        *,
-        full: bool,
-        jumps: bool = False,
-        lean: bool = False,
+        self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool, jumps: bool = False
     ) -> Sync:
-        """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes and writes all of them.
+        """``update``, and the restore input that brings a kernel there. ``jumps``: with those from the built-in chains."""
+        update = self.update(tracker, options, changed, full=full)
+        restore_input = mode_named(options.mode).restore_input
+        text = restore_input(options, [self.ports[n] for n in self.names], update.written, sorted(update.stale), jumps)
+        return Sync(text, update.full, update.changes)
 
-        ``lean``: leave shared chains that stay as they are out of the text. Upstream writes them every time, to the same end.
-        """
+    def update(self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool) -> Update:
+        """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes all of them."""
         mode = mode_named(options.mode)
         full = full or not self.synced
         known = {f"{n.namespace}/{n.name}" for n in self.names} if full else set()
@@ -66,8 +78,7 @@ class Rulebook(Struct):
         large = self.endpoints > LARGE_CLUSTER_ENDPOINTS
         written: list[PortRules] = []
         stale: list[str] = []
-        changes: dict[str, tuple[list[str], list[str]]] = {}
-        shared = full or not lean
+        changes: dict[str, Lines] = {}
         for service, names in by_service.items():
             for name in names:
                 old = self.ports.get(name)
@@ -79,14 +90,14 @@ class Rulebook(Struct):
                     written.append(new)
                 self._replace(name, new)
                 if old is not new:
-                    if old is None or new is None or old.filter != new.filter or old.nat != new.nat:
-                        shared = True
                     kept = {chain for chain, _ in new.chains} if new is not None else set()
                     stale.extend(chain for chain, _ in (old.chains if old is not None else ()) if chain not in kept)
-                    _difference(changes.setdefault(service, ([], [])), old, new)
+                    came, went = _difference(old, new)
+                    lines = changes.setdefault(service, ([], []))
+                    lines[0].extend(came)
+                    lines[1].extend(went)
         self.synced = True
-        text = mode.restore_input(options, [self.ports[n] for n in self.names], written, sorted(stale), jumps, shared)
-        return Sync(text, full, {s: c for s, c in changes.items() if c[0] or c[1]})
+        return Update(full, {s: c for s, c in changes.items() if c[0] or c[1]}, written, stale)
 
     def _known_ports(self, service: str) -> list[PortName]:
         namespace, _, name = service.partition("/")
@@ -105,6 +116,7 @@ class Rulebook(Struct):
             self.counts[name] = count
 
     def _replace(self, name: PortName, rules: PortRules | None) -> None:
+        self.rules += _size(rules) - _size(self.ports.get(name))
         if rules is None:
             if self.ports.pop(name, None) is not None:
                 del self.names[bisect_left(self.names, name)]
@@ -120,7 +132,12 @@ def _lines(rules: PortRules | None) -> dict[str, None]:
     return dict.fromkeys([*rules.filter, *rules.nat, *(line for _, lines in rules.chains for line in lines)])
 
 
-def _difference(change: tuple[list[str], list[str]], old: PortRules | None, new: PortRules | None) -> None:
+def _size(rules: PortRules | None) -> int:
+    return len(rules.filter) + len(rules.nat) + sum(len(lines) for _, lines in rules.chains) if rules is not None else 0
+
+
+@lru_cache(maxsize=256)
+def _difference(old: PortRules | None, new: PortRules | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Remembered, as every node finds the same one."""
     before, after = _lines(old), _lines(new)
-    change[0].extend(line for line in after if line not in before)
-    change[1].extend(line for line in before if line not in after)
+    return tuple(line for line in after if line not in before), tuple(line for line in before if line not in after)

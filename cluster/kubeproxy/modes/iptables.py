@@ -119,7 +119,7 @@ def _contains(cidr: str, address: str) -> bool:
     return net.version == ip.version and ip in net
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def _port_rules(service: ServicePort, selection: Selection, style: Style, from_node: bool, large: bool) -> PortRules:
     return _Writer(service, selection, style, from_node, large).write()
 
@@ -279,16 +279,12 @@ def restore_input(
     changed: Iterable[PortRules],
     stale: Iterable[str] = (),
     jumps: bool = False,
-    shared: bool = True,
 ) -> str:
     """What one sync feeds to ``iptables-restore``.
 
     ``ports``: every service port, in order; ``changed``: those whose own chains are written; ``stale``: chains to delete;
-    ``jumps``: also the jumps from the built-in chains (upstream makes them one by one, before). ``shared`` False leaves the
-    shared chains out, for a kernel of ours that is known to hold the same lines already.
+    ``jumps``: also the jumps from the built-in chains (upstream makes them one by one, before).
     """
-    if not shared:
-        return _own_chains(changed, stale)
     ports = list(ports)
     lines = ["*filter", *(f":{chain} - [0:0]" for chain in FILTER_CHAINS)]
     if jumps:
@@ -318,14 +314,6 @@ def restore_input(
     lines.extend(f"-X {chain}" for chain in stale)
     lines.append("COMMIT")
     return "\n".join(lines) + "\n"
-
-
-def _own_chains(changed: Iterable[PortRules], stale: Iterable[str]) -> str:
-    own, gone = [chain for port in changed for chain in port.chains], list(stale)
-    lines = ["*nat", *(f":{chain} - [0:0]" for chain, _ in own), *(f":{chain} - [0:0]" for chain in gone)]
-    lines.extend(line for _, rules in own for line in rules)
-    lines.extend(f"-X {chain}" for chain in gone)
-    return "\n".join([*lines, "COMMIT"]) + "\n"
 
 
 def _forward(options: ProxyOptions) -> list[str]:

@@ -16,6 +16,7 @@ Upstream: pkg/proxy/nftables/proxier.go ``syncProxyRules``.
 """
 
 from base64 import b32encode
+from functools import lru_cache
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
 
@@ -28,6 +29,7 @@ NAME_MAX = 240
 """NFT_NAME_MAXLEN (256) less the longest prefix (16)."""
 
 
+@lru_cache(maxsize=65536)
 def hashed(text: str) -> str:
     """``HASH8-text``, cut to fit: the hash is of the whole text."""
     name = b32encode(sha256(text.encode()).digest())[:8].decode() + "-" + text
@@ -311,14 +313,45 @@ def _detector(table: _Table, local: bool) -> str:
             return f"{table.ip} saddr {no}{options.cluster_cidr}"
 
 
-def table_text(tracker: ChangeTracker, options: ProxyOptions) -> str:
-    """The table for what the tracker knows."""
+Chosen = tuple[ServicePort, Selection]
+"""A service port with its chosen endpoints: what its part of the table is made of."""
+
+
+def chosen(tracker: ChangeTracker, service: str, options: ProxyOptions) -> dict[PortName, Chosen]:
+    """The ports of a Service (``namespace/name``) with the endpoints that this node uses, as of now."""
+    return {
+        name: (port, select(tracker.endpoints(name), port, options.node, options.zone))
+        for name, port in tracker.services.get(service, {}).items()
+    }
+
+
+def table_text(ports: dict[PortName, Chosen], options: ProxyOptions) -> str:
+    """The table with these service ports."""
     table = _Table(options)
     _base(table)
-    ports = {name: port for found in tracker.services.values() for name, port in found.items()}
     for name in sorted(ports):
-        _Writer(table, ports[name], select(tracker.endpoints(name), ports[name], options.node, options.zone)).write()
+        _Writer(table, *ports[name]).write()
     return table.text()
+
+
+def fresh_table_text(tracker: ChangeTracker, options: ProxyOptions) -> str:
+    """The table for what the tracker knows."""
+    return table_text({n: c for s in tracker.services for n, c in chosen(tracker, s, options).items()}, options)
+
+
+def part(ports: dict[PortName, Chosen], options: ProxyOptions) -> dict[str, None]:
+    """The lines that are there because of these ports, each once, in the order of the script."""
+    table = _Table(options)
+    for name in sorted(ports):
+        _Writer(table, *ports[name]).write()
+    return dict.fromkeys(table.text().splitlines()[1:])
+
+
+def base_rules(options: ProxyOptions) -> int:
+    """How many rules there are without any Service."""
+    table = _Table(options)
+    _base(table)
+    return len(table.rules)
 
 
 def with_stale(text: str, previous: str) -> str:

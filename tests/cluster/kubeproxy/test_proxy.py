@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cluster.kubeproxy import proxy as proxy_module
 from cluster.kubeproxy.options import NotSupported
 from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
 from cluster.sim import SECOND, World
@@ -29,14 +30,19 @@ class Notes:
     def dropped(self, *args: Any) -> None: ...
 
 
-def world() -> tuple[World, Notes]:
+def world(mode: str = "iptables") -> tuple[World, Notes]:
     w = World.new(1, 500_000, 1_500_000, FACTORIES)
     w.observer = notes = Notes()
     w.add_host("cp-1")
     w.add_host("node-1")
     w.add_process("api", "kube-apiserver", "cp-1", FakeConfig())
     config = KubeProxyConfig(
-        epoch=EPOCH, server="api", peer=TlsPeer(common_name="system:kube-proxy"), node="node-1", node_ip="172.18.0.11"
+        epoch=EPOCH,
+        server="api",
+        peer=TlsPeer(common_name="system:kube-proxy"),
+        node="node-1",
+        node_ip="172.18.0.11",
+        mode=mode,
     )
     w.add_process("kube-proxy-node-1", "kube-proxy", "node-1", config)
     w.start("api")
@@ -140,9 +146,53 @@ def test_flushed_tables_are_written_again() -> None:
     w.run_until(3 * SECOND)
     proxy = w.actors["kube-proxy-node-1"]
     before = proxy.rules_text()
-    proxy.state.kernel.tables.clear()
+    proxy.flush()
+    assert proxy.rules_text() == ""
     w.run_until(40 * SECOND)
     assert proxy.rules_text() == before
+
+
+@pytest.mark.parametrize("mode", ["iptables", "nftables"])
+def test_tables_are_written_when_somebody_looks(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    for module, name in ((proxy_module, "restore"), (proxy_module.nftables, "table_text")):
+        function = getattr(module, name)
+        spy = lambda *args, f=function, n=name: (written.append(n), f(*args))[1]  # noqa: E731
+        monkeypatch.setattr(module, name, spy)
+    w, notes = world(mode)
+    for i in range(3):
+        write(w, "POST", "/api/v1/namespaces/default/services", service(f"s{i}", f"10.96.0.{60 + i}"))
+        write(w, "POST", SLICES, endpoints("10.244.1.1", "10.244.2.2", name=f"s{i}"))
+        w.run_until(w.now + 2 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    assert proxy.status()["syncs"] >= 3 and len(notes.effects) >= 3
+    assert not written
+    looked = proxy.rules_text()
+    assert written
+    del written[:]
+    assert proxy.rules_text() == looked
+    assert mode == "nftables" or not written
+    rules = [line for line in proxy._script().splitlines() if line.startswith("add rule ")] if mode == "nftables" else [
+        line for line in looked.splitlines() if line.startswith("-A ")
+    ]  # fmt: skip
+    assert proxy.status()["rules"] == len(rules)
+
+
+def test_looking_or_not_makes_no_difference_to_what_is_seen_later() -> None:
+    seen: list[str] = []
+    for looks in (True, False):
+        w, _ = world()
+        proxy = w.actors["kube-proxy-node-1"]
+        for i in range(4):
+            write(w, "POST", "/api/v1/namespaces/default/services", service(f"s{i}", f"10.96.0.{60 + i}"))
+            write(w, "POST", SLICES, endpoints(f"10.244.1.{i}", name=f"s{i}"))
+            w.run_until(w.now + 2 * SECOND)
+            assert not looks or proxy.rules_text()
+        write(w, "DELETE", f"{SLICES}/s1-abcde")
+        write(w, "DELETE", "/api/v1/namespaces/default/services/s2")
+        w.run_until(w.now + 2 * SECOND)
+        seen.append(proxy.rules_text())
+    assert seen[0] == seen[1] and "s3" in seen[0] and "default/s2" not in seen[0]
 
 
 def test_it_survives_a_checkpoint_and_answers_probes() -> None:

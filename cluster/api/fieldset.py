@@ -35,9 +35,10 @@ def item_key(item: Any, node: Node) -> str:
 
 def is_granular(value: Any, node: Node | None) -> bool:
     """Whether the parts of a value have owners of their own (else it is one leaf)."""
-    if isinstance(value, dict):
+    kind = type(value)
+    if kind is dict:
         return node is not None and node.map_type != "atomic" and node.op in ("struct", "map")
-    if isinstance(value, list):
+    if kind is list:
         return node is not None and node.list_type in ("map", "set")
     return False
 

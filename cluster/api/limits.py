@@ -20,15 +20,19 @@ TOO_DEEP = "exceeded max depth"
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
+_NESTED = frozenset({dict, list})
+"""What has parts; only these are looked into, as most of a document is text and numbers."""
+
+
 def too_deep(value: Any) -> bool:
     """Does ``value`` have more than ``MAX_DEPTH`` levels?"""
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTED
         ]
         if not level:
             return False

@@ -468,7 +468,9 @@ class StructNode(Node):
                 if field.omit == KEEP:
                     out[key] = field.zero if field.zero is not _STRUCT_ZERO else field.node.zero
                 continue
-            item = field.node.decode(item)
+            node = field.node
+            if type(node) is not StringNode or type(item) is not str:  # (most are texts: they are what they are)
+                item = node.decode(item)
             if item or field.omit != OMIT_EMPTY:
                 out[key] = item
         return out

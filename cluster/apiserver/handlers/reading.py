@@ -169,8 +169,22 @@ def chosen(resource: Resource, doc: dict[str, Any], labels: str, fields: str) ->
     if labels and not selectors.parse_labels(labels).matches(doc["metadata"].get("labels") or {}):
         return False
     if fields:
-        return selectors.parse_fields(fields).matches(registry.strategy_for(resource).selectable_fields(doc))
+        return selectors.parse_fields(fields).matches(_selectable(resource, doc))
     return True
+
+
+_last: list[tuple[Any, Any, dict[str, str]]] = [(None, None, {}), (None, None, {})]
+
+
+def _selectable(resource: Resource, doc: dict[str, Any]) -> dict[str, str]:
+    """The fields of ``doc`` that selectors may name. The last two are remembered: many watchers are asked about one change of
+    one document (which nobody changes in place)."""
+    for known, of, fields in _last:
+        if known is doc and of is resource:
+            return fields
+    fields = registry.strategy_for(resource).selectable_fields(doc)
+    _last[0], _last[1] = _last[1], (doc, resource, fields)
+    return fields
 
 
 def _answer(server: Any, job: Job, out: Outbox, docs: list[dict[str, Any]], meta: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def pod(number: int) -> dict[str, Any]:
     }
 
 
-def create_pods(bench: Bench, pods: int, per_second: int = 200) -> list[float]:
+def create_pods(bench: Bench, pods: int, per_second: int) -> list[float]:
     """Bare Pods, as ``kwokctl scale pod`` makes them, at an even pace of virtual time; the wall instant of every hundredth."""
     began, marks = bench.lab.now, []
     for number in range(pods):
@@ -183,8 +183,8 @@ def until(bench: Bench, instant: int) -> None:
         bench.lab.drain()
 
 
-def measure(nodes: int, pods: int, by: str = "pods", **spec: Any) -> dict[str, Any]:
-    """All nodes Ready, then what ``by`` says: ``pods``, ``deployments``, ``services`` or ``day``."""
+def measure(nodes: int, pods: int, by: str = "pods", per_second: int = 200, **spec: Any) -> dict[str, Any]:
+    """All nodes Ready, then what ``by`` says: ``pods`` (so many a virtual second), ``deployments``, ``services`` or ``day``."""
     gc.set_threshold(100_000, 20, 100)
     bench = Bench(nodes, **spec)
     bench.run(Lab.ready)
@@ -193,7 +193,7 @@ def measure(nodes: int, pods: int, by: str = "pods", **spec: Any) -> dict[str, A
     if by in ("services", "day"):
         return result | (services(bench, pods) if by == "services" else day(bench)) | {"running": bench.mark()}
     if by == "pods":
-        marks = create_pods(bench, pods)
+        marks = create_pods(bench, pods, per_second)
         result["created"] = bench.mark()
         result["first100PerSecond"] = round(100 / (marks[1] - marks[0]))
         result["last100PerSecond"] = round(100 / (marks[-1] - marks[-2]))

@@ -76,6 +76,8 @@ class ClusterSpec(Struct, frozen=True):
     fsync_ms: tuple[float, float] = (1.0, 2.0)
     legacy_service_account_tokens: bool = True
     register_control_plane: bool = True
+    qps_limits: bool = True
+    """False lets kube-scheduler and kube-controller-manager ask as often as they like (``kwokctl --disable-qps-limits``)."""
     paused: bool = False
     bare: bool = False
     server_url: str = "https://127.0.0.1:6443"
@@ -236,6 +238,7 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
                 cluster_cidr=pod_cidr(spec),
                 service_cidr=SERVICE_CIDR,
                 legacy_tokens=spec.legacy_service_account_tokens,
+                qps_limits=spec.qps_limits,
             ),
         )
         world.add_process(
@@ -248,6 +251,7 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
                 host=host,
                 server=f"kube-apiserver-{host}",
                 peer=TlsPeer(common_name="system:kube-scheduler"),
+                qps_limits=spec.qps_limits,
             ),
         )
     world.add_process("lb", "balancer", "lb", BalancerConfig(tuple(f"kube-apiserver-{host}" for host in hosts)))

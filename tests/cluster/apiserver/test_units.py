@@ -3,10 +3,12 @@
 import orjson
 import pytest
 
+from cluster.api import scheme as schemes
 from cluster.api.stored import with_revision, without_revision
-from cluster.apiserver import protobuf
+from cluster.apiserver import protobuf, registry
 from cluster.apiserver.authorization import Attributes
 from cluster.apiserver.authorization.rules import compact_string, covers, uncovered
+from cluster.apiserver.handlers import reading
 from cluster.apiserver.negotiation import negotiate
 from cluster.apiserver.request_info import parse_query, request_info
 from cluster.apiserver.user import User, service_account_name
@@ -173,3 +175,22 @@ def test_the_revision_stands_where_go_has_it() -> None:
     seen = with_revision(doc, 12)
     assert list(seen["metadata"]) == ["name", "uid", "resourceVersion", "creationTimestamp", "labels"]
     assert without_revision(seen) == doc
+
+
+def test_the_fields_of_a_document_are_read_once_for_all_who_select_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    pods = schemes.builtin().resource("", "v1", "pods")
+    assert pods is not None
+    read: list[str] = []
+    strategy = registry.strategy_for(pods)
+    fields = type(strategy).selectable_fields
+    monkeypatch.setattr(
+        type(strategy),
+        "selectable_fields",
+        lambda self, doc: (read.append(doc["metadata"]["name"]), fields(self, doc))[1],
+    )
+    before, after = ({"metadata": {"name": name, "namespace": "d"}, "spec": {"nodeName": "n"}} for name in ("a", "b"))
+    for node in ("n", "m", "n"):
+        for doc in (before, after):
+            assert reading.chosen(pods, doc, "", f"spec.nodeName={node}") == (node == "n")
+    assert read == ["a", "b"]
+    assert not reading.chosen(pods, {**after, "spec": {"nodeName": "x"}}, "", "spec.nodeName=n")

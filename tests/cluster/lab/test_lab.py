@@ -395,3 +395,13 @@ def test_old_operations_are_forgotten_and_cursors_go_on(monkeypatch: pytest.Monk
     assert seen == [f"o{number}" for number in range(60)] and cursor == 60
     assert len(desk.lab.state.ops) <= 22
     assert [op["id"] for op in desk.lab.query("ops")["ops"]][-20:] == seen[-20:]
+
+
+@pytest.mark.parametrize("limits", [True, False])
+def test_components_of_a_cluster_may_be_freed_of_their_request_limits(limits: bool) -> None:
+    desk = Desk.boot(workers=1, control_planes=1, etcd_members=1, qps_limits=limits)
+    scheduler = desk.lab.world.actors["kube-scheduler-cp-1"]
+    manager = desk.lab.world.actors["kube-controller-manager-cp-1"]
+    desk.type("kubectl create deployment web --image=nginx --replicas=1")
+    desk.until(lambda: scheduler.state.scheduled > 0)
+    assert bool(scheduler.state.buckets) == bool(manager.state.buckets) == limits

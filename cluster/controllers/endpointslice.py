@@ -11,6 +11,8 @@ Simplified here: no topology hints; the trigger-time annotation says when the co
 Upstream: kubernetes pkg/controller/endpointslice, staging/src/k8s.io/endpointslice/reconciler.go.
 """
 
+from typing import Any
+
 import orjson
 
 from cluster.clientgo import Doc
@@ -25,6 +27,8 @@ SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = "endpointslice-controller.k8s.io"
 MAX_ENDPOINTS = 100
+REMEMBERED = 16_384
+"""Pods whose endpoint is remembered."""
 
 
 class EndpointSliceController(Controller):
@@ -33,6 +37,11 @@ class EndpointSliceController(Controller):
     name = "endpointslice"
     user = "endpointslice-controller"
     watches = ("services", "pods", "endpointslices", "nodes")
+
+    def __init__(self, manager: Any) -> None:
+        super().__init__(manager)
+        self._made: dict[str, tuple[Doc, Doc | None, tuple[str, bool, str], Doc | None]] = {}
+        """Pod's uid → the Pod, its Node, what was asked, the endpoint: only what documents say, so it may be forgotten."""
 
     # -- events ---------------------------------------------------------------------------------------------------
 
@@ -91,14 +100,17 @@ class EndpointSliceController(Controller):
 
     def _family(self, service: Doc, family: str, pods: list[Doc], slices: list[Doc], now: int, out: Outbox) -> None:
         wanted: dict[str, tuple[list[Doc], dict[str, Doc]]] = {}
+        named = any(isinstance(port.get("targetPort"), str) for port in spec_of(service).get("ports") or ())
+        group: tuple[list[Doc], dict[str, Doc]] | None = None
         for pod in pods:
             if not behind.belongs(pod, include_terminating=True):
                 continue
             endpoint = self._endpoint(service, family, pod)
             if endpoint is None:
                 continue
-            ports = self._ports(service, pod)
-            group = wanted.setdefault(orjson.dumps(ports).decode(), (ports, {}))
+            if named or group is None:  # numbers are the same in every Pod
+                ports = self._ports(service, pod)
+                group = wanted.setdefault(orjson.dumps(ports).decode(), (ports, {}))
             group[1][f"{endpoint['targetRef']['uid']}"] = endpoint
         existing: dict[str, list[Doc]] = {}
         for entry in slices:
@@ -151,6 +163,22 @@ class EndpointSliceController(Controller):
     # -- parts ----------------------------------------------------------------------------------------------------
 
     def _endpoint(self, service: Doc, family: str, pod: Doc) -> Doc | None:
+        """The Pod as an endpoint; None without an address of that family. Made once for all Services that say the same of it."""
+        node_name = spec_of(pod).get("nodeName")
+        node = self.store("nodes").get(node_name) if node_name else None
+        publish = bool(spec_of(service).get("publishNotReadyAddresses"))
+        asked = family, publish, behind.hostname_of(service, pod)
+        known = self._made.get(pod["metadata"]["uid"])
+        if known is not None and known[0] is pod and known[1] is node and known[2] == asked:
+            return known[3]
+        endpoint = self._new_endpoint(family, publish, asked[2], pod, node)
+        if len(self._made) >= REMEMBERED:
+            self._made.clear()
+        self._made[pod["metadata"]["uid"]] = pod, node, asked, endpoint
+        return endpoint
+
+    @staticmethod
+    def _new_endpoint(family: str, publish: bool, hostname: str, pod: Doc, node: Doc | None) -> Doc | None:
         address = next(
             (e["ip"] for e in status_of(pod).get("podIPs") or [{"ip": status_of(pod)["podIP"]}]
              if (":" in e["ip"]) == (family == "IPv6")), None,
@@ -158,7 +186,6 @@ class EndpointSliceController(Controller):
         if address is None:
             return None
         serving, terminating = is_ready(pod), deleting(pod)
-        publish = bool(spec_of(service).get("publishNotReadyAddresses"))
         endpoint: Doc = {
             "addresses": [address],
             "conditions": {
@@ -167,14 +194,12 @@ class EndpointSliceController(Controller):
                 "terminating": terminating,
             },
         }
-        hostname = behind.hostname_of(service, pod)
         if hostname:
             endpoint["hostname"] = hostname
         endpoint["targetRef"] = behind.target_ref(pod)
         node_name = spec_of(pod).get("nodeName")
         if node_name:
             endpoint["nodeName"] = node_name
-            node = self.store("nodes").get(node_name)
             zone = labels_of(node).get("topology.kubernetes.io/zone") if node is not None else None
             if zone:
                 endpoint["zone"] = zone

@@ -38,8 +38,7 @@ def selects(service: Doc, pod: Doc) -> bool:
     selector = spec_of(service).get("selector")
     if not selector:
         return False
-    labels = labels_of(pod)
-    return all(labels.get(key) == value for key, value in selector.items())
+    return selector.items() <= labels_of(pod).items()
 
 
 def find_port(pod: Doc, port: Doc) -> int | None:

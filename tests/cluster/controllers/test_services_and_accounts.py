@@ -2,9 +2,11 @@
 
 from base64 import b64decode
 
+import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cluster.api import jwt
+from cluster.controllers.endpointslice import EndpointSliceController
 from tests.cluster.controllers.harness import DEPLOYMENTS, KEY, Bench, deployment
 
 SERVICES = "/api/v1/namespaces/default/services"
@@ -66,6 +68,28 @@ def test_more_than_a_hundred_endpoints_are_several_slices() -> None:
     b.settle(2)
     sizes = sorted(len(s["endpoints"]) for s in b.all("endpointslices"))
     assert sum(sizes) == 150 and max(sizes) <= 100
+
+
+def test_a_pod_becomes_an_endpoint_once_for_all_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    new = EndpointSliceController._new_endpoint
+    monkeypatch.setattr(
+        EndpointSliceController,
+        "_new_endpoint",
+        lambda self, *args: (made.append(args[3]["metadata"]["uid"]), new(*args))[1],
+    )
+    b = bench()
+    b.do("POST", DEPLOYMENTS, deployment())
+    b.do("POST", SERVICES, service())
+    b.settle()
+    before = len(made)
+    for number in range(5):
+        b.do("POST", SERVICES, service(f"more-{number}"))
+    b.do("POST", SERVICES, service("early", publishNotReadyAddresses=True))
+    b.settle()
+    slices = b.all("endpointslices")
+    assert len(slices) == 7 and all(len(s["endpoints"]) == 3 for s in slices)
+    assert len(set(made)) == 3 and len(made) - before <= 6
 
 
 def test_default_account_and_root_ca_in_every_namespace() -> None:

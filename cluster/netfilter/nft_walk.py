@@ -49,6 +49,7 @@ from cluster.netfilter.walk import (
     Walk,
     conclude,
     endpoint_of,
+    flow_of,
     leaf_of,
 )
 from cluster.wire.packet import Packet
@@ -69,12 +70,7 @@ class NftWalker(Struct):
 
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        family, src = address_number(packet.src)
-        _, dst = address_number(packet.dst)
-        flow = Flow(
-            packet.src, packet.dst, family, src, dst, packet.protocol.lower(), packet.sport, packet.dport,
-            packet.mark, 0, ctstate, 1.0,
-        )  # fmt: skip
+        flow = flow_of(packet, ctstate)
         self.steps = []
         if local is None:
             local = self._is_local(packet.src)

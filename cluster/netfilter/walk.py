@@ -130,6 +130,16 @@ class Flow(Struct):
         return Flow(*(getattr(self, name) for name in self.__struct_fields__))
 
 
+def flow_of(packet: Packet, ctstate: str) -> Flow:
+    """A packet that has just been sent."""
+    family, src = address_number(packet.src)
+    _, dst = address_number(packet.dst)
+    protocol = packet.protocol.lower()
+    return Flow(
+        packet.src, packet.dst, family, src, dst, protocol, packet.sport, packet.dport, packet.mark, 0, ctstate, 1.0
+    )
+
+
 class Walker(Struct):
     """Walks packets through ``ruleset``. ``recent`` None: session affinity has seen nobody yet."""
 
@@ -148,16 +158,11 @@ class Walker(Struct):
 
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        family, src = address_number(packet.src)
-        _, dst = address_number(packet.dst)
-        flow = Flow(
-            packet.src, packet.dst, family, src, dst, packet.protocol.lower(), packet.sport, packet.dport,
-            packet.mark, 0, ctstate, 1.0,
-        )  # fmt: skip
+        flow = flow_of(packet, ctstate)
         self.steps = []
         self.first_lines = layout(self.ruleset)
         if local is None:
-            local = self._is_local(family, src, packet.src)
+            local = self._is_local(flow.family, flow.src_number, flow.src)
         leaves: list[Leaf] = []
         for leaf in self._hooks(SENT_BY_US if local else ("PREROUTING",), 0, flow, not local):
             leaves.append(leaf)

@@ -81,6 +81,12 @@ def test_meaning_without_scripts(open_page: Open, name: str) -> None:
         "requests": "/api/v1/nodes",
         "trace": "ServiceAccount",
         "denied": "forbidden",
+        "kinds": "Deployment",
+        "objects": "web-",
+        "object": "replicas",
+        "history": "deployment-controller",
+        "graph": "ReplicaSet",
+        "edit": "dryRun=All",
         "etcd": "leader",
         "network": "KUBE-SVC-",
     }[name]

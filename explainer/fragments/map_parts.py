@@ -82,7 +82,7 @@ class Box:
     @property
     def glyph(self) -> int:
         """The size of the glyph above the name."""
-        return (28 if self.kind == "etcd" else 20) if self.low else 44 if self.h < 110 else 52
+        return (28 if self.kind == "etcd" else 20) if self.low else min(44, self.h - 30) if self.h < 110 else 52
 
 
 @dataclass

@@ -18,6 +18,24 @@ def cut(name: str, room: int) -> str:
     return name[: room - 1 - keep] + "…" + name[-keep:]
 
 
+def parted(name: str, room: int) -> tuple[str, str]:
+    """Return `name` as (head, tail) where a page has a width and not a number of letters: it cuts the head's end as narrow as it must.
+
+    The tail is the suffix after the last dash, or what is like it in length; empty for a name of at most `room` characters.
+    """
+    if len(name) <= room:
+        return name, ""
+    _head, dash, tail = name.rpartition("-")
+    keep = max(len(tail) + 1, 8) if dash and len(tail) < 16 else 12
+    return name[:-keep], name[-keep:]
+
+
+def parted_user(name: str) -> tuple[str, str]:
+    """A user's name as (head, tail): what follows its last colon tells ``system:node:node-1`` from the next; other names differ at their head."""
+    head, colon, tail = name.rpartition(":")
+    return (head + colon, tail) if colon and len(tail) <= 16 else (name, "")
+
+
 def instant(micros: int | float | None) -> str:
     """Simulated time since the cluster's start: ``0:01:23.456``."""
     if micros is None:

@@ -3,7 +3,7 @@
 
 import { cluster, on } from "./feed.js";
 import * as fall from "./waterfall.js";
-import { instant, size, span, t, who } from "./words.js";
+import { instant, parted, partedUser, size, span, t, who } from "./words.js";
 
 const KEEP = 300;
 const HELD = 300;
@@ -190,6 +190,12 @@ async function older(link) {
 function row(event, was) {
   const made = $("template[data-row]").content.querySelector("tr").cloneNode(true);
   const f = (name) => made.querySelector(`[data-f="${name}"]`);
+  // Both ends of what must be told apart: a narrow column takes the middle away.
+  const ends = (column, [head, tail_]) => {
+    const cell = made.querySelector(`td.${column}`);
+    cell.querySelector(".head").textContent = head;
+    cell.querySelector(".tail").textContent = tail_;
+  };
   const path = `/clusters/${encodeURIComponent(cluster)}/requests/`;
   const keep = keeping();
   made.dataset.id = event.id;
@@ -206,18 +212,19 @@ function row(event, was) {
   f("open").href = `${path}${event.id}/${keep}`;
   const [address, query] = event.path.split(/\?(.*)/s);
   f("method").textContent = event.method;
-  f("address").textContent = address;
+  f("open").setAttribute("aria-label", `${event.method} ${event.path}`);
+  ends("path", parted(address, 24));
   f("query").textContent = query ? `?${query}` : "";
   const name = who(event), program = component(event);
-  f("who").textContent = name;
+  ends("who", partedUser(name));
   f("component").textContent = program === name ? "" : program;
   if (event.initiator) {
     f("initiator").href = `${path}${event.initiator}/${keep}`;
     f("initiator").textContent = `#${event.initiator}`;
-    f("because").textContent = event.because ?? "";
+    ends("why", parted(event.because ?? "", 12));
   } else {
     f("initiator").remove();
-    f("because").textContent = t(event.outside ? "a.client" : "itself");
+    ends("why", [t(event.outside ? "a.client" : "itself"), ""]);
   }
   f("size").textContent = size(event.size);
   f("took").textContent = event.stream ? t("stream") : span(event.endMicros == null ? null : event.endMicros - event.startMicros);

@@ -75,6 +75,19 @@ export function cut(name, room) {
   return `${name.slice(0, room - 1 - keep)}…${name.slice(-keep)}`;
 }
 
+// Where a page has a width and not a number of letters: the head's end gives way, the tail stays (names.parted).
+export function parted(name, room) {
+  if (name.length <= room) return [name, ""];
+  const tail = name.length - name.lastIndexOf("-");
+  const keep = name.includes("-") && tail <= 16 ? Math.max(tail, 8) : 12;
+  return [name.slice(0, -keep), name.slice(-keep)];
+}
+
+export function partedUser(name) {
+  const at = name.lastIndexOf(":") + 1;
+  return at && name.length - at <= 16 ? [name.slice(0, at), name.slice(at)] : [name, ""];
+}
+
 export function who(event) {
   const user = event.user || event.client || "?";
   const account = /^system:serviceaccount:([^:]+):(.+)$/.exec(user);

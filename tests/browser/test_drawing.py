@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from explainer.fragments import causes_view, map_drawing, names, ring_drawing, rules_view, trace_view
+from explainer.fragments import causes_view, map_drawing, map_parts, names, ring_drawing, rules_view, trace_view
+from explainer.pages.templatetags import map_tags
 from tests.browser import fixture_world
 
 
@@ -20,6 +21,32 @@ from tests.browser import fixture_world
 def test_cut_keeps_the_suffix(name: str, room: int, short: str) -> None:
     assert names.cut(name, room) == short
     assert len(short) <= room
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "tail"),
+    [
+        ("/api/v1/nodes", 24, ""),
+        ("/api/v1/namespaces/default/pods/web-6dc5cd68db-h2mcg", 24, "db-h2mcg"),
+        ("/api/v1/namespaces/default/pods/web-6dc5cd68db-h2mcg/status", 24, "-h2mcg/status"),
+        ("/apis/apps/v1/namespaces/kube-system/deployments", 24, "/deployments"),
+        ("create pods/web-6dc5cd68db-h2mcg", 12, "db-h2mcg"),
+    ],
+)
+def test_what_tells_names_apart_stays(name: str, room: int, tail: str) -> None:
+    assert names.parted(name, room) == (name.removesuffix(tail), tail)
+
+
+def test_users_of_nodes_are_told_apart_by_the_node() -> None:
+    assert names.parted_user("system:node:node-1") == ("system:node:", "node-1")
+    assert names.parted_user("deployment-controller") == ("deployment-controller", "")
+
+
+@pytest.mark.parametrize("height", range(40, 140))
+def test_a_boxs_name_stands_above_its_border(height: int) -> None:
+    for kind in ("kube-apiserver", "etcd"):
+        box = map_parts.Box("x", kind, 0, 0, 110, height, "apiserver")
+        assert map_tags.glyph_at(box)["ty"] <= height - 6
 
 
 def test_times() -> None:

@@ -111,9 +111,11 @@ def listed(frame: dict[str, Any], answer: dict[str, Any], filters: dict[str, Any
             "parts_text": json.dumps(row["parts"], separators=(",", ":")),
             "size_text": names.size(row["size"]),
             "took": None if row.get("endMicros") is None else row["endMicros"] - row["startMicros"],
-            "who": trace_view.who(row),
+            "who": names.parted_user(trace_view.who(row)),
+            "full_who": trace_view.who(row),
             "bar": waterfall.bar(axis, row),
-            "address": str(row["path"]).partition("?")[0],
+            "address": names.parted(str(row["path"]).partition("?")[0], 24),
+            "because_of": names.parted(row["because"], 12),
             "query": str(row["path"]).partition("?")[2],
         }
     newest = filters.get("sort", "newest") == "newest"

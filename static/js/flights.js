@@ -161,8 +161,7 @@ export class Flights {
       last.more = (last.more ?? 1) + 1;
       const newest = words(mover.flight);
       if (!/^GET/.test(newest) || /^GET/.test(last.words)) last.words = newest;
-      last.text.textContent = `${last.words} ×${last.more}`;
-      last.halfWidth = half(last.text.textContent);
+      last.said = `${last.words} ×${last.more}`;
     }
     return false;
   }
@@ -314,6 +313,11 @@ export class Flights {
       }
     }
     part = Math.min(Math.max(part, 0), 1);
+    if (mover.said) {
+      mover.text.firstChild.data = mover.said;
+      mover.halfWidth = half(mover.said);
+      mover.said = "";
+    }
     const [x, y] = along(mover.line, flight.dropped ? part / 2 : part);
     const [px, py] = this.view.toPage(x, y);
     mover.node.style.transform = `translate(${(px - mover.halfWidth).toFixed(1)}px, ${(py - mover.half).toFixed(1)}px)`;

@@ -23,7 +23,13 @@ export function start() {
 }
 
 function text(selector, value) {
-  for (const node of all(`${selector}:not(body)`)) if (node.textContent !== value) node.textContent = value;
+  for (const node of all(`${selector}:not(body)`)) if (node.textContent !== value) write(node, value);
+}
+
+// The same text node keeps its place: a changed word is no changed tree.
+function write(node, value) {
+  if (node.firstChild?.nodeType === Node.TEXT_NODE && !node.firstChild.nextSibling) node.firstChild.data = value;
+  else node.textContent = value;
 }
 
 function revision() {
@@ -40,17 +46,22 @@ function revision() {
   on("clock", clockBar);
 }
 
+function show(node, shown) {
+  if (node.hidden === shown) node.hidden = !shown;
+}
+
 // Who stands at the door because the clock stands, or because of a breakpoint.
 function doors(frame) {
   const waiting = one("[data-waiting]");
   if (waiting && frame.waiting != null) {
-    waiting.hidden = frame.waiting === 0;
-    waiting.textContent = t("waiting", { n: frame.waiting });
+    show(waiting, frame.waiting > 0);
+    const said = t("waiting", { n: frame.waiting });
+    if (waiting.textContent !== said) waiting.textContent = said;
   }
   const stopped = one("[data-stopped]");
   if (stopped && "stopped" in frame) {
-    stopped.hidden = !frame.stopped;
-    told(frame.stopped?.sentence ?? "").then(({ text }) => (stopped.textContent = text));
+    show(stopped, Boolean(frame.stopped));
+    told(frame.stopped?.sentence ?? "").then(({ text }) => stopped.textContent !== text && (stopped.textContent = text));
   }
 }
 

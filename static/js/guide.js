@@ -74,6 +74,7 @@ const DEEDS = {
 
 function put(away) {
   guide().toggleAttribute("data-away", away);
+  document.body.classList.toggle("is-guided", !away);
   document.cookie = `guide=${away ? "away" : "here"}; path=/; max-age=31536000; samesite=lax`;
 }
 

@@ -18,7 +18,7 @@ export function start(flights) {
 function list(flights) {
   const section = document.querySelector("[data-inflight]");
   if (!section) return;
-  section.hidden = !exact();
+  if (section.hidden === exact()) section.hidden = !exact();
   if (section.hidden) return;
   const here = flights.underWay();
   const rows = section.querySelector("ol");

@@ -7,6 +7,8 @@ import { instant, parted, partedUser, size, span, t, who } from "./words.js";
 
 const KEEP = 300;
 const HELD = 300;
+const GLIDE_MS = 60;
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
 
@@ -105,12 +107,14 @@ async function catchUp() {
   const fresh = [...found.children].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
   if (!fresh.length) return;
   rows.prepend(...fresh);
+  glide(rows, fresh.length);
   settle();
 }
 
 function flush() {
-  if (!live || !held.size) return;
+  if (!live || !held.size || gliding) return;
   const rows = $("[data-rows]");
+  const had = rows.children.length;
   for (const event of held.values()) {
     const made = row(event);
     // Newest first by number, so that a late answer does not jump over later requests.
@@ -118,7 +122,29 @@ function flush() {
     rows.insertBefore(made, before ?? null);
   }
   held = new Map();
+  glide(rows, rows.children.length - had);
   settle();
+}
+
+// New rows push the others down: the list glides there from where it was, so that an eye on a row can follow it. More that come meanwhile wait
+// for its end.
+let gliding = false;
+
+function glide(rows, count) {
+  if (calm.matches || count < 1) return;
+  const way = Math.min(count * rows.firstElementChild.offsetHeight, innerHeight);
+  const moves = [rows, ...below(rows.closest("table"))].map((part) => part.animate([{ transform: `translateY(${-way}px)` }, { transform: "translateY(0)" }], GLIDE_MS));
+  gliding = true;
+  moves[0].onfinish = moves[0].oncancel = () => {
+    gliding = false;
+    if (!reading() && document.contains(rows)) flush();
+  };
+}
+
+function below(node) {
+  const found = [];
+  for (let at = node; at && !at.matches(".sheet-col, .listing"); at = at.parentElement) for (let next = at.nextElementSibling; next; next = next.nextElementSibling) found.push(next);
+  return found;
 }
 
 function settle() {
@@ -135,7 +161,7 @@ function tail() {
   const off = sorted() !== "newest";
   button.disabled = off;
   button.setAttribute("aria-pressed", String(live && !off));
-  more.hidden = !held.size;
+  more.hidden = !held.size || (live && !reading());
   more.textContent = t("new.rows", { n: held.size });
   const said = t(off || !live ? "tail.off" : reading() ? "tail.held" : "tail.on");
   const line = $("[data-tail-said]");

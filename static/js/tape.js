@@ -19,6 +19,7 @@ const SPAN = { least: 20, most: 3.6e9, first: 60e6 };
 const FRESH = 400;
 const LOOK_MS = 220;
 const FETCH_MS = 140;
+const CALM_MS = 100;
 const LONG_AGO = 2 ** 50;
 
 let face, canvas, pen, slider, label, note, width;
@@ -119,7 +120,7 @@ function add(mark) {
   if (marks.some((one) => same(one, mark)) || fresh.some((one) => same(one, mark))) return;
   fresh.push(mark);
   if (fresh.length > FRESH) fresh.shift();
-  draw();
+  soon();
 }
 
 // What the feed tells while the page is open, in the shape of the server's marks.
@@ -172,10 +173,20 @@ function size() {
 }
 
 let frame = 0;
+let painted = 0;
+let next = 0;
+
+// What the cluster does is painted ten times a second at most; what a hand does, in the next frame.
+function soon() {
+  if (live.paused) return draw();
+  next ||= setTimeout(() => ((next = 0), draw()), Math.max(0, painted + CALM_MS - performance.now()));
+  return undefined;
+}
 
 function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
+    painted = performance.now();
     if (!width) return;
     pen.font = `12px ${colours.mono}`;
     const all = known();
@@ -212,7 +223,7 @@ function move() {
     if (edge > view.to) view = { from: edge - span, to: edge };
     load();
   }
-  draw();
+  soon();
   if (live.paused || !connected) return;
   const rate = typeof live.rate === "number" ? live.rate : 10;
   const { perPixel } = scale(view, width || 800);

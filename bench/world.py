@@ -185,7 +185,7 @@ def until(bench: Bench, instant: int) -> None:
 
 def measure(nodes: int, pods: int, by: str = "pods", per_second: int = 200, **spec: Any) -> dict[str, Any]:
     """All nodes Ready, then what ``by`` says: ``pods`` (so many a virtual second), ``deployments``, ``services`` or ``day``."""
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(10_000, 5, 4000)
     bench = Bench(nodes, **spec)
     bench.run(Lab.ready)
     ready = bench.mark()

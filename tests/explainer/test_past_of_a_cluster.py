@@ -192,7 +192,8 @@ def test_the_file_of_a_cluster_replays_and_comes_back(
     file = tmp_path / "x.clearplane"
     file.write_bytes(data)
     command = [sys.executable, "manage.py", "replay", str(file)]
-    said = subprocess.run(command, cwd=ROOT, env={**os.environ}, capture_output=True, text=True)
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "explainer.settings"}  # a browser's tests set their own
+    said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert said.returncode == 0 and "every byte agrees" in said.stdout, said
     link.call("SET", keys.past_file("f"), data)
     clock = asked.ask("import", cluster="back", name="back", file="f")

@@ -64,17 +64,21 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         if at and live:
             raise Lost(str(error)) from error
         raise
-    problem = "" if clock else _("The simulation does not answer. This page shows what was known last and tries again.")
+    reading = bool(at and live and not clock)
+    problem = "" if clock else _problem(reading)
     out = base(request, page)
     data = {**(model or {}), **(clock or {})}
     shown = _clock(data)
     live = _clock(live or {"nowMicros": data.get("liveMicros")}) if at else shown
+    if reading:
+        shown["nowMicros"] = int(at) if at.isdigit() else live["nowMicros"]
     base_path, keep = f"/clusters/{cluster}", out["keep"]
     out |= {
         "cluster": cluster,
         "at": at,
         "model": model,
         "problem": problem,
+        "reading": reading,
         "version": data.get("kubernetesVersion", ""),
         "watching": data.get("watching"),
         "revision": data.get("revision", 0),
@@ -97,6 +101,13 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         ],
     }
     return out
+
+
+def _problem(reading: bool) -> str:
+    """Return what the frame says while there is no clock: the past takes its time, or nobody answers."""
+    if reading:
+        return _("The past is being read. This page shows the moment as soon as it is there.")
+    return _("The simulation does not answer. This page shows what was known last and tries again.")
 
 
 def _clock(data: dict[str, Any]) -> dict[str, Any]:

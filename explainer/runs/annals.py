@@ -25,7 +25,7 @@ LIMIT = 64 * 1024 * 1024
 """Bytes of history a cluster may have, unless somebody set another limit."""
 LEAST, MOST = 1024 * 1024, 4 * 1024 * 1024 * 1024
 """What may be set."""
-WORLDS = 32
+WORLDS = 16
 """Worlds kept at most."""
 AT_ONCE = 512
 """Chapters read in one go."""

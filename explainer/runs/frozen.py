@@ -49,7 +49,7 @@ from explainer.runs.mail import Letter, Trouble, encode, raw
 from explainer.runs.record import Entry
 
 CHUNK = 256
-FREEZE = 0.02
+FREEZE = 0.04
 """Seconds of running after which a copy stays behind, near the goal; on a long way a third of what is left."""
 ANSWER_KEPT_MS = 30_000
 TRAIL = 200

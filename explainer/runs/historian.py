@@ -17,6 +17,7 @@ cluster can't be run by this version.
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -43,10 +44,12 @@ HOUSEKEEPING = 0.5
 KEEPER_MS = 10_000
 WORLDS = 48
 """Frozen worlds of all clusters at most."""
-MEMORY = 512 * 1024 * 1024
+MEMORY = 384 * 1024 * 1024
 """Bytes they may have for themselves, together."""
 IDLE = 120.0
-"""Wall seconds after which a frozen world that nobody needed ends."""
+"""Wall seconds after which the frozen worlds of a cluster end when nobody looked at its past."""
+FRESH = 1.0
+"""Wall seconds in which a frozen world that was needed stays, whatever its place."""
 STALE = 30.0
 """Questions older than this have no asker any more."""
 EVENT_COST = 20e-6
@@ -55,7 +58,7 @@ BYTE_COST = 70e-9
 FORK_COST = 0.01
 RECENT = 600_000_000_000
 """Virtual ns behind the live edge in which looking back is made quick beforehand."""
-SPACING = 0.12
+SPACING = 0.06
 """Wall seconds of running between two frozen worlds there."""
 SWEEP = 10_000_000_000
 """Virtual ns after which what came since is made quick, too, while somebody looks."""
@@ -67,6 +70,8 @@ AHEAD = 24
 """Events that are looked for at a time on the way forward."""
 TRAILS = 64
 """Stretches remembered a cluster."""
+AT_ONCE = 6
+"""Worlds weighed at a time."""
 READY = 3
 """Worlds made ready where somebody steps back."""
 
@@ -130,6 +135,8 @@ class Shelf:
         self.holders: list[Holder] = []
         self.underway: dict[Goal, asyncio.Future[tuple[Holder, dict[str, Any]]]] = {}
         self.trails: list[Stretch] = []
+        self.used = time.monotonic()
+        """Wall instant of the last question (or page that began to look)."""
         self.swept = 0
         """How far (virtual ns) looking back was made quick."""
         self.sweeping = False
@@ -379,6 +386,7 @@ class Historian:
     async def reach(self, cluster: str, now: Now, goal: Goal, settled: bool) -> Holder:
         """A frozen world at ``goal``. Refused."""
         shelf = self.shelves[cluster]
+        shelf.used = time.monotonic()
         goal = _normal(goal)
         for holder in shelf.holders:
             if holder.is_at(goal):
@@ -551,41 +559,63 @@ class Historian:
                 self._lost(shelf, holder)
 
     def _bound(self) -> None:
-        """End the frozen worlds that were not needed for longest, until number and memory are within bounds."""
-        every = [(h, shelf) for shelf in self.shelves.values() for h in shelf.holders]
-        memory, many = sum(h.memory for h, _ in every), len(every)
-        for holder, shelf in sorted(every, key=lambda pair: pair[0].used):
-            if many <= WORLDS and memory <= MEMORY:
-                break
-            if holder.place is not None and not holder.saying and not holder.children:
-                self._lost(shelf, holder)
-                many, memory = many - 1, memory - holder.memory
+        """End frozen worlds until number and memory are within bounds: those whose place is missed least, none that was just needed.
+
+        So the last minutes stay evenly covered, however much somebody looks around at one place.
+        """
+        every = [h for shelf in self.shelves.values() for h in shelf.holders]
+        memory, many = sum(h.memory for h in every), len(every)
+        while many > WORLDS or memory > MEMORY:
+            found = self._least_missed()
+            if found is None:
+                return
+            holder, shelf = found
+            self._lost(shelf, holder)
+            many, memory = many - 1, memory - holder.memory
+
+    def _least_missed(self) -> tuple[Holder, Shelf] | None:
+        """The frozen world whose end leaves the fewest events between its neighbours; of those that nobody needs just now."""
+        now = time.monotonic()
+        found: list[tuple[bool, float, Holder, Shelf]] = []
+        for shelf in self.shelves.values():
+            placed = sorted(
+                ((h.place, h) for h in shelf.holders if h.place is not None), key=lambda pair: pair[0].delivered
+            )
+            for index, (place, holder) in enumerate(placed):
+                if holder.saying or holder.children:
+                    continue
+                before = placed[index - 1][0].delivered if index else 0
+                after = placed[index + 1][0].delivered if index + 1 < len(placed) else math.inf
+                found.append((now - holder.used < FRESH, after - before, holder, shelf))
+        best = min(found, key=lambda row: row[:2], default=None)
+        return None if best is None else best[2:]
 
     async def _housekeep(self) -> None:
         while True:
             await self.redis("SET", keys.past_alive(self.name), "1", "PX", ALIVE_MS)
             now = time.monotonic()
             for cluster, shelf in list(self.shelves.items()):
-                for holder in list(shelf.holders):
-                    if holder.place is not None and not holder.saying and now - holder.used > IDLE:
-                        self._lost(shelf, holder)
+                if now - shelf.used > IDLE:
+                    for holder in list(shelf.holders):
+                        if holder.place is not None and not holder.saying:
+                            self._lost(shelf, holder)
                 if shelf.holders:
                     await self.redis("SET", keys.keeper(cluster), self.name, "PX", KEEPER_MS)
                 elif not shelf.underway:
                     self.shelves.pop(cluster, None)
-            self._weigh_one()
+            self._weigh()
             await self._take_over()
             await asyncio.sleep(HOUSEKEEPING)
 
-    def _weigh_one(self) -> None:
-        """Look how much memory one of them has for itself: one at a time, as it takes the kernel a millisecond."""
+    def _weigh(self) -> None:
+        """Look how much memory some of them have for themselves: a few at a time, as each takes the kernel a millisecond."""
         every = [h for shelf in self.shelves.values() for h in shelf.holders if h.place is not None]
-        if every:
+        for _ in range(min(AT_ONCE, len(every))):
             self.look_at += 1
             holder = every[self.look_at % len(every)]
             with contextlib.suppress(OSError), open(f"/proc/{holder.pid}/smaps_rollup") as rows:
                 holder.memory = sum(int(row.split()[1]) * 1024 for row in rows if row.startswith("Private"))
-            self._bound()
+        self._bound()
 
     async def _take_over(self) -> None:
         """Questions that a historian took which is no longer there."""
@@ -618,8 +648,10 @@ class Historian:
                 "rate": now.mark.rate or "max",
                 "live": now.mark.now,
             }
-            said = await self.ask(self.shelves[question.cluster], holder, message)
+            shelf = self.shelves[question.cluster]
+            said = await self.ask(shelf, holder, message)
             if said["op"] == "said":
+                self._sweep_soon(shelf, now)
                 return None
             if not again:
                 raise Refused(503, "The past could not answer; ask again.")
@@ -858,12 +890,15 @@ class Historian:
 
     async def _warm(self, question: Question) -> Any:
         """Somebody has a page of that cluster open: make looking back quick."""
+        import_module(self.door)
         now = await self.now(question.cluster)
-        shelf = self.shelves[question.cluster]
+        self._sweep_soon(self.shelves[question.cluster], now)
+        return {}
+
+    def _sweep_soon(self, shelf: Shelf, now: Now) -> None:
         if not shelf.sweeping and now.mark.now - shelf.swept > SWEEP:
             shelf.sweeping = True
             self._later(self._sweep(shelf, now))
-        return {}
 
     async def _sweep(self, shelf: Shelf, now: Now) -> None:
         """Leave frozen worlds all along the last minutes."""

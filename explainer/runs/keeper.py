@@ -22,15 +22,15 @@ from explainer.runs.record import Snapshot
 
 log = logging.getLogger("clearplane.runsim")
 
-REPLAY_BUDGET = 1.5
-"""Wall seconds of world's work after which a snapshot is taken: about how long a replay may take."""
+REPLAY_BUDGET = 0.5
+"""Seconds of world's work (of a processor) after which a snapshot is taken: about how long a replay may take."""
 SHARE = 5
 """The work between two snapshots is at least so many times what a snapshot takes."""
-CALM_VIRTUAL = 120_000_000_000
+CALM_VIRTUAL = 60_000_000_000
 CALM_WALL = 60.0
 """Without so much work: after so many virtual ns, but not oftener than in so many wall seconds."""
 CALM_WORK = 0.1
-"""And if there was at least so much of it (wall seconds)."""
+"""And if there was at least so much of it (seconds of a processor)."""
 
 
 class Keeper:
@@ -40,9 +40,9 @@ class Keeper:
         self.journal = book
         self.reconnect = reconnect
         self.debt = 0.0
-        """Wall seconds of work since the last snapshot began."""
+        """Seconds of work (of a processor) since the last snapshot began."""
         self.cost = 0.0
-        """Wall seconds the last one took."""
+        """Seconds of a processor the last one took (a machine that is busy with other things must not make them rare)."""
         self.commit = 0
         """The last snapshot's commit; 0: none."""
         self.cursor = "0-0"
@@ -50,8 +50,8 @@ class Keeper:
         self.instant = 0
         """Virtual instant of the last one that was begun, and the wall instant."""
         self.wall = time.monotonic()
-        self._child: tuple[int, int, str, float] | None = None
-        """(process id, commit, cursor, when begun) of the one that is being written."""
+        self._child: tuple[int, int, str] | None = None
+        """(process id, commit, cursor) of the one that is being written."""
         self._failed = False
 
     def due(self, now: int) -> bool:
@@ -71,17 +71,16 @@ class Keeper:
         if self._failed:
             self.now(commit, cursor, take)
             return
-        started = time.perf_counter()
         self.debt = 0.0
         child = os.fork()
         if child == 0:
             os._exit(self._write_in_child(commit, take))
-        self._child = (child, commit, cursor, started)
+        self._child = (child, commit, cursor)
 
     def now(self, commit: int, cursor: str, take: Callable[[int], Snapshot]) -> None:
         """Write ``take(commit)`` and wait for it. Fenced if the lease is another's."""
         self.finish()
-        started = time.perf_counter()
+        started = time.process_time()
         snapshot = take(commit)
         while True:
             try:
@@ -89,30 +88,31 @@ class Keeper:
                 break
             except (OSError, resp.ConnectionLost):
                 self.journal.use(self.reconnect())
-        self._kept(commit, cursor, started)
+        self._kept(commit, cursor, time.process_time() - started)
         self._failed, self.debt = False, 0.0
 
     def finish(self) -> None:
         """Wait for the one that is being written."""
         self._reap(wait=True)
 
-    def _kept(self, commit: int, cursor: str, started: float) -> None:
-        self.commit, self.cursor = commit, cursor
-        self.cost = time.perf_counter() - started
+    def _kept(self, commit: int, cursor: str, cost: float) -> None:
+        self.commit, self.cursor, self.cost = commit, cursor, cost
 
     def _reap(self, wait: bool) -> None:
         if self._child is None:
             return
-        pid, commit, cursor, started = self._child
+        pid, commit, cursor = self._child
+        cost = 0.0
         try:
-            gone, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
+            gone, status, used = os.wait4(pid, 0 if wait else os.WNOHANG)
+            cost = used.ru_utime + used.ru_stime
         except ChildProcessError:
             gone, status = pid, 1
         if gone == 0:
             return
         self._child = None
         if status == 0:
-            self._kept(commit, cursor, started)
+            self._kept(commit, cursor, cost)
         else:
             log.warning("cluster %s: a snapshot was not written; it is taken again", self.journal.cluster)
             self._failed, self.debt = True, float("inf")

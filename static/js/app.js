@@ -16,10 +16,11 @@ if (document.querySelector("[data-tape]")) (await import("./tape.js")).start();
 // Parts of the page that bring a script of their own: the dock, the stops, the guide.
 for (const part of document.querySelectorAll("[data-module]")) (await import(`./${part.dataset.module}.js`)).start(part);
 
-// A page that was drawn while the simulation did not answer is drawn anew as soon as it does.
+// A page that was drawn while the simulation, or its past, did not answer is drawn anew as soon as that does.
 async function answers() {
-  const answer = await fetch(`/api/clusters/${encodeURIComponent(cluster)}/clock`).catch(() => null);
-  if (answer?.ok) location.reload();
+  const at = document.body.dataset.at ? `?at=${encodeURIComponent(document.body.dataset.at)}` : "";
+  const answer = await fetch(`/api/clusters/${encodeURIComponent(cluster)}/clock${at}`).catch(() => null);
+  if (answer?.ok || answer?.status === 404) location.reload();
   else setTimeout(answers, 2000);
 }
 if ("problem" in document.body.dataset) setTimeout(answers, 2000);

@@ -44,7 +44,7 @@ HOUSEKEEPING = 0.5
 KEEPER_MS = 10_000
 WORLDS = 48
 """Frozen worlds of all clusters at most."""
-MEMORY = 384 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024
 """Bytes they may have for themselves, together."""
 IDLE = 120.0
 """Wall seconds after which the frozen worlds of a cluster end when nobody looked at its past."""
@@ -581,7 +581,7 @@ class Historian:
             placed = sorted(
                 ((h.place, h) for h in shelf.holders if h.place is not None), key=lambda pair: pair[0].delivered
             )
-            for index, (place, holder) in enumerate(placed):
+            for index, (_, holder) in enumerate(placed):
                 if holder.saying or holder.children:
                     continue
                 before = placed[index - 1][0].delivered if index else 0

@@ -20,7 +20,7 @@ for (const part of document.querySelectorAll("[data-module]")) (await import(`./
 async function answers() {
   const at = document.body.dataset.at ? `?at=${encodeURIComponent(document.body.dataset.at)}` : "";
   const answer = await fetch(`/api/clusters/${encodeURIComponent(cluster)}/clock${at}`).catch(() => null);
-  if (answer?.ok || answer?.status === 404) location.reload();
+  if (answer?.ok || (at && answer?.status === 404)) location.reload();
   else setTimeout(answers, 2000);
 }
 if ("problem" in document.body.dataset) setTimeout(answers, 2000);

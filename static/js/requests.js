@@ -112,7 +112,7 @@ async function catchUp() {
 }
 
 function flush() {
-  if (!live || !held.size || gliding) return;
+  if (!live || !held.size) return;
   const rows = $("[data-rows]");
   const had = rows.children.length;
   for (const event of held.values()) {
@@ -126,19 +126,16 @@ function flush() {
   settle();
 }
 
-// New rows push the others down: the list glides there from where it was, so that an eye on a row can follow it. More that come meanwhile wait
-// for its end.
-let gliding = false;
+// New rows push the others down: the list glides there from where it was, so that an eye on a row can follow it. More that come meanwhile do not
+// wait: their way is added.
+let tall = 0;
 
 function glide(rows, count) {
   if (calm.matches || count < 1) return;
-  const way = Math.min(count * rows.firstElementChild.offsetHeight, innerHeight);
-  const moves = [rows, ...below(rows.closest("table"))].map((part) => part.animate([{ transform: `translateY(${-way}px)` }, { transform: "translateY(0)" }], GLIDE_MS));
-  gliding = true;
-  moves[0].onfinish = moves[0].oncancel = () => {
-    gliding = false;
-    if (!reading() && document.contains(rows)) flush();
-  };
+  tall ||= rows.firstElementChild.offsetHeight; // read once: all rows are as tall
+  const way = Math.min(count * tall, innerHeight);
+  const options = { duration: GLIDE_MS, composite: "add" };
+  for (const part of [rows, ...below(rows.closest("table"))]) part.animate([{ transform: `translateY(${-way}px)` }, { transform: "translateY(0)" }], options);
 }
 
 function below(node) {

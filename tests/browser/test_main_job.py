@@ -118,6 +118,7 @@ def test_a_deployment_from_kubectl_is_followed_to_its_containers(live: Product, 
 
     last, where, title = len(labels), page.locator("[data-where]"), page.locator("[data-panel]:visible h2")
     expect(where).to_have_text(f"1 of {last}")
+    page.locator("html[data-live]").wait_for()  # whatever the page missed while it was loaded has been read again
     page.get_by_role("link", name="Next").click()
     expect(title).to_have_text("Authentication")
     page.keyboard.press("ArrowRight")

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.test import AsyncClient, override_settings
 
 from tests.browser import fixture_world
+from tests.loops import run
 
 
 async def slow_past(cluster: str, view: str, at: str = "", **args: Any) -> Any:
@@ -18,7 +18,7 @@ async def slow_past(cluster: str, view: str, at: str = "", **args: Any) -> Any:
 @pytest.mark.parametrize(("lang", "said"), [("en", "The past is being read"), ("ko", "과거를 읽고 있습니다")])
 def test_a_slow_past_is_a_state_of_its_own(lang: str, said: str) -> None:
     with override_settings(CLEARPLANE_READS="tests.browser.test_reading_the_past.slow_past"):
-        answer = async_to_sync(AsyncClient().get)(f"/clusters/demo/?at=1000000&lang={lang}")
+        answer = run(AsyncClient().get(f"/clusters/demo/?at=1000000&lang={lang}"))
     page = answer.content.decode()
     assert answer.status_code == 200
     assert page.count(said) >= 2 and "data-problem" in page

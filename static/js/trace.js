@@ -56,7 +56,7 @@ export function start() {
   const KEYS = { ArrowRight: "next", PageDown: "next", ArrowDown: "next", ArrowLeft: "back", PageUp: "back", ArrowUp: "back", Home: "first", End: "last" };
   document.addEventListener("keydown", (event) => {
     const name = KEYS[event.key];
-    if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, pre, [tabindex='0'], .console, .tape")) return;
+    if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, pre, [tabindex='0']:not(.step-col), .console, .tape")) return;
     if (/^Arrow(Up|Down)$/.test(event.key) && !event.target.closest("[data-stages]")) return;
     event.preventDefault();
     go(target(name), Boolean(event.target.closest("[data-stages]")));

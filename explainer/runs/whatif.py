@@ -123,11 +123,12 @@ class Branch:
         self._forward(world, number)
         _to(world, entry.now, entry.delivered)
         before = world.lab.last_id()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # before: an ignored child that ends at once leaves no exit code
         probe = os.fork()  # how many numbers it would take, only it can tell: apply it, somewhere else
         if probe == 0:
             world.apply(entry)
             os._exit(min(world.lab.last_id() - before, 255))
-        ids = _exit_code(probe)
+        ids = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
         return world, msgspec.msgpack.encode({"type": "NothingIn", "ids": ids})
 
     def _input_of(self, request: int) -> int:
@@ -276,8 +277,3 @@ def _to(world: World, now: int, delivered: int, pause: Any = None) -> None:
             return
         if pause is not None:
             pause()
-
-
-def _exit_code(pid: int) -> int:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -47,6 +47,7 @@ from cluster.netfilter.walk import (
     Step,
     Stop,
     Walk,
+    add_step,
     conclude,
     endpoint_of,
     flow_of,
@@ -136,6 +137,7 @@ class NftWalker(Struct):
         if depth > MAX_DEPTH:
             raise Stop(f"chain {chain.name}: jumps are nested deeper than {MAX_DEPTH}")
         for index in range(start, len(chain.rules)):
+            flow.asked += 1
             splits = list(self._rule(hook, table, chain.name, chain.rules[index], flow))
             if len(splits) == 1 and splits[0][1] == "":
                 flow = splits[0][0]
@@ -380,7 +382,7 @@ class NftWalker(Struct):
         self._step(hook, table, chain, rule.line, rule.text, outcome, flow)
 
     def _step(self, hook: str, table: Table, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
-        self.steps.append(Step(hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow.probability))
+        add_step(self.steps, hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow)
 
 
 def _set_mark(mark: SetMark, flow: Flow) -> str:

@@ -72,6 +72,12 @@ class Step(Struct, frozen=True):
     outcome: str
     probability: float = 1.0
     """How likely the packet is to come here at all."""
+    after: int = -1
+    """The step before this one on the same way, by number in ``Walk.steps``; -1: the first."""
+    packet: Packet | None = None
+    """The packet as this rule leaves it."""
+    asked: int = 0
+    """How many rules this way has asked so far."""
 
 
 class Leaf(Struct, frozen=True):
@@ -87,6 +93,10 @@ class Leaf(Struct, frozen=True):
     accepted: bool = True
     assumed: tuple[tuple[str, bool], ...] = ()
     """(unknown match, whether it was taken to hold) on the way here."""
+    last: int = -1
+    """The last step of the way here: with ``Step.after`` the whole way."""
+    asked: int = 0
+    """How many rules were asked on the way, those that did not match among them."""
 
 
 class Walk(Struct, frozen=True):
@@ -125,6 +135,8 @@ class Flow(Struct):
     explicit: bool = False
     untracked: bool = False
     assumed: tuple[tuple[str, bool], ...] = ()
+    last: int = -1
+    asked: int = 0
 
     def clone(self) -> "Flow":
         return Flow(*(getattr(self, name) for name in self.__struct_fields__))
@@ -219,6 +231,7 @@ class Walker(Struct):
         rules = chain.rules
         for index in range(start, len(rules)):
             rule = rules[index]
+            flow.asked += 1
             chance, unknown = self._matches(rule, flow, hook)
             if chance == 0.0:
                 if self.tried:
@@ -449,7 +462,22 @@ class Walker(Struct):
         self._step(hook, table, name, self._line(table, name, index), render_rule(name, rule), outcome, flow)
 
     def _step(self, hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
-        self.steps.append(Step(hook, table, chain, line, rule, outcome, flow.probability))
+        add_step(self.steps, hook, table, chain, line, rule, outcome, flow)
+
+
+def add_step(
+    steps: list[Step], hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: Flow
+) -> None:
+    """Note what a rule did to ``flow``, as the next step of its way."""
+    steps.append(
+        Step(hook, table, chain, line, rule, outcome, flow.probability, flow.last, packet_of(flow), flow.asked)
+    )
+    flow.last = len(steps) - 1
+
+
+def packet_of(flow: Flow) -> Packet:
+    """The packet as it is now."""
+    return Packet(flow.src, flow.dst, flow.protocol, flow.sport, flow.dport, flow.mark)
 
 
 def _ports_match(match: Ports, flow: Flow) -> bool:
@@ -478,16 +506,17 @@ def endpoint_of(flow: Flow) -> str:
 def leaf_of(flow: Flow, verdict: str, unknown: str = "") -> Leaf:
     if not verdict and not unknown:
         verdict = "DNAT" if flow.dnat else "ACCEPT" if flow.explicit else "NONE"
-    packet = Packet(flow.src, flow.dst, flow.protocol, flow.sport, flow.dport, flow.mark)
     return Leaf(
         verdict,
         endpoint_of(flow) if flow.dnat else "",
         flow.masquerade,
         flow.probability,
-        packet,
+        packet_of(flow),
         unknown,
         verdict not in ("DROP", "REJECT", ""),
         flow.assumed,
+        flow.last,
+        flow.asked,
     )
 
 

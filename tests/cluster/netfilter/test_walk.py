@@ -170,3 +170,32 @@ def test_a_thousand_endpoints_are_walked_evenly() -> None:
     walk = Walker(parse_save("\n".join([*rules, "COMMIT"])), ()).walk(Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80))
     assert len(walk.endpoints) == n
     assert all(abs(leaf.probability - 1 / n) < 1e-6 for leaf in walk.leaves)
+
+
+def test_every_way_knows_its_own_steps_and_what_they_made_of_the_packet() -> None:
+    """A split walk's steps are one list; ``after`` and ``last`` lead back along each way, and count only its own rules."""
+    rules = """*nat
+:PREROUTING ACCEPT [0:0]
+:A - [0:0]
+:B - [0:0]
+-A PREROUTING -d 10.9.0.9/32 -j DNAT --to-destination 10.1.0.9
+-A PREROUTING -m statistic --mode random --probability 0.5 -j A
+-A PREROUTING -j B
+-A A -j MARK --set-xmark 0x1/0x1
+-A A -p tcp -j DNAT --to-destination 10.1.0.1:8080
+-A B -p tcp -j DNAT --to-destination 10.1.0.2:8080
+COMMIT
+"""
+    walk = Walker(parse_save(rules), ()).walk(Packet("10.0.0.2", "10.9.0.1", "tcp", 40000, 80))
+    ways = []
+    for leaf in walk.leaves:
+        way, at = [], leaf.last
+        while at >= 0:
+            way.insert(0, walk.steps[at])
+            at = walk.steps[at].after
+        ways.append([(step.chain, step.packet.dst, step.packet.mark, step.asked) for step in way if step.packet])
+    assert ways == [
+        [("PREROUTING", "10.9.0.1", 0, 2), ("A", "10.9.0.1", 1, 3), ("A", "10.1.0.1", 1, 4)],
+        [("PREROUTING", "10.9.0.1", 0, 3), ("B", "10.1.0.2", 0, 4)],
+    ]
+    assert [leaf.asked for leaf in walk.leaves] == [4, 4]

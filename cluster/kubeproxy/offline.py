@@ -177,6 +177,21 @@ def tracepacket(
     return _with_unknown(answer, unknown_words(ruleset))
 
 
+def walker_for(
+    rules: str,
+    *,
+    node_ips: tuple[str, ...] = (),
+    family: int = 4,
+    in_interface: str | None = None,
+    out_interface: str | None = None,
+) -> Walker | NftWalker:
+    """What walks any rule text. ParseError says the line and the reason."""
+    if is_nft(rules):
+        return NftWalker(parse_nft(rules), node_ips, False, in_interface, out_interface)
+    ruleset, _ = read_rules(rules, family)
+    return Walker(ruleset, node_ips, in_interface=in_interface, out_interface=out_interface)
+
+
 def _with_unknown(answer: dict[str, Any], strange: list[str]) -> dict[str, Any]:
     if strange:
         answer["unknownInText"] = strange

@@ -261,13 +261,17 @@ class KubeProxy(ApiClient):
 
         ``mode``: as it would go if this proxy ran in that one.
         """
+        return self.walker(mode).walk(packet, local=local)
+
+    def walker(self, mode: str = "") -> Walker | NftWalker:
+        """What walks this node's tables, or those it would have in ``mode``."""
         node_ips, wanted = (self.config.node_ip,), mode or self.config.mode
         if wanted == self.config.mode == "iptables":
-            return Walker(self.kernel(), node_ips).walk(packet, local=local)
+            return Walker(self.kernel(), node_ips)
         text = self.rules_text(mode)
         if wanted == "nftables":
-            return NftWalker(parse_nft(text), node_ips).walk(packet, local=local)
-        return Walker(parse_save(text), node_ips).walk(packet, local=local)
+            return NftWalker(parse_nft(text), node_ips)
+        return Walker(parse_save(text), node_ips)
 
     def rules_text(self, mode: str = "") -> str:
         """``iptables-save`` or ``nft list ruleset`` of the node; in another ``mode`` than its own: as that would be, freshly synced.

@@ -378,6 +378,26 @@ class NftWalker(Struct):
 
     # -- reporting ------------------------------------------------------------------------------------------------
 
+    def is_local(self, address: str) -> bool:
+        """Whether it is one of the node's own."""
+        return self._is_local(address)
+
+    def bases(self, hook: str) -> list[tuple[Table, Chain]]:
+        """The base chains at a hook, in calling order."""
+        return self._base_chains(hook)
+
+    def answer(self, table: Table, match: Match, flow: Flow, hook: str) -> bool | None:
+        """Whether one match holds for ``flow``; None: nobody knows."""
+        return self._matches(table, match, flow, hook)
+
+    def found(self, table: Table, lookup: VerdictMap, flow: Flow, hook: str) -> str | None:
+        """What a look-up finds: a verdict, "" when nothing; None: nobody knows."""
+        return self._lookup(table, lookup, flow, hook)
+
+    def seen(self, keys: tuple[Key, ...], flow: Flow, hook: str) -> str:
+        """What the packet has there, as one writes it."""
+        return " . ".join((self._value(key, flow, hook) or ("?",))[0] for key in keys)
+
     def _rule_step(self, hook: str, table: Table, chain: str, rule: Rule, outcome: str, flow: Flow) -> None:
         self._step(hook, table, chain, rule.line, rule.text, outcome, flow)
 

@@ -454,6 +454,20 @@ class Walker(Struct):
 
     # -- reporting ------------------------------------------------------------------------------------------------
 
+    def answer(self, match: Match, flow: Flow, hook: str) -> float | None:
+        """How likely one match holds for ``flow``; None: nobody knows."""
+        chance, unknown = self._matches(Rule((match,)), flow, hook)
+        return None if unknown else chance
+
+    def is_local(self, address: str) -> bool:
+        """Whether it is one of the node's own."""
+        family, number = address_number(address)
+        return self._is_local(family, number, address)
+
+    def line(self, table: str, name: str, index: int) -> int:
+        """The line of a rule, as steps name it; after a walk."""
+        return self._line(table, name, index)
+
     def _line(self, table: str, name: str, index: int) -> int:
         lines = self.ruleset.tables[table][name].lines
         return lines[index] if lines else self.first_lines.get((table, name), 0) + index

@@ -7,6 +7,7 @@ here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query`
 from cluster.snapshot.complete import completion
 from cluster.snapshot.etcd import members
 from cluster.snapshot.flights import flights
+from cluster.snapshot.journeys import journey, network
 from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
@@ -33,6 +34,8 @@ VIEWS = {
     "complete": completion,
     "map": cluster_map,
     "members": members,
+    "network": network,
+    "journey": journey,
     "objects": objects,
     "object": object_yaml,
     "nearest": nearest,

@@ -44,8 +44,8 @@ def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
 def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     """Walk ``probe`` (a ``PacketIn``); the contract's answer with what was resolved. An ``error`` sentence instead if it names nothing."""
     try:
-        source, at, local = _source(objects, probe.src)
-        target = _target(objects, probe.dst)
+        address, at, local = source(objects, probe.src)
+        to = target(objects, probe.dst)
     except NoSuchPlace as refusal:
         return {"error": str(refusal)}
     node = probe.node or at
@@ -54,15 +54,15 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
         node = next(iter(running), "")
     if node not in running:
         return {"error": f"no kube-proxy runs on {node!r}"}
-    sent = Packet(source, target, probe.protocol.lower(), CLIENT_PORT, probe.port)
+    sent = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port)
     walk = as_json(running[node].walk(sent, local=local and node == at, mode=getattr(probe, "mode", "")))
-    names = _names(objects)
+    known = names(objects)
     return {
         **walk,
         "node": node,
-        "from": {"name": probe.src, "ip": source},
-        "to": {"name": probe.dst, "ip": target, "port": probe.port, "protocol": sent.protocol},
-        "endpointNames": {e: names.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},
+        "from": {"name": probe.src, "ip": address},
+        "to": {"name": probe.dst, "ip": to, "port": probe.port, "protocol": sent.protocol},
+        "endpointNames": {e: known.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},
     }
 
 
@@ -82,7 +82,8 @@ def packet_view(scene: Scene, **probe: Any) -> dict[str, Any]:
     return packet(scene.world, scene.objects, Probe(**probe))
 
 
-def _names(objects: Any) -> dict[str, str]:
+def names(objects: Any) -> dict[str, str]:
+    """Address → the pod that owns it, as "namespace/name"."""
     out = {}
     for key, pod in objects.get("pods").items():
         ip = (pod.get("status") or {}).get("podIP")
@@ -91,12 +92,13 @@ def _names(objects: Any) -> dict[str, str]:
     return out
 
 
-def _node_ip(node: dict[str, Any]) -> str:
+def node_ip(node: dict[str, Any]) -> str:
+    """A Node's InternalIP, or ""."""
     addresses = (node.get("status") or {}).get("addresses") or []
     return next((a["address"] for a in addresses if a["type"] == "InternalIP"), "")
 
 
-def _source(objects: Any, name: str) -> tuple[str, str, bool]:
+def source(objects: Any, name: str) -> tuple[str, str, bool]:
     """(address, the node it starts at, whether a process of the node itself sends it)."""
     pod = objects.get("pods").get(name if "/" in name else f"default/{name}")
     if pod is not None:
@@ -106,13 +108,14 @@ def _source(objects: Any, name: str) -> tuple[str, str, bool]:
         return ip, pod["spec"].get("nodeName", ""), bool(pod["spec"].get("hostNetwork"))
     node = objects.get("nodes").get(name)
     if node is not None:
-        return _node_ip(node), name, True
+        return node_ip(node), name, True
     if _is_address(name):
         return name, "", False
     raise NoSuchPlace(f"there is no pod, node or address {name!r} to send a packet from")
 
 
-def _target(objects: Any, name: str) -> str:
+def target(objects: Any, name: str) -> str:
+    """The address that a Service, pod, node or address stands for."""
     key = name if "/" in name else f"default/{name}"
     service = objects.get("services").get(key)
     if service is not None:
@@ -125,7 +128,7 @@ def _target(objects: Any, name: str) -> str:
         return pod["status"]["podIP"]
     node = objects.get("nodes").get(name)
     if node is not None:
-        return _node_ip(node)
+        return node_ip(node)
     if _is_address(name):
         return name
     raise NoSuchPlace(f"there is no service, pod, node or address {name!r} to send a packet to")

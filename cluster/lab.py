@@ -20,7 +20,7 @@ from msgspec import Struct, field
 
 from cluster import snapshot, topology
 from cluster.etcd import gateway
-from cluster.sim import Link, PeerDown, World
+from cluster.sim import Link, PeerDown, Timer, World
 from cluster.sim.clock import MILLISECOND
 from cluster.sim.world import PlainUnpickler
 from cluster.snapshot.objects import Objects
@@ -194,6 +194,19 @@ class DropIn(Struct, frozen=True, tag=True):
     sequence: int
 
 
+class DeliverIn(Struct, frozen=True, tag=True):
+    """Let the ``sequence``-th envelope of this world happen now: a message arrives, a disk has written, a member's tick of work is due."""
+
+    sequence: int
+
+
+class DelayIn(Struct, frozen=True, tag=True):
+    """Let the ``sequence``-th envelope take ``micros`` longer; what follows it on the same connection waits behind it."""
+
+    sequence: int
+    micros: int
+
+
 class NothingIn(Struct, frozen=True, tag=True):
     """An input that was taken out of this history. Its numbers stay unused, so that the same things have the same ids in both branches."""
 
@@ -203,7 +216,7 @@ class NothingIn(Struct, frozen=True, tag=True):
 Input = (
     HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdWatchIn | EtcdOpIn
     | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
-    | DropIn | NothingIn
+    | DropIn | DeliverIn | DelayIn | NothingIn
 )  # fmt: skip
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
@@ -419,13 +432,28 @@ class Lab:
             case PacketIn():
                 doc = snapshot.packet(world, self.objects.follow(world), item)
                 self.outputs.append(CallOut(item.call, {**doc, "done": True}))
-            case DropIn(sequence):
+            case DropIn() | DeliverIn() | DelayIn():
                 try:
-                    world.drop(sequence)
+                    self._schedule(item)
                 except KeyError:
                     raise UnknownName("that message is not on its way") from None
             case NothingIn(ids):
                 world.state.ids += ids
+
+    def _schedule(self, item: DropIn | DeliverIn | DelayIn) -> None:
+        world = self.world
+        event = next((event for event in world.state.queue if event[1] == item.sequence), None)
+        tick = event is not None and type(event[4]) is Timer
+        if event is not None and event[2] == event[3] and isinstance(item, DropIn):
+            raise UnknownName("only messages can be lost on the way, not timers or a disk's answer")
+        if isinstance(item, DropIn):
+            world.drop(item.sequence)
+        elif isinstance(item, DelayIn):
+            world.delay(item.sequence, item.micros * 1000)
+        elif tick and event is not None and world.state.slots[event[2]].kind == "etcd" and event[4].name == "tick":
+            world.now_step(event[2], etcd.TickNow())
+        else:
+            world.deliver(item.sequence)
 
     def _http(self, item: HttpIn) -> None:
         self.world.state.ids += 1

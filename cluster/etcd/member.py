@@ -67,6 +67,8 @@ class EtcdMember(ClientSide):
         elif kind is w.Campaign:
             RawNode(self.state.raft).campaign()
             self.ready(now, out)
+        elif kind is w.TickNow:
+            self.hurry(now, out)
         elif kind is w.TransferLeadership:
             self._transfer(message.to, now, out)
         elif kind in _REQUESTS:

@@ -2,6 +2,9 @@
 
 In: a member's state, or the records on a stopped member's disk. Out: the row of ``/etcd/members`` and log rows
 ``[index, term, text]``; the text of a put ends in ``key=value``, long values shortened. Instants in virtual ns.
+
+Beside these: ``role_table`` (every way between roles), ``invariants`` (Raft's promises with their evidence, see ``invariants``) and ``next_events``
+(what could happen next, and what it would do, see ``foresight``).
 """
 
 from typing import Any, Final
@@ -9,10 +12,26 @@ from typing import Any, Final
 from cluster.etcd import durable
 from cluster.etcd.apply import apply
 from cluster.etcd.errors import Refused
+from cluster.etcd.foresight import next_events
+from cluster.etcd.invariants import invariants
 from cluster.etcd.raft import ConfChange, RaftLog
+from cluster.etcd.raft.progress import PROGRESS_TRANSITIONS, Progress
+from cluster.etcd.raft.roles import REASONS, TRANSITIONS
 from cluster.etcd.state import Application, ClusterVersion, MemberConfig, MemberState, Proposal, Publish
 from cluster.wire import etcd as w
 from cluster.wire.raft import Entry
+
+__all__ = [
+    "entry_text",
+    "invariants",
+    "log_rows",
+    "next_events",
+    "progress_row",
+    "request_text",
+    "role_table",
+    "status",
+    "stopped",
+]
 
 _VALUE: Final = 60
 """Bytes of a value that a log row shows."""
@@ -31,6 +50,7 @@ def status(process: str, config: MemberConfig, s: MemberState) -> dict[str, Any]
         "host": config.host,
         "memberId": f"{config.id:x}",
         "role": r.role,
+        "why": r.why,
         "learner": r.is_learner(),
         "term": r.term,
         "votedFor": names(r.vote),
@@ -48,13 +68,32 @@ def status(process: str, config: MemberConfig, s: MemberState) -> dict[str, Any]
         "timerStart": s.phase + start * period,
         "timerEnd": s.phase + (start + length) * period,
         "votes": {names(member): granted for member, granted in r.votes.items()},
-        "progress": {
-            names(member): {"match": p.match, "next": p.next, "state": p.state, "learner": p.learner}
-            for member, p in r.progress.items()
-            if leading and member != r.id
-        },
+        "progress": {names(member): progress_row(p) for member, p in r.progress.items() if leading and member != r.id},
         "members": [names(member) for member in r.progress],
     }
+
+
+def progress_row(p: Progress) -> dict[str, Any]:
+    """What a leader believes about one follower.
+
+    ``match``: known to be stored there; ``next``: to be sent next; ``state``: probe, replicate or snapshot; ``inflight``: appends unanswered;
+    ``paused``: the leader waits before it says more; ``active``: it answered since the last check of the quorum; ``pendingSnapshot``: index of
+    the snapshot on its way (0: none).
+    """
+    return {
+        "match": p.match, "next": p.next, "state": p.state, "learner": p.learner, "inflight": len(p.inflights),
+        "paused": p.is_paused(), "active": p.recent_active, "pendingSnapshot": p.pending_snapshot,
+    }  # fmt: skip
+
+
+def role_table() -> dict[str, list[dict[str, str]]]:
+    """The tables that run, for a page to draw: ``roles`` and ``progress``, each rows ``{from, why, to, text}``.
+
+    A member's last arrow is the one whose ``why`` its status names and whose ``to`` is its role.
+    """
+    roles = [{"from": a, "why": why, "to": b, "text": REASONS[why]} for a, why, b in TRANSITIONS]
+    progress = [{"from": a, "why": why, "to": b, "text": why} for a, why, b in PROGRESS_TRANSITIONS]
+    return {"roles": roles, "progress": progress}
 
 
 def stopped(process: str, config: MemberConfig, disk: list[Any]) -> dict[str, Any]:

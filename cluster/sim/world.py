@@ -323,14 +323,41 @@ class World:
 
     def drop(self, sequence: int) -> None:
         """Lose the envelope that was sent as the ``sequence``-th, as a network would that nobody repeats on. KeyError: it isn't on its way."""
+        event = self._take(sequence)
+        if self.observer is not None:
+            self.observer.dropped(self.state.now, event[3], event[2], event[4], event[5], "lab")
+
+    def deliver(self, sequence: int) -> None:
+        """Let the envelope that was sent as the ``sequence``-th arrive now, before all others. KeyError: it isn't on its way."""
+        event = self._take(sequence)
+        self._deliver((self.state.now, *event[1:]))
+
+    def now_step(self, name: str, message: Any) -> None:
+        """Hand ``message`` to the running process ``name`` at this instant, from itself: no network is crossed."""
+        slot = self.state.slots[name]
+        self._deliver((self.state.now, 0, name, name, message, 0, slot.boot))
+
+    def delay(self, sequence: int, by: int) -> None:
+        """Let that envelope arrive ``by`` ns later; what was sent after it on the same connection stays behind it. KeyError: it isn't on its way."""
         state = self.state
-        for index, event in enumerate(state.queue):
+        late = self._take(sequence)
+        at = late[0] + by
+        heapq.heappush(state.queue, (at, *late[1:]))
+        behind = [e for e in state.queue if e[1] > sequence and e[2:4] == late[2:4] and e[2] != e[3] and e[0] <= at]
+        for step, event in enumerate(sorted(behind, key=lambda e: e[1]), 1):
+            state.queue.remove(event)
+            state.queue.append((at + step, *event[1:]))
+        pair = (late[3], late[2])
+        state.network.last[pair] = max(state.network.last.get(pair, 0), at + len(behind))
+        heapq.heapify(state.queue)
+
+    def _take(self, sequence: int) -> Event:
+        queue = self.state.queue
+        for index, event in enumerate(queue):
             if event[1] == sequence:
-                del state.queue[index]
-                heapq.heapify(state.queue)
-                if self.observer is not None:
-                    self.observer.dropped(state.now, event[3], event[2], event[4], event[5], "lab")
-                return
+                del queue[index]
+                heapq.heapify(queue)
+                return event
         raise KeyError(sequence)
 
     def start_host(self, host: str) -> None:

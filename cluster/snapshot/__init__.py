@@ -14,6 +14,7 @@ from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.objects import object_yaml, objects
 from cluster.snapshot.otlp import otlp
 from cluster.snapshot.place import find, place
+from cluster.snapshot.raft import raft_invariants, raft_next, raft_tables
 from cluster.snapshot.relations import relations
 from cluster.snapshot.requests import nearest, recent, request, request_list, requests, terms
 from cluster.snapshot.scene import Scene
@@ -42,6 +43,9 @@ VIEWS = {
     "otlp": otlp,
     "packet": packet_view,
     "processes": processes,
+    "raft_invariants": raft_invariants,
+    "raft_next": raft_next,
+    "raft_tables": raft_tables,
     "recent": recent,
     "request": request,
     "request_list": request_list,

@@ -25,10 +25,10 @@ def flights(scene: Scene, limit: int = 120) -> dict[str, Any]:
     under_way.sort(key=lambda row: row[:2])
     hosts = {name: slots[name].host for row in under_way[:limit] for name in row[2:4] if name in slots}
     rows: list[dict[str, Any]] = []
-    for arrival, _, src, dst, message, cause in under_way[:limit]:
+    for arrival, sequence, src, dst, message, cause in under_way[:limit]:
         left = memory.sent.get((arrival, src, dst))
         row = flight_frame((left or 0, arrival, src, dst, message, cause, ""), hosts)
         trace = memory.traces.get(cause)
-        rows.append({**row, "sentMicros": left // 1000 if left is not None else None,
+        rows.append({**row, "sequence": sequence, "sentMicros": left // 1000 if left is not None else None,
                      "outside": src.startswith("outside") or (trace is not None and trace.outside)})  # fmt: skip
     return {"nowMicros": world.now // 1000, "flights": rows, "more": max(len(under_way) - limit, 0)}

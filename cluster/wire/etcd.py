@@ -350,6 +350,10 @@ class Campaign(Struct, frozen=True, tag=True):
     """From the laboratory, not from a client: let the election timer of this member run out now."""
 
 
+class TickNow(Struct, frozen=True, tag=True):
+    """From the laboratory: this member's clock runs fast; its next heartbeat, or its election timeout, is due now."""
+
+
 class TransferLeadership(Struct, frozen=True, tag=True):
     """From the laboratory: hand leadership to the member whose process is ``to``."""
 

@@ -105,6 +105,12 @@ class LinkBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     one_way: bool = False
 
 
+class DelayBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST messages/{sequence}/delay``: how much longer it takes."""
+
+    micros: Annotated[int, Meta(ge=1, le=600_000_000)]
+
+
 class EtcdOpBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST etcd/ops``: one operation on a key, recorded."""
 

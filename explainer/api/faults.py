@@ -4,13 +4,15 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from explainer.api.bodies import EtcdOpBody, LinkBody, MemberBody, NoBody, PartitionBody, TransferBody
+from explainer.api.bodies import DelayBody, EtcdOpBody, LinkBody, MemberBody, NoBody, PartitionBody, TransferBody
 from explainer.api.calls import ask, body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
 
 RUNNING = ("stop", "start", "pause", "resume")
 MEMBER = (*RUNNING, "campaign", "transfer")
+MESSAGE = ("drop", "deliver", "delay")
+RAFT = ("tables", "invariants", "next")
 
 
 @call("GET", "POST")
@@ -87,6 +89,26 @@ async def network(request: HttpRequest, bus: Bus, cluster: str, op: str) -> Any:
             raise Failed(404, f"the network can partition, heal and link, not {op}")
     await bus.act(cluster, act)
     return {}
+
+
+@call("POST")
+async def message(request: HttpRequest, bus: Bus, cluster: str, sequence: int, op: str) -> Any:
+    """What is on its way (``sequence`` as ``flights`` and ``etcd/next`` say it) is lost, arrives now, or takes longer; what may happen next then."""
+    _known(op, MESSAGE)
+    if op == "delay":
+        act = item("DelayIn", sequence=sequence, micros=body_as(request, DelayBody).micros)
+    else:
+        body_as(request, NoBody)
+        act = item("DropIn" if op == "drop" else "DeliverIn", sequence=sequence)
+    await bus.act(cluster, act)
+    return await bus.query_json(cluster, "raft_next")
+
+
+@call("GET")
+async def raft(request: HttpRequest, bus: Bus, cluster: str, what: str) -> Any:
+    """Raft looked at: ``tables`` it runs by, ``invariants`` with their evidence, ``next`` events that are legal now."""
+    _known(what, RAFT)
+    return await ask(request, bus, cluster, f"raft_{what}")
 
 
 @call("GET", "POST")

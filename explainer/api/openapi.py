@@ -54,6 +54,8 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ),
     ("get", f"{C}/etcd/ops", "Recorded operations (?done_since=N or ?pending=1).", None),
     ("post", f"{C}/etcd/ops", "Begin an operation on a key.", bodies.EtcdOpBody),
+    ("get", f"{C}/etcd/raft/{{what}}", "tables Raft runs by, invariants with evidence, next legal events.", None),
+    ("post", f"{C}/messages/{{sequence}}/{{op}}", "drop, deliver or delay what is on its way.", bodies.DelayBody),
     ("post", f"{C}/network/partition", "Who hears whom.", bodies.PartitionBody),
     ("post", f"{C}/network/heal", "Everything as it was.", bodies.NoBody),
     ("post", f"{C}/network/link", "Delay, loss or cut of one link.", bodies.LinkBody),

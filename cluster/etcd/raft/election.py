@@ -34,7 +34,7 @@ def campaign(r: Raft, kind: Literal["pre", "real", "transfer"]) -> None:
         r.become_pre_candidate()
         term = r.term + 1
     else:
-        r.become_candidate()
+        r.become_candidate("told" if kind == "transfer" else "won" if r.role == "pre-candidate" else "timeout")
         term = r.term
     ask, answer = ("MsgPreVote", "MsgPreVoteResp") if kind == "pre" else ("MsgVote", "MsgVoteResp")
     context = TRANSFER if kind == "transfer" else None
@@ -83,4 +83,4 @@ def handle_vote_response(r: Raft, m: RaftMessage) -> None:
             broadcast_append(r)
     elif result == "lost":
         # The term may be ahead of the rejecters' (a pre-vote was answered with theirs): stay in ours.
-        r.become_follower(r.term, 0)
+        r.become_follower(r.term, 0, "lost")

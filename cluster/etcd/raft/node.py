@@ -55,7 +55,7 @@ class RawNode:
         r = self.raft
         active = {member: p.recent_active or member == r.id for member, p in r.progress.items()}
         if r.quorum_of(active) != "won":
-            r.become_follower(r.term, 0)
+            r.become_follower(r.term, 0, "no quorum")
         for member, p in r.progress.items():
             p.recent_active = member == r.id
 
@@ -126,7 +126,8 @@ class RawNode:
                 return
             # A pre-vote, and the grant of one, speak of a term that nobody is in yet.
             if kind != "MsgPreVote" and not (kind == "MsgPreVoteResp" and not m.reject):
-                r.become_follower(m.term, m.frm if kind in _FROM_LEADER else 0)
+                leads = kind in _FROM_LEADER
+                r.become_follower(m.term, m.frm if leads else 0, "leader" if leads else "higher term")
         elif m.term < r.term and m.term:
             if kind in ("MsgHeartbeat", "MsgApp"):
                 # A leader of the past that we would otherwise never tell: it may be unable to win and unable to know.
@@ -152,7 +153,7 @@ class RawNode:
         if r.role == "follower":
             r.election_since, r.lead = r.tick, m.frm
         else:
-            r.become_follower(m.term, m.frm)
+            r.become_follower(m.term, m.frm, "leader")
         if m.type == "MsgApp":
             replication.handle_append(r, m)
         elif m.type == "MsgSnap":

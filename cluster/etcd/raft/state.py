@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from cluster.etcd.raft import quorum
 from cluster.etcd.raft.log import RaftLog
 from cluster.etcd.raft.progress import Progress
-from cluster.etcd.raft.roles import Role, check
+from cluster.etcd.raft.roles import Role, Why, check
 from cluster.sim.dice import Dice
 from cluster.wire.raft import HardState, RaftMessage
 
@@ -51,6 +51,8 @@ class Raft(Struct):
     vote: int = 0
     lead: int = 0
     role: Role = "follower"
+    why: Why = "start"
+    """What the last change of role, or of the leader followed, came from: an arrow of ``roles.TRANSITIONS``."""
     voters: list[int] = field(default_factory=list)
     learners: list[int] = field(default_factory=list)
     progress: dict[int, Progress] = field(default_factory=dict)
@@ -114,28 +116,28 @@ class Raft(Struct):
         self.pending_conf = self.uncommitted = 0
         self.reads, self.early_reads = [], []
 
-    def become_follower(self, term: int, lead: int) -> None:
+    def become_follower(self, term: int, lead: int, why: Why) -> None:
         """Follow ``lead`` (0: nobody known) in ``term``."""
-        check(self.role, "follower")
+        check(self.role, why, "follower")
         self.reset(term)
-        self.role, self.lead = "follower", lead
+        self.role, self.lead, self.why = "follower", lead, why
 
     def become_pre_candidate(self) -> None:
         """Ask whether an election could be won; term and vote stay as they are."""
-        check(self.role, "pre-candidate")
-        self.role, self.votes, self.lead = "pre-candidate", {}, 0
+        check(self.role, "timeout", "pre-candidate")
+        self.role, self.votes, self.lead, self.why = "pre-candidate", {}, 0, "timeout"
 
-    def become_candidate(self) -> None:
+    def become_candidate(self, why: Why) -> None:
         """Stand for the next term and vote for myself."""
-        check(self.role, "candidate")
+        check(self.role, why, "candidate")
         self.reset(self.term + 1)
-        self.role, self.vote = "candidate", self.id
+        self.role, self.vote, self.why = "candidate", self.id, why
 
     def become_leader(self) -> None:
         """Lead this term. The caller appends the empty entry that makes older entries committable."""
-        check(self.role, "leader")
+        check(self.role, "won", "leader")
         self.reset(self.term)
-        self.role, self.lead = "leader", self.id
+        self.role, self.lead, self.why = "leader", self.id, "won"
         mine = self.progress[self.id]
         mine.become("replicate")
         mine.recent_active = True

@@ -139,7 +139,7 @@ def test_figure_8_an_old_entry_is_not_committed_by_counting() -> None:
     net = Net({1: [1, 2], 2: [1, 2], 3: [1]})
     r = net[1]
     r.term = 3
-    r.become_candidate()
+    r.become_candidate("timeout")
     r.become_leader()
     r.progress[2].match = 2
     assert not maybe_commit(r)  # a majority has entry 2, but it is of term 2 and this is term 4
@@ -327,12 +327,11 @@ def test_quorums(n: int, needed: int) -> None:
 
 
 def test_the_table_of_roles_is_the_law() -> None:
-    for before, _, after in TRANSITIONS:
-        check(before, after)
-    with pytest.raises(AssertionError):
-        check("follower", "leader")
-    with pytest.raises(AssertionError):
-        check("leader", "candidate")
+    for before, why, after in TRANSITIONS:
+        check(before, why, after)
+    for before, why, after in (("follower", "won", "leader"), ("leader", "timeout", "candidate")):
+        with pytest.raises(AssertionError):
+            check(before, why, after)  # type: ignore[arg-type]
 
 
 def test_a_committed_entry_is_never_overwritten() -> None:

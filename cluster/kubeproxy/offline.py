@@ -15,13 +15,15 @@ import yaml
 
 from cluster.api.codec import YAML_RESOLVERS
 from cluster.kubeproxy.change_tracker import ChangeTracker
-from cluster.kubeproxy.modes import mode_named, nftables
+from cluster.kubeproxy.modes import ipvs, mode_named, nftables
 from cluster.kubeproxy.modes.iptables import base_jumps
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.nft_parse import Nft, Unknown, parse_nft
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.parse import ParseError, parse_save, restore
+from cluster.netfilter.dump import parse_dump
+from cluster.netfilter.errors import ParseError
+from cluster.netfilter.parse import restore
 from cluster.netfilter.rules import UnknownMatch, UnknownTarget
 from cluster.netfilter.tables import Ruleset
 from cluster.netfilter.walk import Walker, as_json
@@ -97,9 +99,15 @@ def options_for(
 
 
 def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = None, jumps: bool = False) -> str:
-    """What kube-proxy would feed to ``iptables-restore`` for these objects (after ``previous`` ones, a partial sync), or to ``nft -f``."""
+    """What kube-proxy would feed to ``iptables-restore`` for these objects (after ``previous`` ones, a partial sync), or to ``nft -f``.
+
+    IPVS mode: its sets, virtual servers and rules as ``ipset save``, ``ipvsadm-save`` and restore input (always all of it: each is compared
+    with what the kernel holds).
+    """
     mode = mode_named(options.mode)
     tracker = tracker_of(read_objects(objects), options.family)
+    if mode is ipvs:
+        return ipvs.fresh_table_text(tracker, options, jumps=jumps)
     if mode is nftables:
         text = nftables.fresh_table_text(tracker, options)
         if previous is None:
@@ -120,23 +128,27 @@ def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = No
     return book.sync(tracker, options, changed, full=False, jumps=jumps).text
 
 
+NFT_VERBS = ("add", "create", "flush", "delete", "destroy")
+NFT_OBJECTS = ("table", "chain", "rule", "set", "map", "element", "ruleset", "flowtable", "counter", "quota")
+
+
 def is_nft(text: str) -> bool:
     """Whether this is nft's language rather than iptables'."""
     for line in text.splitlines():
         words = line.split()
         if words and not words[0].startswith("#"):
-            return words[0] in ("table", "add", "create", "flush", "delete", "destroy") and len(words) > 1
+            return words[0] == "table" or (words[0] in NFT_VERBS and len(words) > 1 and words[1] in NFT_OBJECTS)
     return text.lstrip().startswith("#!/usr/sbin/nft")
 
 
 def read_rules(text: str, family: int = 4) -> tuple[Ruleset, str]:
-    """(tables, what was assumed) of any ``iptables-save`` or restore input."""
-    ruleset = parse_save(text, family)
+    """(the kernel, what was assumed) of any ``iptables-save`` or restore input, with ``ipset save`` and ``ipvsadm-save`` if there are any."""
+    ruleset, assumed = parse_dump(text, family)
     nat = ruleset.tables.get("nat", {})
     if any(nat[chain].rules for chain in ("PREROUTING", "OUTPUT") if chain in nat) or "KUBE-SERVICES" not in nat:
-        return ruleset, ""
+        return ruleset, assumed
     added = Ruleset(family)
-    restore(added, base_jumps())
+    restore(added, ipvs.base_jumps() if "KUBE-NODE-PORT" in nat else base_jumps())
     for table in ("filter", "nat"):
         for name, chain in added.tables[table].items():
             if chain.rules and name in ruleset.tables.get(table, {}):
@@ -144,7 +156,8 @@ def read_rules(text: str, family: int = 4) -> tuple[Ruleset, str]:
                 there = [r for r in chain.rules if getattr(r.target, "chain", "") in ruleset.tables[table]]
                 mine.rules = there + mine.rules
                 mine.lines = [0] * len(there) + mine.lines
-    return ruleset, "the text has no jumps from the built-in chains: kube-proxy's own were added (line 0)"
+    also = "the text has no jumps from the built-in chains: kube-proxy's own were added (line 0)"
+    return ruleset, f"{also}; {assumed}" if assumed else also
 
 
 def tracepacket(

@@ -41,6 +41,8 @@ class ProxyOptions(Struct, frozen=True):
     """Of the proxy's family, from the cluster's ServiceCIDR objects; only nftables mode uses them."""
     random_fully: bool = True
     nfacct: bool = True
+    scheduler: str = ""
+    """Of IPVS; "" is rr."""
     tcp_liberal: bool = False
     """nf_conntrack_tcp_be_liberal: then INVALID packets are not dropped."""
 
@@ -120,6 +122,7 @@ def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /,
         "localhost_nodeports": iptables.get("localhostNodePorts") is not False,
         "service_cidrs": tuple(c for c in document.get("serviceCIDRs") or () if (":" in c) == (family == 6)),
         "nodeport_addresses": tuple(document.get("nodePortAddresses") or ()),
+        "scheduler": (document.get("ipvs") or {}).get("scheduler") or "",
         "zone": ((node or {}).get("metadata", {}).get("labels") or {}).get("topology.kubernetes.io/zone", ""),
     }
     return ProxyOptions(**{**given, **more})

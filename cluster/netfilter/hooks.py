@@ -20,6 +20,14 @@ HOOKS: dict[str, tuple[str, ...]] = {
 }
 """Hook → its tables in calling order."""
 
+IPVS = "ipvs"
+"""Not a table: where the kernel's load balancer takes packets out of a hook's row."""
+HOOKS_WITH_IPVS: dict[str, tuple[str, ...]] = {
+    **HOOKS,
+    INPUT: ("mangle", "filter", "security", IPVS, "nat"),
+    OUTPUT: ("raw", "mangle", "nat", IPVS, "filter", "security"),
+}
+
 BUILTIN: dict[str, tuple[str, ...]] = {
     "raw": (PREROUTING, OUTPUT),
     "mangle": (PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING),

@@ -16,9 +16,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from msgspec import Struct, field
-
-from cluster.netfilter.hooks import ARRIVING_FOR_OTHERS, ARRIVING_FOR_US, SENT_BY_US
 from cluster.netfilter.nft_parse import (
     Chain,
     Elements,
@@ -37,64 +34,32 @@ from cluster.netfilter.nft_parse import (
     Verdict,
     VerdictMap,
 )
-from cluster.netfilter.parse import address_number
-from cluster.netfilter.walk import (
-    MAX_DEPTH,
-    MAX_LEAVES,
-    MAX_UNKNOWN,
-    Flow,
-    Leaf,
-    Step,
-    Stop,
-    Walk,
-    add_step,
-    conclude,
-    endpoint_of,
-    flow_of,
-    leaf_of,
-)
-from cluster.wire.packet import Packet
+from cluster.netfilter.passage import MAX_DEPTH, MAX_UNKNOWN, Flow, Passage, Stop
+from cluster.sim import Dice
 
 PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
 WALKED = ("ip", "ip6", "inet")
 
 
-class NftWalker(Struct):
+class NftWalker(Passage):
     """Walks packets through ``nft``. The interfaces are None when nobody said which they are."""
 
-    nft: Nft
-    node_ips: tuple[str, ...]
-    tried: bool = False
-    in_interface: str | None = None
-    out_interface: str | None = None
-    steps: list[Step] = field(default_factory=list)
+    def __init__(
+        self,
+        nft: Nft,
+        node_ips: tuple[str, ...],
+        tried: bool = False,
+        in_interface: str | None = None,
+        out_interface: str | None = None,
+        dice: Dice | None = None,
+    ) -> None:
+        super().__init__(node_ips, dice=dice, tried=tried, in_interface=in_interface, out_interface=out_interface)
+        self.nft = nft
 
-    def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
-        """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        flow = flow_of(packet, ctstate)
-        self.steps = []
-        if local is None:
-            local = self._is_local(packet.src)
-        leaves: list[Leaf] = []
-        for leaf in self._hooks(SENT_BY_US if local else ("PREROUTING",), 0, flow, not local):
-            leaves.append(leaf)
-            if len(leaves) >= MAX_LEAVES:
-                break
-        return conclude(leaves, self.steps)
+    # -- stations: base chains ------------------------------------------------------------------------------------
 
-    # -- hooks and chains -----------------------------------------------------------------------------------------
-
-    def _hooks(self, hooks: tuple[str, ...], at: int, flow: Flow, routing: bool) -> Iterator[Leaf]:
-        if at == len(hooks):
-            if routing:
-                ways = ARRIVING_FOR_US if self._is_local(flow.dst) else ARRIVING_FOR_OTHERS
-                yield from self._hooks(ways, 1, flow, False)
-            else:
-                yield leaf_of(flow, "")
-            return
-        yield from self._bases(hooks, at, self._base_chains(hooks[at]), 0, flow, routing)
-
-    def _base_chains(self, hook: str) -> list[tuple[Table, Chain]]:
+    def stations(self, hook: str) -> tuple[tuple[Table, Chain], ...]:
+        """The base chains at the hook, by priority."""
         found = [
             (table, chain)
             for table in self.nft.tables.values()
@@ -102,33 +67,31 @@ class NftWalker(Struct):
             for chain in table.chains.values()
             if chain.hook == hook.lower()
         ]
-        return sorted(found, key=lambda pair: pair[1].priority)
+        return tuple(sorted(found, key=lambda pair: pair[1].priority))
 
-    def _bases(
-        self, hooks: tuple[str, ...], at: int, bases: list[tuple[Table, Chain]], number: int, flow: Flow, routing: bool
-    ) -> Iterator[Leaf]:
-        if number == len(bases):
-            yield from self._hooks(hooks, at + 1, flow, routing)
-            return
-        table, chain = bases[number]
-        foreign = table.family != "inet" and table.family != ("ip" if flow.family == 4 else "ip6")
-        if foreign or (chain.type == "nat" and (flow.ctstate != "NEW" or flow.untracked)):
-            yield from self._bases(hooks, at, bases, number + 1, flow, routing)
-            return
-        hook = hooks[at]
-        try:
-            for passed, verdict in self._chain(hook, table, chain, 0, flow, 0):
-                if verdict in ("", "return") and chain.policy == "drop":
-                    verdict = "drop"
-                    self._step(hook, table, chain.name, 0, "policy drop", "policy drop", passed)
-                if verdict in ("drop", "reject"):
-                    yield leaf_of(passed, verdict.upper())
-                else:
-                    if verdict == "accept" and chain.type == "filter":
-                        passed.explicit = True
-                    yield from self._bases(hooks, at, bases, number + 1, passed, routing)
-        except Stop as stop:
-            yield leaf_of(flow, "", str(stop))
+    def consulted(self, hook: str, station: tuple[Table, Chain], flow: Flow) -> bool:
+        """A table of the packet's family; a ``nat`` chain for the first packet of a flow only, and until one has decided."""
+        table, chain = station
+        if table.family != "inet" and table.family != ("ip" if flow.family == 4 else "ip6"):
+            return False
+        if chain.type != "nat":
+            return True
+        if flow.ctstate != "NEW" or flow.untracked:
+            return False
+        return not (flow.dnat if hook in ("PREROUTING", "OUTPUT") else flow.snat)
+
+    def visit(self, hook: str, station: tuple[Table, Chain], flow: Flow) -> Iterator[tuple[Flow, str]]:
+        """Through a base chain: ``accept`` ends it alone, ``drop`` and ``reject`` end everything."""
+        table, chain = station
+        for passed, verdict in self._chain(hook, table, chain, 0, flow, 0):
+            if verdict in ("", "return") and chain.policy == "drop":
+                verdict = "drop"
+                self._step(hook, table, chain.name, 0, "policy drop", "policy drop", passed)
+            if verdict == "accept" and chain.type == "filter":
+                passed.explicit = True
+            yield passed, verdict.upper() if verdict in ("drop", "reject") else ""
+
+    # -- chains ---------------------------------------------------------------------------------------------------
 
     def _chain(
         self, hook: str, table: Table, chain: Chain, start: int, flow: Flow, depth: int
@@ -137,7 +100,7 @@ class NftWalker(Struct):
         if depth > MAX_DEPTH:
             raise Stop(f"chain {chain.name}: jumps are nested deeper than {MAX_DEPTH}")
         for index in range(start, len(chain.rules)):
-            flow.asked += 1
+            self.count(flow)
             splits = list(self._rule(hook, table, chain.name, chain.rules[index], flow))
             if len(splits) == 1 and splits[0][1] == "":
                 flow = splits[0][0]
@@ -256,7 +219,11 @@ class NftWalker(Struct):
         pairs = numgen.values or tuple(table.sets.get(numgen.named, Elements()).values.items())
         verdicts = {int(value[0]): verdict for value, verdict in pairs}
         share = flow.probability / numgen.modulus
-        for drawn in range(numgen.offset, numgen.offset + numgen.modulus):
+        numbers = range(numgen.offset, numgen.offset + numgen.modulus)
+        if self.dice is not None:
+            numbers = [numgen.offset + self.dice.below(numgen.modulus)]
+            share = flow.probability
+        for drawn in numbers:
             passed = flow.clone()
             passed.probability = share
             verdict = verdicts.get(drawn, "")
@@ -267,27 +234,8 @@ class NftWalker(Struct):
     def _translate(
         self, hook: str, table: Table, name: str, rule: Rule, nat: Translate, flow: Flow
     ) -> Iterator[tuple[Flow, str]]:
-        places = nat.choices or ((nat.address, nat.port),)
-        for address, port in places:
-            passed = flow.clone() if len(places) > 1 else flow
-            passed.probability /= len(places)
-            if nat.kind in ("dnat", "redirect"):
-                if nat.kind == "redirect":
-                    loopback = "127.0.0.1" if flow.family == 4 else "::1"
-                    address = loopback if hook == "OUTPUT" else next(iter(self.node_ips), loopback)
-                if address:
-                    passed.dst = address
-                    passed.family, passed.dst_number = address_number(address)
-                passed.dport = port or passed.dport
-                passed.dnat = True
-                outcome = f"{nat.kind.upper()} to {endpoint_of(passed)}"
-            else:
-                passed.snat = passed.masquerade = True
-                address = address or next((a for a in self.node_ips if (":" in a) == (flow.family == 6)), "")
-                if address:
-                    passed.src = address
-                    _, passed.src_number = address_number(address)
-                outcome = f"{nat.kind.upper()} from {passed.src}"
+        places = list(nat.choices or ((nat.address, nat.port),))
+        for passed, outcome in self.translate(nat.kind.upper(), places, flow, hook):
             self._rule_step(hook, table, name, rule, outcome, passed)
             yield passed, "accept"
 
@@ -351,30 +299,12 @@ class NftWalker(Struct):
                 found = tuple(name for name, held in (("dnat", flow.dnat), ("snat", flow.snat)) if held)
                 return found or ("",)
             case ("meta", "iif" | "iifname" | "oif" | "oifname" as which):
-                return self._interface(which[0], hook)
+                interface = self.interface(which[0] == "i", hook)
+                return None if interface is None else (interface,)
             case ("fib", "saddr" | "daddr" as side, "type"):
-                return (self._type(flow.src if side == "saddr" else flow.dst, flow.family),)
+                return (self.type_of(flow, side == "saddr").lower(),)
             case _:
                 return None
-
-    def _interface(self, side: str, hook: str) -> tuple[str, ...] | None:
-        if side == "i":
-            name = "" if hook in ("OUTPUT", "POSTROUTING") else self.in_interface
-        else:
-            name = "" if hook in ("PREROUTING", "INPUT") else self.out_interface
-        return None if name is None else (name,)
-
-    def _type(self, address: str, family: int) -> str:
-        if self._is_local(address):
-            return "local"
-        number = address_number(address)[1]
-        if family == 4:
-            return "multicast" if number >> 28 == 0xE else "broadcast" if number == 0xFFFFFFFF else "unicast"
-        return "multicast" if number >> 120 == 0xFF else "unicast"
-
-    def _is_local(self, address: str) -> bool:
-        family, number = address_number(address)
-        return (number >> 24 == 127 if family == 4 else number == 1) or address in self.node_ips
 
     # -- reporting ------------------------------------------------------------------------------------------------
 
@@ -402,7 +332,7 @@ class NftWalker(Struct):
         self._step(hook, table, chain, rule.line, rule.text, outcome, flow)
 
     def _step(self, hook: str, table: Table, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
-        add_step(self.steps, hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow)
+        self.step(hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow)
 
 
 def _set_mark(mark: SetMark, flow: Flow) -> str:

@@ -17,21 +17,28 @@ from cluster.netfilter.rules import (
     Comment,
     CopyMark,
     CtState,
+    CtTuple,
     Interface,
+    IpRange,
+    IpvsMatch,
     Jump,
+    Limit,
     Mark,
     Match,
     Multiport,
     Nat,
     Nfacct,
     NoTrack,
+    Nth,
     Passive,
+    Physdev,
     Ports,
     Protocol,
     Recent,
     Reject,
     Rule,
     SetMark,
+    SetMatch,
     Statistic,
     Target,
     UnknownMatch,
@@ -40,6 +47,8 @@ from cluster.netfilter.rules import (
 )
 from cluster.netfilter.tables import Ruleset, ordered_chains, ordered_tables
 
+_SEVERAL = ("-m conntrack", "-m physdev", "-m iprange")
+_PROTOCOL_NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "sctp": 132}
 _PLAIN = frozenset("_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
@@ -67,7 +76,11 @@ def render_rule(chain: str, rule: Rule) -> str:
             case Protocol():
                 head["-p"] = f"{bang}-p {match.name}"
             case _:
-                rest.append(_match(match, bang))
+                text = _match(match, bang)
+                module = " ".join(text.split(" ", 2)[:2])
+                if module in _SEVERAL and rest and rest[-1].startswith(module + " "):  # one module, several options
+                    text = rest.pop() + text.removeprefix(module)
+                rest.append(text)
     words = ["-A", chain, *(head[o] for o in ("-s", "-d", "-i", "-o", "-p") if o in head), *rest]
     if rule.target is not None:
         words.append(_target(rule.target))
@@ -96,6 +109,20 @@ def _match(match: Match, bang: str) -> str:
         case CtState():
             option = "--ctstate" if match.module == "conntrack" else "--state"
             return f"-m {match.module} {bang}{option} " + ",".join(match.states)
+        case CtTuple():
+            return f"-m conntrack {bang}{match.option} {match.value}"
+        case Nth():
+            return f"-m statistic --mode nth {bang}--every {match.every} --packet {match.packet}"
+        case SetMatch():
+            return " ".join((f"-m set {bang}--match-set {match.name} {','.join(match.sides)}", *match.rest))
+        case Physdev():
+            return f"-m physdev {bang}{match.op}" + (f" {match.name}" if match.name else "")
+        case IpRange():
+            return f"-m iprange {bang}{match.side} {match.text}"
+        case Limit():
+            return f"-m limit --limit {match.rate}" + (f" --limit-burst {match.burst}" if match.burst != 5 else "")
+        case IpvsMatch():
+            return _ipvs(match)
         case Mark():
             mask = "" if match.mask == 0xFFFFFFFF else f"/{match.mask:#x}"
             return f"-m {match.module} {bang}--mark {match.value:#x}{mask}"
@@ -120,6 +147,20 @@ def _match(match: Match, bang: str) -> str:
             raise AssertionError("printed before the others")
         case _:
             assert_never(match)
+
+
+def _ipvs(match: IpvsMatch) -> str:
+    words = ["-m ipvs"]
+    if match.any:
+        words.append(match.any)
+    for option, value in (
+        ("--vproto", str(_PROTOCOL_NUMBERS.get(match.vproto, match.vproto))),
+        ("--vaddr", match.vaddr.text.removesuffix("/32").removesuffix("/128") if match.vaddr else ""),
+        ("--vport", str(match.vport or "")),
+    ):
+        if value:
+            words.append(("! " if option in match.negated else "") + f"{option} {value}")
+    return " ".join(words)
 
 
 def _recent(match: Recent, bang: str) -> str:
@@ -148,11 +189,12 @@ def _target(target: Target) -> str:
         case Nat():
             words = [f"-j {target.kind}"]
             if target.kind in ("DNAT", "SNAT"):
-                host = f"[{target.address}]" if ":" in target.address and target.port else target.address
+                host = target.address + (f"-{target.last_address}" if target.last_address else "")
+                host = f"[{host}]" if ":" in target.address and target.port else host
                 option = "--to-destination" if target.kind == "DNAT" else "--to-source"
-                words.append(f"{option} {host}" + (f":{target.port}" if target.port else ""))
+                words.append(f"{option} {host}" + (f":{_ports(target)}" if target.port else ""))
             elif target.port:
-                words.append(f"--to-ports {target.port}")
+                words.append(f"--to-ports {_ports(target)}")
             return " ".join([*words, *target.options])
         case NoTrack():
             return "-j " + " ".join(target.words)
@@ -160,6 +202,10 @@ def _target(target: Target) -> str:
             return " ".join((f"-j {target.name}", *(quote(w) if " " in w else w for w in target.words)))
         case _:
             assert_never(target)
+
+
+def _ports(target: Nat) -> str:
+    return f"{target.port}-{target.last_port}" if target.last_port else str(target.port)
 
 
 def save(ruleset: Ruleset, *, counters: bool = True, only: str = "") -> str:

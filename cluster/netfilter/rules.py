@@ -4,7 +4,7 @@ A rule is a list of matches that must all hold, and at most one target. A target
 verdict; others change the packet and go on. ``negate`` is the ``!`` before an option.
 
 Simplified here: matches on packet contents beyond the first packet of a connection (``--tcp-flags`` sees a bare SYN) and
-those that need tables we don't hold (``set``, ``limit``, ``owner``, ``physdev`` …) stay ``UnknownMatch`` with their words.
+those of things we don't hold (``owner``, ``mac``, ``string`` …) stay ``UnknownMatch`` with their words.
 
 Upstream: iptables extensions/libxt_*.c, libipt_*.c.
 """
@@ -79,6 +79,14 @@ class CtState(Struct, frozen=True, tag=True):
     module: Literal["conntrack", "state"] = "conntrack"
 
 
+class CtTuple(Struct, frozen=True, tag=True):
+    """``-m conntrack`` by the connection's own addresses: ``--ctorigdst`` and kin, ``--ctorigdstport``, ``--ctproto``, ``--ctdir``."""
+
+    option: str
+    value: str
+    negate: bool = False
+
+
 class Mark(Struct, frozen=True, tag=True):
     """``-m mark``/``connmark``: (mark & mask) == value."""
 
@@ -117,6 +125,63 @@ class Recent(Struct, frozen=True, tag=True):
     side: Literal["--rsource", "--rdest"] = "--rsource"
 
 
+class Nth(Struct, frozen=True, tag=True):
+    """``-m statistic --mode nth``: every ``every``-th packet, counted from ``packet``."""
+
+    every: int
+    packet: int = 0
+    negate: bool = False
+
+
+class SetMatch(Struct, frozen=True, tag=True):
+    """``-m set --match-set name sides``: whether an ipset holds the packet's parts."""
+
+    name: str
+    sides: tuple[str, ...]
+    negate: bool = False
+    rest: tuple[str, ...] = ()
+    """Further options, as written (``--return-nomatch`` …): with any of them it is not asked here."""
+
+
+class Physdev(Struct, frozen=True, tag=True):
+    """``-m physdev``: the bridge's port. ``op`` --physdev-is-in, -is-out, -is-bridged, --physdev-in, --physdev-out."""
+
+    op: str
+    name: str = ""
+    negate: bool = False
+
+
+class IpRange(Struct, frozen=True, tag=True):
+    """``-m iprange``: an address between two, inclusive."""
+
+    side: Literal["--src-range", "--dst-range"]
+    text: str
+    family: int
+    low: int
+    high: int
+    negate: bool = False
+
+
+class Limit(Struct, frozen=True, tag=True):
+    """``-m limit``: a bucket that ``rate`` (``5/min``) fills, ``burst`` at most. ``interval``: ns a packet costs."""
+
+    rate: str
+    burst: int
+    interval: int
+
+
+class IpvsMatch(Struct, frozen=True, tag=True):
+    """``-m ipvs``: a packet of an IPVS connection, to that virtual address, protocol, port. ``ipvs`` alone: of any."""
+
+    vaddr: Net | None = None
+    vproto: str = ""
+    vport: int = 0
+    negated: tuple[str, ...] = ()
+    """Those of the options that have a ``!``."""
+    any: str = ""
+    """``--ipvs`` or ``! --ipvs``, where written."""
+
+
 class Comment(Struct, frozen=True, tag=True):
     """``-m comment``: always true."""
 
@@ -137,8 +202,8 @@ class UnknownMatch(Struct, frozen=True, tag=True):
 
 
 Match = (
-    Address | Interface | Protocol | Ports | Multiport | CtState | Mark | AddrType | Statistic | Recent | Comment
-    | Nfacct | UnknownMatch
+    Address | Interface | Protocol | Ports | Multiport | CtState | CtTuple | Mark | AddrType | Statistic | Nth | Recent | SetMatch
+    | Physdev | IpRange | Limit | IpvsMatch | Comment | Nfacct | UnknownMatch
 )  # fmt: skip
 
 
@@ -177,12 +242,17 @@ class CopyMark(Struct, frozen=True, tag=True):
 
 
 class Nat(Struct, frozen=True, tag=True):
-    """DNAT, SNAT, MASQUERADE, REDIRECT. ``address`` "" where the kernel chooses; ``port`` 0: unchanged."""
+    """DNAT, SNAT, MASQUERADE, REDIRECT. ``address`` "" where the kernel chooses; ``port`` 0: unchanged.
+
+    ``last_address`` and ``last_port``: the end of a range, from which the kernel chooses.
+    """
 
     kind: Literal["DNAT", "SNAT", "MASQUERADE", "REDIRECT"]
     address: str = ""
     port: int = 0
     options: tuple[str, ...] = ()
+    last_address: str = ""
+    last_port: int = 0
 
 
 class NoTrack(Struct, frozen=True, tag=True):

@@ -9,6 +9,8 @@ Simplified here: no packet and byte counters. A real table exists once something
 from msgspec import Struct, field
 
 from cluster.netfilter.hooks import BUILTIN, SAVE_ORDER
+from cluster.netfilter.ipset import IpSet
+from cluster.netfilter.ipvs import Ipvs
 from cluster.netfilter.rules import Rule
 
 
@@ -21,10 +23,12 @@ class Chain(Struct):
 
 
 class Ruleset(Struct):
-    """``family`` 4 or 6. ``tables`` maps table → chain name → chain."""
+    """``family`` 4 or 6. ``tables`` maps table → chain name → chain; ``sets`` are what rules with ``-m set`` ask; ``ipvs``: None without it."""
 
     family: int = 4
     tables: dict[str, dict[str, Chain]] = field(default_factory=dict)
+    sets: dict[str, IpSet] = field(default_factory=dict)
+    ipvs: Ipvs | None = None
 
     def table(self, name: str) -> dict[str, Chain]:
         """The table, made with its built-in chains if nobody touched it yet."""

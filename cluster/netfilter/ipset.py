@@ -1,0 +1,307 @@
+"""``ipset``: named sets of addresses and ports that rules ask with one look-up (``-m set --match-set NAME dst,dst``).
+
+A set's type says what its elements are made of: ``hash:ip,port`` holds ``10.96.0.1,tcp:443``. A rule names for each part whether the
+packet's source or destination is meant; a set whose type has more parts than the rule names never matches, as in the kernel.
+Whole networks (``hash:net``, ``hash:ip,port,net``) are found by trying the lengths of prefix that the set holds, longest first.
+
+In: what ``ipset save`` prints → out: ``IpSet``, and back. Errors: ``ParseError`` with the line. A packet is asked for by a ``Flow``; the
+answer None means that nobody can tell (an interface nobody named, a MAC address).
+
+Simplified here: entries don't time out, counters are read over; ``ipset save`` lists in the order of adding (the kernel in that of
+its hash); the tool's ``bucketsize`` and ``initval`` are kept as given and not made up.
+
+Upstream: Linux net/netfilter/ipset; ipset(8); kubernetes pkg/proxy/ipvs/ipset.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import product
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from cluster.netfilter.errors import ParseError
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "bitmap": ("ip", "ip,mac", "port"),
+    "hash": (
+        "ip", "ip,mark", "ip,port", "ip,port,ip", "ip,port,net", "ip,mac", "mac", "net", "net,net", "net,port", "net,port,net",
+        "net,iface",
+    ),
+    "list": ("set",),
+}  # fmt: skip
+EXPAND_MAX = 65536
+"""Addresses that one ``add`` of a range may make."""
+FLAGS = ("nomatch", "counters", "skbinfo", "physdev", "wildcard")
+PORTED = ("tcp", "udp", "sctp", "udplite")
+
+
+class Asked(Protocol):
+    """What a set looks at of a packet."""
+
+    src: str
+    dst: str
+    family: int
+    src_number: int
+    dst_number: int
+    protocol: str
+    sport: int
+    dport: int
+    mark: int
+
+
+class IpSet(Struct):
+    """``entries`` maps an element as it is printed to what else was said of it (``nomatch``, ``timeout 30`` …)."""
+
+    name: str
+    type: str = "hash:ip,port"
+    family: int = 4
+    options: tuple[str, ...] = ("family", "inet", "hashsize", "1024", "maxelem", "65536")
+    entries: dict[str, str] = field(default_factory=dict)
+    line: int = 0
+    prefixes: tuple[tuple[int, ...], ...] | None = None
+    """For every part that is a network: the lengths there are, longest first. Made when first asked."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """``hash:ip,port,net`` → ip, port, net."""
+        return tuple(self.type.partition(":")[2].split(","))
+
+    def add(self, element: str, extra: str = "") -> None:
+        """Put an element in, as it is printed."""
+        self.entries[element] = extra
+        self.prefixes = None
+
+
+def save_sets(sets: dict[str, IpSet]) -> str:
+    """``ipset save``."""
+    return "".join(f"{line}\n" for found in sets.values() for line in _saved(found))
+
+
+def _saved(found: IpSet) -> Iterator[str]:
+    yield " ".join(("create", found.name, found.type, *found.options))
+    for element, extra in found.entries.items():
+        yield f"add {found.name} {element}{' ' + extra if extra else ''}"
+
+
+def list_sets(sets: dict[str, IpSet], references: dict[str, int] | None = None) -> str:
+    """``ipset list``: a block a set. ``references``: how many rules ask it."""
+    blocks = []
+    for found in sets.values():
+        size = 200 + 88 * len(found.entries) if found.type.startswith("hash") else 8264
+        lines = [
+            f"Name: {found.name}",
+            f"Type: {found.type}",
+            f"Revision: {3 if found.type == 'bitmap:port' else 5}",
+            f"Header: {' '.join(found.options)}",
+            f"Size in memory: {size}",
+            f"References: {(references or {}).get(found.name, 0)}",
+            f"Number of entries: {len(found.entries)}",
+            "Members:",
+            *(f"{e} {x}".rstrip() for e, x in found.entries.items()),
+        ]
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+# -- reading --------------------------------------------------------------------------------------------------------------
+
+
+def apply_line(sets: dict[str, IpSet], number: int, line: str) -> None:
+    """One line of ``ipset restore``: create, add, del, flush, destroy. ParseError with the line."""
+    words = line.split()
+    command, arguments = words[0], [w for w in words[1:] if w not in ("-exist", "-!")]
+    if command == "create":
+        _create(sets, number, arguments)
+        return
+    name = arguments[0] if arguments else ""
+    if command in ("flush", "destroy") and not name:
+        for found in sets.values():
+            found.entries.clear()
+        if command == "destroy":
+            sets.clear()
+        return
+    if name not in sets:
+        raise ParseError(number, f"there is no set {name!r}" if name else f"{command!r} needs the name of a set")
+    if command == "add" or command == "del":
+        if len(arguments) < 2:
+            raise ParseError(number, f"{command!r} needs an element")
+        for element in elements_of(sets[name], arguments[1], number):
+            if command == "add":
+                sets[name].add(element, " ".join(arguments[2:]))
+            else:
+                sets[name].entries.pop(element, None)
+                sets[name].prefixes = None
+    elif command == "flush":
+        sets[name].entries.clear()
+    elif command == "destroy":
+        del sets[name]
+    else:
+        raise ParseError(number, f"unknown ipset command {command!r}")
+
+
+COMMANDS = ("create", "add", "del", "flush", "destroy")
+
+
+def _create(sets: dict[str, IpSet], number: int, words: list[str]) -> None:
+    if len(words) < 2:
+        raise ParseError(number, "create needs a name and a type")
+    name, kind = words[:2]
+    method, _, parts = kind.partition(":")
+    if parts not in METHODS.get(method, ()):
+        raise ParseError(number, f"unknown set type {kind!r}")
+    options = tuple(words[2:])
+    family = 6 if "inet6" in options else 4
+    sets[name] = IpSet(name, kind, family, options, {}, number)
+
+
+def elements_of(found: IpSet, text: str, number: int = 0) -> list[str]:
+    """An element as typed → as the set holds it: ranges opened, the protocol named, networks cut to their prefix."""
+    words, parts = text.split(","), found.parts
+    if len(words) != len(parts):
+        raise ParseError(number, f"an element of {found.type} has {len(parts)} part(s), not {len(words)}: {text!r}")
+    try:
+        choices = [list(_part(found, part, word)) for part, word in zip(parts, words, strict=True)]
+    except ValueError as error:
+        raise ParseError(number, f"{text!r} is no element of {found.type}: {error}") from None
+    count = 1
+    for choice in choices:
+        count *= len(choice)
+    if count > EXPAND_MAX:
+        raise ParseError(number, f"{text!r} stands for {count} elements; {EXPAND_MAX} at most are held here")
+    return [",".join(chosen) for chosen in product(*choices)]
+
+
+def _part(found: IpSet, part: str, word: str) -> Iterator[str]:
+    if part == "ip":
+        yield from _addresses(found, word)
+    elif part == "net":
+        net = ip_network(word, strict=False)
+        _same_family(found, net.version)
+        yield str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net)
+    elif part == "port":
+        yield from _ports(found, word)
+    elif part == "mark":
+        yield f"{int(word, 0):#010x}"
+    else:
+        yield word
+
+
+def _same_family(found: IpSet, version: int) -> None:
+    if found.type.startswith("hash") and version != found.family:
+        raise ValueError(f"an address of family {version} in a set of family {found.family}")
+
+
+def _addresses(found: IpSet, word: str) -> Iterator[str]:
+    first, dash, last = word.partition("-")
+    if dash:
+        low, high = ip_address(first), ip_address(last)
+    elif "/" in word:
+        net = ip_network(word, strict=False)
+        low, high = net.network_address, net.broadcast_address
+    else:
+        low = high = ip_address(word)
+    _same_family(found, low.version)
+    if low.version != high.version or int(high) - int(low) >= EXPAND_MAX:
+        raise ValueError("the range is too wide")
+    kind = IPv4Address if low.version == 4 else IPv6Address
+    for value in range(int(low), int(high) + 1):
+        yield str(kind(value))
+
+
+def _ports(found: IpSet, word: str) -> Iterator[str]:
+    protocol, colon, ports = word.rpartition(":")
+    if colon and protocol in ("icmp", "icmpv6", "ipv6-icmp"):
+        yield word
+        return
+    low, _, high = ports.partition("-")
+    first, last = int(low), int(high or low)
+    if not 0 <= first <= last <= 65535:
+        raise ValueError(f"{ports!r} is no port")
+    head = "" if found.type == "bitmap:port" else f"{protocol or 'tcp'}:"
+    for value in range(first, last + 1):
+        yield f"{head}{value}"
+
+
+# -- asking ---------------------------------------------------------------------------------------------------------------
+
+
+def holds(
+    sets: dict[str, IpSet],
+    name: str,
+    sides: tuple[str, ...],
+    flow: Asked,
+    interfaces: tuple[str | None, str | None] = (None, None),
+) -> bool | None:
+    """Whether the packet is in the set; None: nobody can tell. ``interfaces``: (in, out), None where nobody said."""
+    found = sets.get(name)
+    if found is None:
+        return None
+    if found.type == "list:set":
+        answers = [holds(sets, one, sides, flow, interfaces) for one in found.entries]
+        return True if True in answers else None if None in answers else False
+    parts = found.parts
+    if len(sides) < len(parts) or (found.type.startswith("hash") and found.family != flow.family):
+        return False
+    keys: list[tuple[str, ...]] = []
+    widths = _prefixes(found) if "net" in parts else ()
+    nets = iter(widths)
+    for part, side in zip(parts, sides, strict=False):
+        words = _asked(found, part, side, flow, interfaces, next(nets) if part == "net" else ())
+        if not words:
+            return None if words is None else False
+        keys.append(words)
+    for chosen in product(*keys):
+        extra = found.entries.get(",".join(chosen))
+        if extra is not None:
+            return "nomatch" not in extra.split()
+    return False
+
+
+def _asked(
+    found: IpSet,
+    part: str,
+    side: str,
+    flow: Asked,
+    interfaces: tuple[str | None, str | None],
+    widths: tuple[int, ...],
+) -> tuple[str, ...] | None:
+    """The ways the packet's part may be written in the set; () when it has none; None: nobody knows."""
+    source = side == "src"
+    if part == "ip":
+        return (flow.src if source else flow.dst,)
+    if part == "net":
+        number = flow.src_number if source else flow.dst_number
+        bits = 32 if flow.family == 4 else 128
+        return tuple(_written(number, width, bits) for width in widths)
+    if part == "port":
+        if flow.protocol not in PORTED:
+            return ()
+        port = flow.sport if source else flow.dport
+        return (str(port) if found.type == "bitmap:port" else f"{flow.protocol}:{port}",)
+    if part == "mark":
+        return (f"{flow.mark:#010x}",)
+    if part == "iface":
+        name = interfaces[0 if source else 1]
+        return None if name is None else (name,)
+    return None
+
+
+def _written(number: int, width: int, bits: int) -> str:
+    cut = number >> (bits - width) << (bits - width) if width else 0
+    address = str(IPv4Address(cut) if bits == 32 else IPv6Address(cut))
+    return address if width == bits else f"{address}/{width}"
+
+
+def _prefixes(found: IpSet) -> tuple[tuple[int, ...], ...]:
+    if found.prefixes is None:
+        full = 32 if found.family == 4 else 128
+        places = [at for at, part in enumerate(found.parts) if part == "net"]
+        widths: list[set[int]] = [set() for _ in places]
+        for element in found.entries:
+            words = element.split(",")
+            for place, seen in zip(places, widths, strict=True):
+                _, slash, width = words[place].partition("/")
+                seen.add(int(width) if slash else full)
+        found.prefixes = tuple(tuple(sorted(seen, reverse=True)) for seen in widths)
+    return found.prefixes

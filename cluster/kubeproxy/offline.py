@@ -19,12 +19,12 @@ from cluster.kubeproxy.modes import ipvs, mode_named, nftables
 from cluster.kubeproxy.modes.iptables import base_jumps
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
 from cluster.kubeproxy.rulebook import Rulebook
-from cluster.netfilter.nft_parse import Nft, Unknown, parse_nft
-from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.dump import parse_dump
 from cluster.netfilter.errors import ParseError
+from cluster.netfilter.nft_parse import Nft, Unknown, parse_nft
+from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import restore
-from cluster.netfilter.rules import UnknownMatch, UnknownTarget
+from cluster.netfilter.rules import SetMatch, UnknownMatch, UnknownTarget
 from cluster.netfilter.tables import Ruleset
 from cluster.netfilter.walk import Walker, as_json
 from cluster.wire.packet import Packet
@@ -230,6 +230,11 @@ def unknown_words(ruleset: Ruleset) -> list[str]:
         for chain in chains.values():
             for line, rule in zip(chain.lines, chain.rules, strict=False):
                 found += [(line, f"unknown match {m.module!r}") for m in rule.matches if isinstance(m, UnknownMatch)]
+                found += [
+                    (line, "unknown match 'set'")
+                    for m in rule.matches
+                    if isinstance(m, SetMatch) and m.name not in ruleset.sets
+                ]
                 if isinstance(rule.target, UnknownTarget):
                     found.append((line, f"unknown target {rule.target.name!r}"))
     return [f"line {line}: {what}" for line, what in sorted(found)]

@@ -23,14 +23,15 @@ from msgspec import field, structs
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
-from cluster.kubeproxy.modes import mode_named, nftables
+from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.modes.iptables import PortRules
 from cluster.kubeproxy.options import NotSupported, ProxyOptions
 from cluster.kubeproxy.rulebook import Rulebook
+from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.parse import parse_save, restore
+from cluster.netfilter.parse import restore
 from cluster.netfilter.render import save
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
 from cluster.netfilter.walk import Walk, Walker, as_json
@@ -64,8 +65,8 @@ class ProxyState(ClientState):
 
     tracker: ChangeTracker = field(default_factory=ChangeTracker)
     book: Rulebook = field(default_factory=Rulebook)
-    chosen: dict[str, dict[PortName, nftables.Chosen]] = field(default_factory=dict)
-    """nftables mode: Service → what its part of the table was last written from."""
+    chosen: dict[str, dict[PortName, Any]] = field(default_factory=dict)
+    """nftables and IPVS mode: Service → what its part was last written from (the mode's ``Chosen``)."""
     flushed: bool = False
     """Another program emptied the tables since the last sync."""
     refusal: str = ""
@@ -184,7 +185,7 @@ class KubeProxy(ApiClient):
         mode = mode_named(options.mode)
         state.scheduled = False
         causes = state.tracker.take_changes()
-        if mode is nftables:
+        if written_whole(mode):
             self._sync_table(causes, now, out)
             return
         full = state.need_full or state.flushed  # (on flushed tables a partial restore fails, and a full one follows)
@@ -204,28 +205,31 @@ class KubeProxy(ApiClient):
         out.cause = 0
 
     def _sync_table(self, causes: dict[str, int], now: int, out: Outbox) -> None:
-        """nftables mode: one table; a note for every Service whose lines changed."""
+        """nftables and IPVS mode: all in one; a note for every Service whose lines changed."""
         state, options = self.state, self.options()
+        mode = mode_named(options.mode)
         services = dict.fromkeys(causes)
         if state.need_full:
             services.update(dict.fromkeys([*state.chosen, *state.tracker.services]))
         if not state.syncs:
-            state.rules = nftables.base_rules(options)
+            state.rules = mode.base_rules(options)
         for service in services:
-            new = nftables.chosen(state.tracker, service, options)
+            new = mode.chosen(state.tracker, service, options)
             before = state.chosen.pop(service, {})
             if new:
                 state.chosen[service] = new
             if before == new:
                 continue
-            old_lines, new_lines = nftables.part(before, options), nftables.part(new, options)
+            old_lines, new_lines = mode.part(before, options), mode.part(new, options)
             state.rules += _rules_of(new_lines) - _rules_of(old_lines)
-            mine = service + "/", f'"{service}:', f'"{service}"'
+            mine = (service + "/", f'"{service}:', f'"{service}"') if mode is nftables else ("",)
             added = [line for line in new_lines if line not in old_lines and any(word in line for word in mine)]
             removed = [line for line in old_lines if line not in new_lines and any(word in line for word in mine)]
             out.cause = (causes[service] or state.node_causes) if service in causes else 0
             if out.cause and (added or removed):
                 out.note(self._effect(service, added, removed))
+        if mode is ipvs:
+            state.rules = ipvs.rule_count((one for ports in state.chosen.values() for one in ports.values()), options)
         state.need_full, state.last_sync, state.flushed = False, now, False
         state.syncs += 1
         state.node_causes = 0
@@ -271,7 +275,7 @@ class KubeProxy(ApiClient):
         text = self.rules_text(mode)
         if wanted == "nftables":
             return NftWalker(parse_nft(text), node_ips)
-        return Walker(parse_save(text), node_ips)
+        return Walker(parse_dump(text)[0], node_ips)
 
     def rules_text(self, mode: str = "") -> str:
         """``iptables-save`` or ``nft list ruleset`` of the node; in another ``mode`` than its own: as that would be, freshly synced.
@@ -282,10 +286,15 @@ class KubeProxy(ApiClient):
         if wanted == self.config.mode:
             if self.state.refusal:
                 raise NotSupported(self.state.refusal)
+            if wanted == "ipvs":
+                return save_dump(self._ipvs_kernel())
             return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save(self.kernel())
         written, options = mode_named(wanted), structs.replace(self.options(), mode=wanted)
         if written is nftables:
             return list_ruleset(parse_nft(nftables.fresh_table_text(self.state.tracker, options)))
+        if written is ipvs:
+            found = ipvs.plan(ipvs.everything(self.state.tracker, options), options)
+            return save_dump(ipvs.kernel_of(found))
         kernel = fresh_ruleset()
         restore(kernel, written.canaries())
         restore(kernel, written.base_jumps())
@@ -295,6 +304,8 @@ class KubeProxy(ApiClient):
     def kernel(self) -> Ruleset:
         """The tables as the last sync left them, written now that somebody looks; the next look writes only what changed since."""
         state, mode = self.state, mode_named(self.config.mode)
+        if mode is ipvs:
+            return self._ipvs_kernel()
         if state.flushed:
             return Ruleset()
         if self._kernel is None or not self._looked:
@@ -314,6 +325,13 @@ class KubeProxy(ApiClient):
             )
             self._looked, self._known = state.syncs, dict(ports)
         return self._kernel
+
+    def _ipvs_kernel(self) -> Ruleset:
+        """IPVS mode: rules, sets and virtual servers as the last sync left them."""
+        if not self.state.syncs or self.state.flushed:
+            return Ruleset()
+        ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
+        return ipvs.kernel_of(ipvs.plan(ports, self.options()))
 
     def _script(self) -> str:
         """nftables mode: the table as the last sync left it."""

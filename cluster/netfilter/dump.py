@@ -12,6 +12,7 @@ In: text → out: a ``Ruleset`` with ``sets`` and ``ipvs``. Errors: ``ParseError
 from cluster.netfilter import ipset, ipvs
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.parse import restore
+from cluster.netfilter.render import save
 from cluster.netfilter.tables import Ruleset
 
 ADDRESS_SETS = ("KUBE-IPVS-IPS", "KUBE-6-IPVS-IPS")
@@ -51,4 +52,12 @@ def parse_dump(text: str, family: int = 4) -> tuple[Ruleset, str]:
     return ruleset, "the addresses of the virtual servers are taken for the node's own"
 
 
-__all__ = ["ParseError", "parse_dump"]
+def save_dump(ruleset: Ruleset) -> str:
+    """The same as text: ``ipset save``, ``ipvsadm-save -n``, ``iptables-save``, each under a comment that names it."""
+    parts = [f"# ipset save\n{ipset.save_sets(ruleset.sets)}"] if ruleset.sets else []
+    if ruleset.ipvs is not None:
+        parts.append(f"# ipvsadm-save -n\n{ipvs.save_servers(ruleset.ipvs)}")
+    return "".join([*parts, f"# iptables-save\n{save(ruleset)}" if parts else save(ruleset)])
+
+
+__all__ = ["ParseError", "parse_dump", "save_dump"]

@@ -103,6 +103,8 @@ def _tell(teller: Teller, walk: Walk, leaf: Leaf, local: bool, walker: Walker | 
             ours = walker.is_local(here.dst)
             hooks += ["INPUT"] if ours else ["FORWARD", "POSTROUTING"]
             _frame(teller, "route", hook, here, here, to=hooks[at + 1])
+        elif hook == "INPUT" and done < len(steps):  # IPVS took it out and sends it on
+            hooks += ["OUTPUT", "POSTROUTING"]
         at += 1
 
 

@@ -83,7 +83,7 @@ def _named(match: Any) -> str:
         case Interface():
             return f"{match.side} {match.name}"
         case SetMatch():
-            return f"set {match.name}"
+            return "set"
         case Physdev():
             return f"physdev {match.op}"
         case _:

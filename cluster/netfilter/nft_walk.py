@@ -308,13 +308,9 @@ class NftWalker(Passage):
 
     # -- reporting ------------------------------------------------------------------------------------------------
 
-    def is_local(self, address: str) -> bool:
-        """Whether it is one of the node's own."""
-        return self._is_local(address)
-
     def bases(self, hook: str) -> list[tuple[Table, Chain]]:
         """The base chains at a hook, in calling order."""
-        return self._base_chains(hook)
+        return list(self.stations(hook))
 
     def answer(self, table: Table, match: Match, flow: Flow, hook: str) -> bool | None:
         """Whether one match holds for ``flow``; None: nobody knows."""

@@ -206,7 +206,7 @@ class Passage:
         flow = flow_of(packet, ctstate)
         self.steps, self.rows, self.asked = [], {}, 0
         if local is None:
-            local = self.is_local(flow.family, flow.src_number, flow.src)
+            local = self._own(flow.family, flow.src_number, flow.src)
         row = self._row(SENT_BY_US) if local else (*self._row(("PREROUTING",)), ("PREROUTING", ROUTE))
         leaves: list[Leaf] = []
         for leaf in self._pass(row, 0, flow):
@@ -226,7 +226,7 @@ class Passage:
             hook, station = row[at]
             at += 1
             if station == ROUTE:
-                ours = self.is_local(flow.family, flow.dst_number, flow.dst)
+                ours = self._own(flow.family, flow.dst_number, flow.dst)
                 row, at = self._row((ARRIVING_FOR_US if ours else ARRIVING_FOR_OTHERS)[1:]), 0
             elif station == IPVS:
                 server = self._virtual(flow)
@@ -286,22 +286,26 @@ class Passage:
             passed.go_to(real.ip, real.port)
             why = "by a hash of the client, " if server.scheduler in HASHING and len(chosen) > 1 else ""
             self.step(hook, IPVS, where, real.line, text, f"{why}to {real.target}", passed)
-            if self.is_local(passed.family, passed.dst_number, passed.dst):
+            if self._own(passed.family, passed.dst_number, passed.dst):
                 yield from self._pass(row, at, passed)
             else:  # sent anew by the node: OUTPUT (whose nat has had its say), POSTROUTING
                 yield from self._pass(self._row(SENT_BY_US), 0, passed)
 
     # -- what both languages ask and do ---------------------------------------------------------------------------
 
-    def is_local(self, family: int, number: int, text: str) -> bool:
-        """Whether the address is the node's own (``fib type local``): a loopback, an interface's, one of kube-ipvs0."""
+    def is_local(self, address: str) -> bool:
+        """Whether it is one of the node's own (``fib type local``): a loopback, an interface's, one of kube-ipvs0."""
+        family, number = address_number(address)
+        return self._own(family, number, address)
+
+    def _own(self, family: int, number: int, text: str) -> bool:
         loopback = number >> 24 == 127 if family == 4 else number == 1
         return loopback or text in self.node_ips or (self.ipvs is not None and text in self.ipvs.addresses)
 
     def type_of(self, flow: Flow, source: bool) -> str:
         """LOCAL, MULTICAST, BROADCAST or UNICAST: what the routing table says of the address."""
         text, number = (flow.src, flow.src_number) if source else (flow.dst, flow.dst_number)
-        if self.is_local(flow.family, number, text):
+        if self._own(flow.family, number, text):
             return "LOCAL"
         if flow.family == 4:
             return "MULTICAST" if number >> 28 == 0xE else "BROADCAST" if number == 0xFFFFFFFF else "UNICAST"

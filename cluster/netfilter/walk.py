@@ -27,12 +27,14 @@ from cluster.netfilter.passage import (
     Walk,
     as_json,
     choices,
+    flow_of,
 )
 from cluster.netfilter.recent import RecentLists
 from cluster.netfilter.render import layout, render_rule
 from cluster.netfilter.rules import (
     CopyMark,
     Jump,
+    Match,
     Nat,
     NoTrack,
     Passive,
@@ -46,7 +48,7 @@ from cluster.netfilter.tables import Chain, Ruleset
 from cluster.sim import Dice
 from cluster.wire.packet import Packet
 
-__all__ = ["Flow", "Leaf", "Step", "Stop", "Walk", "Walker", "as_json"]
+__all__ = ["Flow", "Leaf", "Step", "Stop", "Walk", "Walker", "as_json", "flow_of"]
 
 _TRANSPARENT = (SetMark, CopyMark, NoTrack, Passive)
 
@@ -126,7 +128,7 @@ class Walker(Passage):
                     self._rule_step(hook, table, name, index, rule, "no match", flow)
                 continue
             if unknown:
-                what = f"line {self._line(table, name, index)}: unknown match {unknown!r}"
+                what = f"line {self.line(table, name, index)}: unknown match {unknown!r}"
                 held = dict(flow.assumed).get(what)
                 if held is False:
                     continue
@@ -173,7 +175,7 @@ class Walker(Passage):
                 yield flow, "REJECT"
             case Jump():
                 inner = self.ruleset.chain(table, target.chain)
-                where = f"line {self._line(table, name, index)}"
+                where = f"line {self.line(table, name, index)}"
                 if inner is None:
                     raise Stop(f"{where}: unknown target {target.chain!r}: no such chain in table {table}")
                 self._rule_step(
@@ -187,7 +189,7 @@ class Walker(Passage):
             case Nat():
                 yield from self._nat(hook, table, name, index, rule, target, flow)
             case UnknownTarget():
-                raise Stop(f"line {self._line(table, name, index)}: unknown target {target.name!r}")
+                raise Stop(f"line {self.line(table, name, index)}: unknown target {target.name!r}")
             case _:
                 raise AssertionError(target)
 
@@ -197,7 +199,7 @@ class Walker(Passage):
         try:
             places = choices(nat.address, nat.last_address, nat.port, nat.last_port)
         except ValueError as error:
-            raise Stop(f"line {self._line(table, name, index)}: the kernel chooses from {error}") from None
+            raise Stop(f"line {self.line(table, name, index)}: the kernel chooses from {error}") from None
         if (
             nat.last_port
             and nat.port <= (flow.dport if nat.kind in ("DNAT", "REDIRECT") else flow.sport) <= nat.last_port
@@ -235,19 +237,11 @@ class Walker(Passage):
 
     def answer(self, match: Match, flow: Flow, hook: str) -> float | None:
         """How likely one match holds for ``flow``; None: nobody knows."""
-        chance, unknown = self._matches(Rule((match,)), flow, hook)
+        chance, unknown = matches(self, Rule((match,)), flow, hook)
         return None if unknown else chance
 
-    def is_local(self, address: str) -> bool:
-        """Whether it is one of the node's own."""
-        family, number = address_number(address)
-        return self._is_local(family, number, address)
-
     def line(self, table: str, name: str, index: int) -> int:
-        """The line of a rule, as steps name it; after a walk."""
-        return self._line(table, name, index)
-
-    def _line(self, table: str, name: str, index: int) -> int:
+        """The line of a rule, as steps name it: where it was read, else where ``save`` would print it."""
         lines = self.ruleset.tables[table][name].lines
         if lines:
             return lines[index]
@@ -256,4 +250,4 @@ class Walker(Passage):
         return self.first_lines.get((table, name), 0) + index
 
     def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: Flow) -> None:
-        self.step(hook, table, name, self._line(table, name, index), render_rule(name, rule), outcome, flow)
+        self.step(hook, table, name, self.line(table, name, index), render_rule(name, rule), outcome, flow)

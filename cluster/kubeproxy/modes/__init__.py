@@ -19,6 +19,11 @@ MODES: dict[str, ModuleType] = {
 KNOWN_UPSTREAM = ("userspace", "kernelspace")
 
 
+def written_whole(mode: ModuleType) -> bool:
+    """Whether the mode writes all it has from what it has ``chosen`` (``table_text``), not chain by chain."""
+    return hasattr(mode, "table_text")
+
+
 def mode_named(name: str) -> ModuleType:
     """The module for ``mode`` ("" is iptables, the default on Linux). NotSupported for others, with the reason."""
     found = MODES.get(name or "iptables")

@@ -24,7 +24,9 @@ from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePor
 from cluster.kubeproxy.endpoints import Selection, select
 from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter.ipset import IpSet, save_sets
-from cluster.netfilter.ipvs import Ipvs, Key, RealServer, VirtualServer, place, save_servers
+from cluster.netfilter.ipvs import Ipvs, RealServer, VirtualServer, save_servers
+from cluster.netfilter.parse import restore
+from cluster.netfilter.tables import Ruleset, fresh_ruleset
 
 DUMMY_DEVICE = "kube-ipvs0"
 NAT_CHAINS = ("KUBE-SERVICES", "KUBE-POSTROUTING", "KUBE-NODE-PORT", "KUBE-LOAD-BALANCER", "KUBE-MARK-MASQ")
@@ -203,9 +205,7 @@ class _Writer:
         for cidr in service.source_ranges:
             net = str(ip_network(cidr, strict=False))
             self._add("KUBE-LOAD-BALANCER-SOURCE-CIDR", f"{self._element(address)},{net}")
-        if options.node_ip and any(
-            ip_address(options.node_ip) in ip_network(c, strict=False) for c in service.source_ranges
-        ):
+        if covers(service.source_ranges, options.node_ip):
             self._add("KUBE-LOAD-BALANCER-SOURCE-IP", f"{self._element(address)},{address}")
         else:
             self.part.barred.append((address, self.protocol, service.port))
@@ -343,6 +343,15 @@ def base_jumps() -> str:
     return "\n".join(lines) + "\n"
 
 
+def kernel_of(found: Plan, family: int = 4) -> Ruleset:
+    """A node's kernel with this plan in it: base jumps, rules, sets, virtual servers."""
+    kernel = fresh_ruleset(family)
+    restore(kernel, base_jumps())
+    restore(kernel, found.rules)
+    kernel.sets, kernel.ipvs = found.sets, found.ipvs
+    return kernel
+
+
 # -- as text ------------------------------------------------------------------------------------------------------------
 
 
@@ -380,4 +389,35 @@ def part(ports: dict[PortName, Chosen], options: ProxyOptions) -> dict[str, None
 
 def base_rules(options: ProxyOptions) -> int:
     """How many rules there are without any Service."""
-    return restore_input(options, set(), ()).count("\n-A ")
+    return restore_input(options, set(), ()).count("\n-A ") + sum(map(len, BASE_JUMPS.values()))
+
+
+def rule_count(ports: Iterable[Chosen], options: ProxyOptions) -> int:
+    """How many rules there are: they depend on which sets hold anything, not on how much."""
+    filled: set[str] = set()
+    barred = 0
+    node_ips = node_port_ips(options)
+    for one in ports:
+        port, local = one.port, "-LOCAL" if one.port.external_local else ""
+        filled.add("KUBE-CLUSTER-IP")
+        if one.here:
+            filled.add("KUBE-LOOP-BACK")
+        if port.external_ips:
+            filled.add(f"KUBE-EXTERNAL-IP{local}")
+        if port.node_port and node_ips:
+            tail = f"{port.name.protocol.upper()}{'-HASH' if port.name.protocol == 'sctp' else ''}"
+            filled.update((f"KUBE-NODE-PORT-{tail}", f"KUBE-NODE-PORT{local}-{tail}"))
+        if port.lb_vips:
+            filled.update(("KUBE-LOAD-BALANCER", f"KUBE-LOAD-BALANCER{local}"))
+            if port.source_ranges:
+                filled.update(("KUBE-LOAD-BALANCER-FW", "KUBE-LOAD-BALANCER-SOURCE-CIDR"))
+                if covers(port.source_ranges, options.node_ip):
+                    filled.add("KUBE-LOAD-BALANCER-SOURCE-IP")
+                else:
+                    barred += len(port.lb_vips)
+    return restore_input(options, filled, ()).count("\n-A ") + barred + sum(map(len, BASE_JUMPS.values()))
+
+
+def covers(ranges: Iterable[str], address: str) -> bool:
+    """Whether one of the ranges holds the address ("": none does)."""
+    return bool(address) and any(ip_address(address) in ip_network(cidr, strict=False) for cidr in ranges)

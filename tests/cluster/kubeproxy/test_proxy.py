@@ -217,13 +217,13 @@ def test_it_survives_a_checkpoint_and_answers_probes() -> None:
 def test_a_mode_that_is_not_there_is_refused_aloud() -> None:
     w, _ = world()
     config = KubeProxyConfig(
-        epoch=EPOCH, server="api", peer=TlsPeer(), node="node-2", node_ip="172.18.0.12", mode="ipvs"
+        epoch=EPOCH, server="api", peer=TlsPeer(), node="node-2", node_ip="172.18.0.12", mode="kernelspace"
     )  # fmt: skip
     w.add_process("kube-proxy-node-2", "kube-proxy", "node-1", config)
     w.start("kube-proxy-node-2")
     w.run_until(3 * SECOND)
     proxy = w.actors["kube-proxy-node-2"]
-    assert "ipvs" in proxy.status()["error"] and proxy.status()["syncs"] == 0
+    assert "kernelspace" in proxy.status()["error"] and proxy.status()["syncs"] == 0
     with pytest.raises(NotSupported):
         proxy.rules_text()
     with pytest.raises(NotSupported):

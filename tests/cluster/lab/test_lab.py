@@ -378,8 +378,8 @@ def test_a_cluster_in_nftables_mode_sends_packets_by_its_table() -> None:
     assert walk["verdict"] == "DNAT" and len(walk["endpoints"]) == 2
     as_iptables = desk.lab.query("rules", node="node-1", mode="iptables")
     assert "KUBE-SVC-" in as_iptables and "default/web" in as_iptables
-    with pytest.raises(ValueError, match="ipvs"):
-        desk.lab.query("rules", node="node-1", mode="ipvs")
+    with pytest.raises(ValueError, match="kernelspace"):
+        desk.lab.query("rules", node="node-1", mode="kernelspace")
 
 
 def test_old_operations_are_forgotten_and_cursors_go_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 1
 RUNS ?= 20
-PYTEST ?= -n 2 --dist loadfile
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -20,6 +20,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite tests/scripts/*.txt with what happens today")
 
 
+LONG_FIRST = ("oracles/test_apiserver_replay.py", "browser/", "oracles/", "explainer/", "cluster/lab/")
+"""Files are handed to the workers whole and in this order: a long one at the end would leave one core idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((n for n, start in enumerate(LONG_FIRST) if f"/tests/{start}" in path), len(LONG_FIRST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> bool:
     """Whether transcripts are to be rewritten."""

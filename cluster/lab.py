@@ -18,7 +18,7 @@ import msgspec
 import orjson
 from msgspec import Struct, field
 
-from cluster import snapshot, topology
+from cluster import probing, snapshot, topology
 from cluster.etcd import gateway
 from cluster.sim import Link, PeerDown, Timer, World
 from cluster.sim.clock import MILLISECOND
@@ -719,7 +719,8 @@ class Lab:
         if view == "ops":
             return self._ops(**args)
         self.objects.follow(self.world)
-        return snapshot.VIEWS[view](snapshot.Scene(self.spec, self.world, self.objects, self.stops.memory()), **args)
+        make = probing.PROBES.get(view) or snapshot.VIEWS[view]
+        return make(snapshot.Scene(self.spec, self.world, self.objects, self.stops.memory()), **args)
 
     def _ops(self, done_since: int = 0, pending: bool = False) -> dict[str, Any]:
         if pending:

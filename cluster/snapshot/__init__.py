@@ -7,6 +7,7 @@ here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query`
 from cluster.snapshot.complete import completion
 from cluster.snapshot.etcd import members
 from cluster.snapshot.flights import flights
+from cluster.snapshot.ha import certificates, ha
 from cluster.snapshot.journeys import journey, network
 from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
@@ -29,6 +30,8 @@ VIEWS = {
     "table": table,
     "thing": thing,
     "touched": touched,
+    "certificates": certificates,
+    "ha": ha,
     "find": find,
     "flights": flights,
     "place": place,

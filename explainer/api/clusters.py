@@ -29,10 +29,10 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
     settings = config.read()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
-    return json({**bus.known[options.name], "clock": await _born(bus, options)}, 201)
+    return json({**bus.known[options.name], "clock": await born(bus, options)}, 201)
 
 
-async def _born(bus: Bus, options: clusters.Options) -> Any:
+async def born(bus: Bus, options: clusters.Options) -> Any:
     """The clock once the cluster is up (or stands paused at its beginning)."""
     patience = asyncio.get_running_loop().time() + BIRTH_SECONDS
     while True:

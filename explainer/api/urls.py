@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from explainer.api import applying, clusters, faults, history, looking, moments, openapi, presenter
+from explainer.api import again, applying, clusters, faults, history, looking, moments, openapi, presenter
 from explainer.api.calls import json
 
 C = "clusters/<str:cluster>"
@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{C}/clock/run", clusters.run),
     path(f"{C}/clock/step", clusters.step),
     path(f"{C}/fork", clusters.fork),
+    path(f"{C}/again", again.again),
     path(f"{C}/presenter", presenter.presenter),
     path(f"{C}/export", moments.save),
     path(f"{C}/history", history.history),

@@ -97,6 +97,7 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
             {"name": "requests", "label": _("Requests"), "href": f"{base_path}/requests/{keep}"},
             {"name": "objects", "label": _("Objects"), "href": f"{base_path}/objects/{keep}"},
             {"name": "etcd", "label": "etcd", "href": f"{base_path}/etcd/{keep}"},
+            {"name": "ha", "label": _("HA"), "href": f"{base_path}/ha/{keep}"},
             {"name": "network", "label": _("Network"), "href": f"{base_path}/network/{keep}"},
         ],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import clusters, compare, etcd, home, map, network, objects, presenter, requests, style
+from .views import clusters, compare, etcd, ha, home, map, network, objects, presenter, requests, style
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("clusters/<str:cluster>/requests/compare/", requests.compare, name="compare"),
     path("clusters/<str:cluster>/requests/<int:request_id>/", requests.request_page, name="request"),
     path("clusters/<str:cluster>/etcd/", etcd.etcd_page, name="etcd"),
+    path("clusters/<str:cluster>/ha/", ha.ha_page, name="ha"),
     path("clusters/<str:cluster>/presenter/", presenter.presenter_page, name="presenter"),
     path("clusters/<str:cluster>/objects/", objects.kinds_page, name="kinds"),
     path("clusters/<str:cluster>/objects/-/create/", objects.create_page, name="create"),

@@ -12,6 +12,9 @@ import msgspec
 
 from explainer.runs.bus import Failed, Unavailable, current
 
+PROBES = ("works", "write_cost", "certificates")
+"""Views that take a while: asked of the historian's copy even of now, so that the live loop does not wait for them."""
+
 
 async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     """A read model as plain data, from the live cluster or, for ``map`` and ``members``, as it was kept last.
@@ -19,7 +22,7 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     ``at``: as it was at that moment (see ``explainer.pages.context.MOMENT``).
     """
     try:
-        if at:
+        if at or view in PROBES:
             return await current().query_at(cluster, at, view, **args)
         return await current().query(cluster, view, **args)
     except Failed as error:

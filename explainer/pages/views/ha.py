@@ -1,0 +1,112 @@
+"""The HA page: who carries the control plane, what it may still lose, what still works, and what other layouts would cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from explainer.fragments import availability, ha_drawing, works_view
+from explainer.pages import context, reads
+
+from .common import asked_for, attempt, drawn_errors
+
+MEASURED = {
+    1: {"disk": 0.93, "ram": 0.37, "bytes": 0},
+    3: {"disk": 1.94, "ram": 0.77, "bytes": 797},
+    5: {"disk": 3.01, "ram": 1.16, "bytes": 1590},
+    7: {"disk": 3.01, "ram": 1.59, "bytes": 2396},
+}
+"""etcd 3.4.23 on one machine with 2 processors, 256 B values: median of a put in ms with files on disk and in memory, bytes that the leader sends."""
+EMPTY: dict[str, Any] = {"hosts": [], "apiservers": [], "backends": [], "members": [], "leases": [], "topology": "", "bare": False,
+                         "quorum": {"voters": 0, "need": 0, "alive": 0, "have": 0, "mayLose": 0, "leader": ""}}  # fmt: skip
+
+
+@drawn_errors
+async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
+    """The page, or one ``part`` of it: ``live``, ``works``, ``cost``, ``certificates``. ``with``: another cluster beside it."""
+    frame = await context.frame(request, cluster, "ha")
+    part = asked_for(request, "part")
+    if part == "works":
+        return render(request, "ha/works.html", {"frame": frame, "side": await _works(frame, asked_for(request, "of"))})
+    if part == "cost":
+        return render(request, "ha/cost.html", {"frame": frame, "rows": await _cost(frame)})
+    if part == "certificates":
+        rows = await attempt(frame, "certificates", [])
+        return render(request, "ha/certificates.html", {"frame": frame, "rows": rows})
+    other = asked_for(request, "with")
+    sides = [_side(frame["cluster"], await attempt(frame, "ha", EMPTY), frame["at"])]
+    if other and other != cluster:
+        sides.append(_side(other, await _other(other), ""))
+    data: dict[str, Any] = {"frame": frame, "sides": sides, "other": other if len(sides) > 1 else ""}
+    if part == "live":
+        return render(request, "ha/live.html", data)
+    ha = sides[0]["ha"]
+    own = _layout(ha)
+    data |= {
+        "choices": await _choices(cluster),
+        "rate": 1.0,
+        "sizes": availability.rows(0.01),
+        "layouts": availability.layouts(own, 0.01),
+        "own": own,
+        "wish": "external" if ha["topology"] == "stacked" else "stacked",
+        "servers": len(ha["apiservers"]),
+        "members": len(ha["members"]),
+        "proposed": f"{cluster[:30]}-{'external' if ha['topology'] == 'stacked' else 'stacked'}"[:40],
+    }
+    return render(request, "ha/page.html", data)
+
+
+async def _other(cluster: str) -> dict[str, Any]:
+    try:
+        return await reads.read(cluster, "ha")
+    except (reads.Unreachable, reads.Missing):
+        return EMPTY
+
+
+async def _choices(cluster: str) -> list[str]:
+    try:
+        return sorted(row["name"] for row in await reads.clusters() if row["name"] != cluster)
+    except reads.Unreachable:
+        return []
+
+
+def _side(cluster: str, ha: dict[str, Any], at: str) -> dict[str, Any]:
+    """Return everything that is drawn of one cluster."""
+    quorum = ha["quorum"]
+    cells = [{"up": n < quorum["have"], "need": n < quorum["need"]} for n in range(quorum["voters"])]
+    return {
+        "cluster": cluster,
+        "at": at,
+        "ha": ha,
+        "picture": ha_drawing.drawing(ha),
+        "quorum": {**quorum, "cells": cells, "short": max(quorum["need"] - quorum["have"], 0)},
+        "hosts_may_fail": ha_drawing.may_lose_hosts(ha),
+        "topology": _("stacked etcd") if ha["topology"] == "stacked" else _("external etcd"),
+    }
+
+
+def _layout(ha: dict[str, Any]) -> tuple[int, int, int]:
+    """Return (hosts with an apiserver and a member, with an apiserver alone, with a member alone)."""
+    servers = {row["host"] for row in ha["apiservers"]}
+    members = {row["host"] for row in ha["members"]}
+    return len(servers & members), len(servers - members), len(members - servers)
+
+
+async def _works(frame: dict[str, Any], of: str) -> dict[str, Any]:
+    """Return the checklist of this cluster, or of the one beside it (``of``), which is always shown as it is now."""
+    cluster = of or frame["cluster"]
+    try:
+        found = await reads.read(cluster, "works", at="" if of else frame["at"])
+    except (reads.Unreachable, reads.Missing):
+        return {"cluster": cluster, "lines": [], "problem": True}
+    return {"cluster": cluster, "lines": works_view.lines(found["lines"]), "ran": found["ranMicros"], "problem": False}
+
+
+async def _cost(frame: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what a write costs by size, simulated and as real etcd was measured."""
+    rows = await attempt(frame, "write_cost", [])
+    most = max((row["p50Micros"] for row in rows), default=1)
+    return [{**row, "bar": round(100 * row["p50Micros"] / most), "real": MEASURED.get(row["members"])} for row in rows]

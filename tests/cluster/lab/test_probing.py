@@ -1,0 +1,126 @@
+"""What still works, tried in a copy: true with everything up, true without quorum, of the past too, and without a trace in the cluster."""
+
+import pytest
+
+from cluster.lab import HostOp, Lab, PartitionIn, ProcessOp
+from cluster.sim.clock import SECOND
+from tests.cluster.lab.desk import Desk
+
+
+@pytest.fixture(scope="module")
+def booted() -> bytes:
+    desk = Desk.boot(workers=2)
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    return desk.lab.checkpoint()
+
+
+@pytest.fixture
+def lab(booted) -> Lab:
+    return Lab.restore(booted)
+
+
+def verdicts(lab: Lab) -> dict[str, str]:
+    return {line["key"]: line["verdict"] for line in lab.query("works")["lines"]}
+
+
+ALL = (
+    "pods",
+    "rules",
+    "serializable",
+    "linearizable",
+    "put",
+    "watch",
+    "get",
+    "cached",
+    "apply",
+    "schedule",
+    "failover",
+)
+
+
+def test_everything_works_and_the_cluster_notices_nothing(lab):
+    before, ids, revision = lab.digest(), lab.world.state.ids, lab.objects.revision
+    assert verdicts(lab) == dict.fromkeys(ALL, "yes")
+    assert (lab.digest(), lab.world.state.ids) == (before, ids)
+    assert lab.query("works") == lab.query("works")
+    assert "default/clearplane-probe" not in lab.documents()["deployments"]
+    assert lab.objects.revision >= revision
+
+
+def test_without_a_quorum_only_what_needs_none_works(lab):
+    """The reference's table: serializable reads, running Pods, rules and open watches go on; all that writes or agrees does not."""
+    for host in ("cp-1", "cp-2"):
+        lab.submit(HostOp(host, "stop"))
+    lab.run_until(lab.now + 20 * SECOND)
+    found = verdicts(lab)
+    assert [key for key in ALL if found[key] == "no"] == ["linearizable", "put", "get", "apply", "schedule", "failover"]
+    assert found["serializable"] == found["cached"] == found["rules"] == "yes"
+    assert (found["pods"], found["watch"]) == ("partly", "partly")
+
+
+def test_one_host_of_three_costs_nothing_but_its_pods(lab):
+    lab.submit(HostOp("cp-1", "stop"))
+    lab.run_until(lab.now + 20 * SECOND)
+    assert [key for key, verdict in verdicts(lab).items() if verdict != "yes"] == ["pods"]
+
+
+def test_without_a_scheduler_a_pod_exists_and_has_no_node(lab):
+    for host in ("cp-1", "cp-2", "cp-3"):
+        lab.submit(ProcessOp(f"kube-scheduler-{host}", "stop"))
+    lab.run_until(lab.now + SECOND)
+    line = next(line for line in lab.query("works")["lines"] if line["key"] == "schedule")
+    assert (line["verdict"], line["why"], line["facts"]["pods"]) == ("no", "unscheduled", 1)
+
+
+def test_a_stacked_apiserver_uses_its_own_member_until_that_is_gone(lab):
+    assert all(row["local"] for row in lab.query("ha")["apiservers"])
+    lab.submit(ProcessOp("m2", "stop"))
+    lab.run_until(lab.now + 8 * SECOND)
+    second = next(row for row in lab.query("ha")["apiservers"] if row["host"] == "cp-2")
+    assert (second["local"], second["etcd"] in ("m1", "m3")) == (False, True)
+
+
+def test_the_quorum_counts_who_hears_whom(lab):
+    assert lab.query("ha")["quorum"] == {
+        "voters": 3,
+        "need": 2,
+        "alive": 3,
+        "have": 3,
+        "mayLose": 1,
+        "leader": lab.query("ha")["quorum"]["leader"],
+    }
+    lab.submit(PartitionIn((("cp-1",), ("cp-2", "cp-3"))))
+    quorum = lab.query("ha")["quorum"]
+    assert (quorum["alive"], quorum["have"], quorum["mayLose"]) == (3, 2, 0)
+    lab.submit(HostOp("cp-2", "stop"))
+    assert lab.query("ha")["quorum"]["have"] == 1
+
+
+def test_a_lease_is_taken_over_when_its_holder_is_gone(lab):
+    before = {row["name"]: row for row in lab.query("ha")["leases"]}["kube-scheduler"]
+    lab.submit(ProcessOp(before["process"], "stop"))
+    lab.run_until(lab.now + 25 * SECOND)
+    after = {row["name"]: row for row in lab.query("ha")["leases"]}["kube-scheduler"]
+    assert (
+        after["host"] != before["host"] and after["transitions"] == before["transitions"] + 1 and not after["expired"]
+    )
+    assert [row["host"] for row in after["candidates"] if row["leads"]] == [after["host"]]
+
+
+def test_a_write_costs_a_copy_and_a_disk_write_for_every_member(lab):
+    rows = lab.query("write_cost")
+    assert [row["members"] for row in rows] == list(range(1, 10))
+    assert all(row["copies"] == row["members"] - 1 and row["fsyncs"] >= row["members"] for row in rows)
+    assert rows[0]["p50Micros"] < rows[2]["p50Micros"]
+
+
+def test_certificates_are_one_authoritys_and_the_same_each_time(lab):
+    from cryptography import x509
+
+    rows = lab.query("certificates")
+    authority = x509.load_pem_x509_certificate(rows[0]["pem"].encode())
+    peers = [row for row in rows if row["file"].endswith("peer.crt")]
+    assert [row["host"] for row in peers] == ["cp-1", "cp-2", "cp-3"]
+    for row in rows:
+        x509.load_pem_x509_certificate(row["pem"].encode()).verify_directly_issued_by(authority)
+    assert len({row["sha256"] for row in rows}) == len(rows) and rows == lab.query("certificates")

@@ -12,7 +12,7 @@ import orjson
 
 from cluster.snapshot.packets import first_packet
 from cluster.snapshot.scene import Scene
-from cluster.trace.codec import outcome_of, plain, request_frame, size_of, stage_row
+from cluster.trace.codec import because, outcome_of, plain, request_frame, size_of, stage_row
 from cluster.trace.recorder import Memory, Trace
 
 REASONS = {200: "OK", 201: "Created", 101: "Switching Protocols", 202: "Accepted"}
@@ -117,21 +117,10 @@ def list_row(memory: Memory, trace: Trace) -> dict[str, Any]:
     """A row of the list: the feed's, with who caused it in words and the size of an answer that stayed inside."""
     row = request_frame(trace)
     row["component"] = component(trace)
-    parent = memory.traces.get(trace.began.parent)
-    row["because"] = short(parent) if parent is not None else ""
+    row["because"] = because(memory.traces.get(trace.began.parent))
     if row["size"] is None and trace.ended is not None and trace.ended.body is not None:
         row["size"] = len(trace.ended.body if isinstance(trace.ended.body, bytes) else orjson.dumps(trace.ended.body))
     return row
-
-
-def short(trace: Trace) -> str:
-    """``create deployments/web``: a request in three words."""
-    began = trace.began
-    if not began.resource:
-        return f"{began.verb} {began.path}"
-    name = f"/{began.name}" if began.name else ""
-    sub = f"/{began.subresource}" if began.subresource else ""
-    return f"{began.verb} {began.resource}{name}{sub}"
 
 
 def component(trace: Trace) -> str:

@@ -92,6 +92,18 @@ def request_frame(trace: Any) -> dict[str, Any]:
     }
 
 
+def because(parent: Any) -> str:
+    """``create deployments/web``: the request that caused another one, in three words; empty when there is none (any more)."""
+    if parent is None:
+        return ""
+    began = parent.began
+    if not began.resource:
+        return f"{began.verb} {began.path}"
+    name = f"/{began.name}" if began.name else ""
+    sub = f"/{began.subresource}" if began.subresource else ""
+    return f"{began.verb} {began.resource}{name}{sub}"
+
+
 PARTS = {
     "tls": "authn", "authentication": "authn", "audit": "authn", "impersonation": "authn", "priority-and-fairness": "authn",
     "authorization": "authz", "decoding": "admission", "defaulting": "admission", "strategy": "admission",

@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from cluster.trace.codec import flight_frame, request_frame
+from cluster.trace.codec import because, flight_frame, request_frame
 from cluster.trace.notes import Effect, Raft, RequestBegan, RequestEnded, Stage
 from cluster.trace.revisions import Revisions
 
@@ -134,7 +134,9 @@ class Recorder:
             return
         # The response stage is noted before its last nanoseconds are over: an answer is out when that stage ends.
         trace.ended, trace.end = note, max(now, trace.stages[-1].end if trace.stages else now)
-        self._frame(request_frame(trace))
+        frame = request_frame(trace)
+        frame["because"] = because(self.memory.traces.get(trace.began.parent))
+        self._frame(frame)
 
     def _effect(self, now: int, actor: str, cause: int, note: Effect) -> None:
         trace = self.memory.traces.get(cause)

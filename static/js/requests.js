@@ -7,7 +7,8 @@ import { instant, parted, partedUser, size, span, t, who } from "./words.js";
 
 const KEEP = 300;
 const HELD = 300;
-const GLIDE_MS = 60;
+const GLIDE_MS = 120;
+const FILL_MS = 500;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -41,6 +42,7 @@ function scrolled() {
   if (reading()) tail();
   else flush();
   redraw();
+  fill();
 }
 
 function fresh() {
@@ -77,7 +79,15 @@ function take(event) {
   // What stages said is searched where the stages are.
   if (form().get("text")) return later();
   const known = $(`[data-rows] [data-id="${event.id}"]`);
-  if (known) return known.replaceWith(row(event, known));
+  if (known) {
+    const made = row(event, known);
+    if (moving.has(known)) {
+      moving.set(made, moving.get(known));
+      made.style.transform = known.style.transform;
+    }
+    known.replaceWith(made);
+    return fill();
+  }
   held.set(event.id, event);
   if (held.size > HELD) held.delete(held.keys().next().value);
   if (live && !reading()) flush();
@@ -106,36 +116,58 @@ async function catchUp() {
   found.innerHTML = await answer.text();
   const fresh = [...found.children].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
   if (!fresh.length) return;
-  rows.prepend(...fresh);
-  glide(rows, fresh.length);
+  insert(rows, () => rows.prepend(...fresh));
   settle();
 }
 
 function flush() {
   if (!live || !held.size) return;
   const rows = $("[data-rows]");
-  const had = rows.children.length;
-  for (const event of held.values()) {
-    const made = row(event);
-    // Newest first by number, so that a late answer does not jump over later requests.
-    const before = [...rows.children].find((other) => Number(other.dataset.id) < event.id);
-    rows.insertBefore(made, before ?? null);
-  }
+  insert(rows, () => {
+    for (const event of held.values()) {
+      const made = row(event);
+      // Newest first by number, so that a late answer does not jump over later requests.
+      const before = [...rows.children].find((other) => Number(other.dataset.id) < event.id);
+      rows.insertBefore(made, before ?? null);
+    }
+  });
   held = new Map();
-  glide(rows, rows.children.length - had);
   settle();
 }
 
-// New rows push the others down: the list glides there from where it was, so that an eye on a row can follow it. More that come meanwhile do not
-// wait: their way is added.
-let tall = 0;
+// New rows push the others down. In the frame in which they come, those that are pushed are moved back by as much, so that nothing jumps; then they
+// glide to where they belong, so that an eye on a row can follow it. More that come meanwhile lengthen the way.
+const moving = new Map(); // what moves → pixels it was away from its place at `began`
+let tall = 0, began = 0, share = 1;
 
-function glide(rows, count) {
-  if (calm.matches || count < 1) return;
-  tall ||= rows.firstElementChild.offsetHeight; // read once: all rows are as tall
-  const way = Math.min(count * tall, innerHeight);
-  const options = { duration: GLIDE_MS, composite: "add" };
-  for (const part of [rows, ...below(rows.closest("table"))]) part.animate([{ transform: `translateY(${-way}px)` }, { transform: "translateY(0)" }], options);
+function insert(rows, work) {
+  const was = new Map([...rows.children].map((tr, index) => [tr, index]));
+  const still = !moving.size;
+  work();
+  const seen = [...rows.children].slice(0, Math.ceil(innerHeight / 24));
+  if (calm.matches || seen.length < 2) return;
+  tall ||= seen.at(-1).getBoundingClientRect().top - seen.at(-2).getBoundingClientRect().top; // read once: all rows are as tall
+  const push = (node, by) => by && moving.set(node, Math.max((moving.get(node) ?? 0) - by * tall, -innerHeight));
+  for (const [node, px] of moving) moving.set(node, Math.round(px * share));
+  share = 1;
+  began = 0;
+  seen.forEach((tr, index) => was.has(tr) && push(tr, index - was.get(tr)));
+  for (const part of below(rows.closest("table"))) push(part, rows.children.length - was.size);
+  lie();
+  if (still && moving.size) requestAnimationFrame(() => requestAnimationFrame(sink));
+}
+
+function sink(now) {
+  began ||= now;
+  share = Math.max(0, 1 - (now - began) / GLIDE_MS);
+  lie();
+  if (share) return requestAnimationFrame(sink);
+  moving.clear();
+  share = 1;
+}
+
+function lie() {
+  for (const [node, px] of moving) node.style.transform = share ? `translateY(${Math.round(px * share)}px)` : "";
 }
 
 function below(node) {
@@ -144,11 +176,35 @@ function below(node) {
   return found;
 }
 
+// The feed does not weigh answers that stay inside the cluster: the page asks for what the rows in view lack, once for all of them.
+let filling = 0;
+
+function fill() {
+  filling ||= setTimeout(async () => {
+    filling = 0;
+    const lack = inView().filter((tr) => "thin" in tr.dataset);
+    if (!lack.length || document.body.dataset.at) return;
+    const ids = lack.map((tr) => Number(tr.dataset.id));
+    const query = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries({ part: "rows", since: Math.min(...ids) - 1, before: Math.max(...ids) + 1 })) query.set(name, value);
+    const answer = await fetch(`?${query}`).catch(() => null);
+    if (!answer?.ok) return;
+    const found = document.createElement("tbody");
+    found.innerHTML = await answer.text();
+    for (const tr of lack) {
+      const told = found.querySelector(`[data-id="${tr.dataset.id}"] td.size`);
+      delete tr.dataset.thin;
+      if (told) tr.querySelector("td.size").textContent = told.textContent;
+    }
+  }, FILL_MS);
+}
+
 function settle() {
   const rows = $("[data-rows]");
   $("[data-empty]")?.remove();
   while (rows.children.length > KEEP) rows.lastElementChild.remove();
   redraw();
+  fill();
   tail();
 }
 
@@ -226,6 +282,7 @@ function row(event, was) {
   made.dataset.end = event.endMicros ?? "";
   made.dataset.parts = JSON.stringify(event.parts ?? []);
   if (event.stream) made.dataset.stream = "";
+  if (event.size == null && event.endMicros != null && !event.stream) made.dataset.thin = "";
   made.className = `is-row-${event.outcome} fresh`;
   f("pick").value = event.id;
   f("pick").checked = was?.querySelector("[name=pick]").checked ?? false;

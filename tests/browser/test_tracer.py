@@ -293,6 +293,34 @@ def test_live_rows_wait_while_one_reads(open_page: Open, site: Site) -> None:
     expect(rows).to_have_count(count + 2)
 
 
+SHIFTED = """window.shift = 0; new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+}).observe({ type: "layout-shift" });"""
+
+
+def test_live_rows_push_the_list_down_without_a_jump(open_page: Open, site: Site) -> None:
+    """Also while others are still on their way, and with all that a row of the server's has."""
+    page = open_page(f"{LIST}?system=1")
+    site.wait_for_sockets()
+    page.evaluate(SHIFTED)
+    rows = page.locator("[data-rows] tr")
+    count = rows.count()
+    caused = next(row for row in fixture_world.requests(system=True) if row["initiator"])
+    for i in range(1, 7):
+        event = {**fixture_world.listed(caused), "id": 9000 + i, "size": 600 + i}
+        site.frame({**event, "id": 9100 + i}, event)
+        expect(rows).to_have_count(count + 2 * i)
+    expect(rows.first.locator("td.why")).to_have_text(f"#{caused['initiator']} create deployments/web")
+    expect(page.locator("[data-rows] tr[style*=translate]")).to_have_count(0)
+    assert page.evaluate("window.shift") < 0.001
+    # The feed does not weigh what stays inside the cluster.
+    newest = fixture_world.listed(caused)
+    site.frame({**newest, "id": 9200, "size": None})
+    expect(rows.first.locator("td.size")).to_have_text("–")
+    site.frame({**newest, "size": None})
+    expect(page.locator(f"[data-id='{caused['id']}'] td.size")).to_have_text("512 B")
+
+
 def test_bars_of_one_moment_lie_above_each_other(open_page: Open) -> None:
     """One axis for all rows: what began later lies further right."""
     page = open_page(LIST)

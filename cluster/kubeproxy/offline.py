@@ -15,7 +15,7 @@ import yaml
 
 from cluster.api.codec import YAML_RESOLVERS
 from cluster.kubeproxy.change_tracker import ChangeTracker
-from cluster.kubeproxy.modes import ipvs, mode_named, nftables
+from cluster.kubeproxy.modes import ipvs, mode_named, nftables, userspace
 from cluster.kubeproxy.modes.iptables import base_jumps
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration, node_addresses
 from cluster.kubeproxy.rulebook import Rulebook
@@ -106,8 +106,8 @@ def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = No
     """
     mode = mode_named(options.mode)
     tracker = tracker_of(read_objects(objects), options.family)
-    if mode is ipvs:
-        return ipvs.fresh_table_text(tracker, options, jumps=jumps)
+    if mode in (ipvs, userspace):
+        return mode.fresh_table_text(tracker, options, jumps=jumps)
     if mode is nftables:
         text = nftables.fresh_table_text(tracker, options)
         if previous is None:
@@ -128,6 +128,12 @@ def proxyrules(objects: str, options: ProxyOptions, *, previous: str | None = No
     return book.sync(tracker, options, changed, full=False, jumps=jumps).text
 
 
+OWN_JUMPS = {
+    "KUBE-NODE-PORT": ipvs.base_jumps,
+    "KUBE-PORTALS-CONTAINER": userspace.base_jumps,
+    "KUBE-SERVICES": base_jumps,
+}
+"""A chain by which a mode's restore input is known → the jumps that it makes beside it."""
 NFT_VERBS = ("add", "create", "flush", "delete", "destroy")
 NFT_OBJECTS = ("table", "chain", "rule", "set", "map", "element", "ruleset", "flowtable", "counter", "quota")
 
@@ -145,10 +151,11 @@ def read_rules(text: str, family: int = 4) -> tuple[Ruleset, str]:
     """(the kernel, what was assumed) of any ``iptables-save`` or restore input, with ``ipset save`` and ``ipvsadm-save`` if there are any."""
     ruleset, assumed = parse_dump(text, family)
     nat = ruleset.tables.get("nat", {})
-    if any(nat[chain].rules for chain in ("PREROUTING", "OUTPUT") if chain in nat) or "KUBE-SERVICES" not in nat:
+    marker = next((name for name in OWN_JUMPS if name in nat), "")
+    if not marker or any(nat[chain].rules for chain in ("PREROUTING", "OUTPUT") if chain in nat):
         return ruleset, assumed
     added = Ruleset(family)
-    restore(added, ipvs.base_jumps() if "KUBE-NODE-PORT" in nat else base_jumps())
+    restore(added, OWN_JUMPS[marker]())
     for table in ("filter", "nat"):
         for name, chain in added.tables[table].items():
             if chain.rules and name in ruleset.tables.get(table, {}):

@@ -286,15 +286,12 @@ class KubeProxy(ApiClient):
         if wanted == self.config.mode:
             if self.state.refusal:
                 raise NotSupported(self.state.refusal)
-            if wanted == "ipvs":
-                return save_dump(self._ipvs_kernel())
-            return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save(self.kernel())
+            return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save_dump(self.kernel())
         written, options = mode_named(wanted), structs.replace(self.options(), mode=wanted)
         if written is nftables:
             return list_ruleset(parse_nft(nftables.fresh_table_text(self.state.tracker, options)))
-        if written is ipvs:
-            found = ipvs.plan(ipvs.everything(self.state.tracker, options), options)
-            return save_dump(ipvs.kernel_of(found))
+        if written_whole(written):
+            return save_dump(written.kernel_of(written.everything(self.state.tracker, options), options))
         kernel = fresh_ruleset()
         restore(kernel, written.canaries())
         restore(kernel, written.base_jumps())
@@ -304,8 +301,8 @@ class KubeProxy(ApiClient):
     def kernel(self) -> Ruleset:
         """The tables as the last sync left them, written now that somebody looks; the next look writes only what changed since."""
         state, mode = self.state, mode_named(self.config.mode)
-        if mode is ipvs:
-            return self._ipvs_kernel()
+        if written_whole(mode):
+            return self._whole_kernel()
         if state.flushed:
             return Ruleset()
         if self._kernel is None or not self._looked:
@@ -326,12 +323,12 @@ class KubeProxy(ApiClient):
             self._looked, self._known = state.syncs, dict(ports)
         return self._kernel
 
-    def _ipvs_kernel(self) -> Ruleset:
-        """IPVS mode: rules, sets and virtual servers as the last sync left them."""
+    def _whole_kernel(self) -> Ruleset:
+        """IPVS and userspace mode: rules, sets and virtual servers as the last sync left them."""
         if not self.state.syncs or self.state.flushed:
             return Ruleset()
         ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
-        return ipvs.kernel_of(ipvs.plan(ports, self.options()))
+        return mode_named(self.config.mode).kernel_of(ports, self.options())
 
     def _script(self) -> str:
         """nftables mode: the table as the last sync left it."""

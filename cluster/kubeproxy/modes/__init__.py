@@ -1,4 +1,4 @@
-"""One file per proxy mode. ``iptables`` has ``port_rules``, ``restore_input``, ``base_jumps`` and ``canaries``; ``nftables`` and ``ipvs`` write a ``table_text``
+"""One file per proxy mode. ``iptables`` has ``port_rules``, ``restore_input``, ``base_jumps`` and ``canaries``; ``nftables``, ``ipvs`` and ``userspace`` write a ``table_text``
 from what they have ``chosen``.
 
 In: the configuration's ``mode`` → out: its module. A mode that upstream knows and this proxy does not write yet is refused by name.
@@ -16,7 +16,7 @@ MODES: dict[str, ModuleType] = {
     name: import_module(f"{__name__}.{name}") for name in sorted(info.name for info in iter_modules(__path__))
 }
 """Configuration value → module: the files of this folder."""
-KNOWN_UPSTREAM = ("userspace", "kernelspace")
+KNOWN_UPSTREAM = ("kernelspace",)
 
 
 def written_whole(mode: ModuleType) -> bool:
@@ -31,6 +31,6 @@ def mode_named(name: str) -> ModuleType:
         return found
     if name in KNOWN_UPSTREAM:
         raise NotSupported(
-            f"kube-proxy mode {name!r} exists upstream, but its rules cannot be written here yet: use 'iptables', 'ipvs' or 'nftables'"
+            f"kube-proxy mode {name!r} exists upstream, but its rules cannot be written here yet: use 'iptables', 'ipvs', 'nftables' or, for history, 'userspace'"
         )
     raise NotSupported(f"unknown kube-proxy mode {name!r}: upstream knows iptables, ipvs, nftables")

@@ -110,13 +110,13 @@ def _comment(text: str) -> str:
 
 def port_rules(service: ServicePort, selection: Selection, options: ProxyOptions, large: bool) -> PortRules:
     """The rules of one service port with these endpoints."""
-    from_node = bool(options.node_ip) and any(_contains(cidr, options.node_ip) for cidr in service.source_ranges)
+    from_node = covers(service.source_ranges, options.node_ip)
     return _port_rules(service, selection, style_of(options), from_node, large)
 
 
-def _contains(cidr: str, address: str) -> bool:
-    net, ip = ip_network(cidr, strict=False), ip_address(address)
-    return net.version == ip.version and ip in net
+def covers(ranges: Iterable[str], address: str) -> bool:
+    """Whether one of the ranges holds the address ("": none does)."""
+    return bool(address) and any(ip_address(address) in ip_network(cidr, strict=False) for cidr in ranges)
 
 
 @lru_cache(maxsize=4096)
@@ -305,12 +305,12 @@ def restore_input(
     lines.extend(f":{chain} - [0:0]" for chain in stale)
     if jumps:
         lines.extend(BASE_JUMPS["nat"])
-    lines.extend(_masquerading(options))
+    lines.extend(masquerading(options))
     for port in ports:
         lines.extend(port.nat)
     for _, rules in own:
         lines.extend(rules)
-    lines.extend(_node_ports(options))
+    lines.extend(node_ports(options))
     lines.extend(f"-X {chain}" for chain in stale)
     lines.append("COMMIT")
     return "\n".join(lines) + "\n"
@@ -327,7 +327,8 @@ def _forward(options: ProxyOptions) -> list[str]:
     ]
 
 
-def _masquerading(options: ProxyOptions) -> list[str]:
+def masquerading(options: ProxyOptions) -> list[str]:
+    """The shared chains that mark for masquerading and do it."""
     mark = f"{options.mark:#08x}"
     fully = " --random-fully" if options.random_fully else ""
     return [
@@ -338,7 +339,8 @@ def _masquerading(options: ProxyOptions) -> list[str]:
     ]
 
 
-def _node_ports(options: ProxyOptions) -> list[str]:
+def node_ports(options: ProxyOptions) -> list[str]:
+    """The jumps to the node ports: the last rules of KUBE-SERVICES."""
     head = f"-A KUBE-SERVICES {_comment(NODEPORTS_LAST)}"
     addresses = options.nodeport_match()
     if addresses is not None:

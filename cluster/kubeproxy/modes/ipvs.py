@@ -22,6 +22,7 @@ from msgspec import Struct, field
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePort
 from cluster.kubeproxy.endpoints import Selection, select
+from cluster.kubeproxy.modes.iptables import covers, masquerading
 from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter.ipset import IpSet, save_sets
 from cluster.netfilter.ipvs import Ipvs, RealServer, VirtualServer, save_servers
@@ -295,7 +296,7 @@ def restore_input(
         if name in filled:
             nat.append(f"-A KUBE-SERVICES {_set(name, 'dst,dst', options)} -j ACCEPT")
     rules["filter"] += _filter_tail(options)
-    nat += _masquerading(options)
+    nat += masquerading(options)
     lines: list[str] = []
     for table, chains in (("nat", NAT_CHAINS), ("filter", FILTER_CHAINS)):
         lines += [f"*{table}", *(f":{chain} - [0:0]" for chain in chains)]
@@ -324,17 +325,6 @@ def _filter_tail(options: ProxyOptions) -> list[str]:
     ]
 
 
-def _masquerading(options: ProxyOptions) -> list[str]:
-    mark = f"{options.mark:#08x}"
-    fully = " --random-fully" if options.random_fully else ""
-    return [
-        f"-A KUBE-POSTROUTING -m mark ! --mark {mark}/{mark} -j RETURN",
-        f"-A KUBE-POSTROUTING -j MARK --xor-mark {mark}",
-        f'-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" -j MASQUERADE{fully}',
-        f"-A KUBE-MARK-MASQ -j MARK --or-mark {mark}",
-    ]
-
-
 def base_jumps() -> str:
     """Restore input that makes the chains and the jumps to them."""
     lines: list[str] = []
@@ -343,9 +333,10 @@ def base_jumps() -> str:
     return "\n".join(lines) + "\n"
 
 
-def kernel_of(found: Plan, family: int = 4) -> Ruleset:
-    """A node's kernel with this plan in it: base jumps, rules, sets, virtual servers."""
-    kernel = fresh_ruleset(family)
+def kernel_of(ports: dict[PortName, Chosen], options: ProxyOptions) -> Ruleset:
+    """A node's kernel with these service ports in it: base jumps, rules, sets, virtual servers."""
+    found = plan(ports, options)
+    kernel = fresh_ruleset(options.family)
     restore(kernel, base_jumps())
     restore(kernel, found.rules)
     kernel.sets, kernel.ipvs = found.sets, found.ipvs
@@ -416,8 +407,3 @@ def rule_count(ports: Iterable[Chosen], options: ProxyOptions) -> int:
                 else:
                     barred += len(port.lb_vips)
     return restore_input(options, filled, ()).count("\n-A ") + barred + sum(map(len, BASE_JUMPS.values()))
-
-
-def covers(ranges: Iterable[str], address: str) -> bool:
-    """Whether one of the ranges holds the address ("": none does)."""
-    return bool(address) and any(ip_address(address) in ip_network(cidr, strict=False) for cidr in ranges)

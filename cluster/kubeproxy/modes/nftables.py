@@ -22,6 +22,7 @@ from ipaddress import ip_address, ip_network
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePort
 from cluster.kubeproxy.endpoints import Selection, select
+from cluster.kubeproxy.modes.iptables import covers
 from cluster.kubeproxy.options import ProxyOptions
 
 TABLE = "kube-proxy"
@@ -261,9 +262,8 @@ class _Writer:
     def _firewall(self) -> None:
         if not self.uses_firewall:
             return
-        node_ip = self.table.options.node_ip
         allowed = list(self.service.source_ranges)
-        if node_ip and any(_contains(cidr, node_ip) for cidr in self.service.source_ranges):
+        if covers(self.service.source_ranges, self.table.options.node_ip):
             allowed += self.service.lb_vips  # a node that owns the load balancer's address sends from it
         self.table.rule(self.firewall, f"{self.table.ip} saddr != {{ {', '.join(allowed)} }} drop")
 
@@ -291,11 +291,6 @@ class _Writer:
                 table.element("service-nodeports", f"{place} : goto {self.external}")
             if not self.has_external:
                 table.element("no-endpoint-nodeports", f'{place} comment "{self.name}" : {refuse}')
-
-
-def _contains(cidr: str, address: str) -> bool:
-    net, ip = ip_network(cidr, strict=False), ip_address(address)
-    return net.version == ip.version and ip in net
 
 
 def _detector(table: _Table, local: bool) -> str:

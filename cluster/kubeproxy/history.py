@@ -24,6 +24,7 @@ from difflib import unified_diff
 from msgspec import structs
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, ServicePort
+from cluster.kubeproxy.common_rules import comment, covers, masquerading
 from cluster.kubeproxy.endpoints import Selection, select
 from cluster.kubeproxy.modes import iptables
 from cluster.kubeproxy.modes.iptables import PortRules, endpoint_chain, service_chain
@@ -46,10 +47,6 @@ BASE_JUMPS: dict[str, tuple[str, ...]] = {
     ),
     "nat": iptables.BASE_JUMPS["nat"],
 }  # fmt: skip
-
-
-def _comment(text: str) -> str:
-    return f'-m comment --comment "{text}"' if " " in text else f"-m comment --comment {text}"
 
 
 class _Writer:
@@ -83,7 +80,7 @@ class _Writer:
         if service.node_port:
             self._node_port()
         if service.health_check_node_port:
-            why = _comment(f"{self.name} health check node port")
+            why = comment(f"{self.name} health check node port")
             self.filter.append(
                 f"-A KUBE-NODEPORTS {why} -m tcp -p tcp --dport {service.health_check_node_port} -j ACCEPT"
             )
@@ -100,22 +97,22 @@ class _Writer:
         return f"-m {self.protocol} -p {self.protocol} -d {address} --dport {port}"
 
     def _refuse(self, chain: str, to: str) -> None:
-        self.filter.append(f"-A {chain} {_comment(f'{self.name} has no endpoints')} {to} -j REJECT")
+        self.filter.append(f"-A {chain} {comment(f'{self.name} has no endpoints')} {to} -j REJECT")
 
     def _endpoint(self, target: str) -> None:
         chain = endpoint_chain(self.service.name, target)
         ip = target.rpartition(":")[0].strip("[]")
-        self._rule(chain, f"{_comment(self.name)} -s {ip} -j KUBE-MARK-MASQ")
+        self._rule(chain, f"{comment(self.name)} -s {ip} -j KUBE-MARK-MASQ")
         recent = f"-m recent --name {chain} --set " if self.service.affinity_seconds else ""
         how = f"-m {self.protocol} -p {self.protocol} -j DNAT --to-destination {target}"
-        self._rule(chain, f"{_comment(self.name)} {recent}{how}")
+        self._rule(chain, f"{comment(self.name)} {recent}{how}")
 
     def _cluster_ip(self) -> None:
         to = self._to(self.service.cluster_ip, self.service.port)
         if not self.selection.has_endpoints:
             self._refuse("KUBE-SERVICES", to)
             return
-        head = f"{_comment(f'{self.name} cluster IP')} {to}"
+        head = f"{comment(f'{self.name} cluster IP')} {to}"
         if self.options.masquerade_all:
             self._rule(self.svc, f"{head} -j KUBE-MARK-MASQ")
         elif but := self.options.if_not_local():
@@ -127,7 +124,7 @@ class _Writer:
         if not self.selection.has_endpoints:
             self._refuse("KUBE-EXTERNAL-SERVICES", to)
             return
-        head = f"{_comment(f'{self.name} external IP')} {to}"
+        head = f"{comment(f'{self.name} external IP')} {to}"
         if not self.service.external_local:
             self._rule(self.svc, " ".join((head, *self.options.if_not_local(), "-j KUBE-MARK-MASQ")))
         self.nat.append(f"-A KUBE-SERVICES {head} -j {self.xlb if self.service.external_local else self.svc}")
@@ -137,13 +134,13 @@ class _Writer:
         if not self.selection.has_endpoints:
             self._refuse("KUBE-EXTERNAL-SERVICES", to)
             return
-        why = _comment(f"{self.name} loadbalancer IP")
+        why = comment(f"{self.name} loadbalancer IP")
         self.nat.append(f"-A KUBE-SERVICES {why} {to} -j {self.fw}")
         chain = self.xlb if self.service.external_local else self.svc
         if not self.service.external_local:
             self._rule(self.fw, f"{why} -j KUBE-MARK-MASQ")
         sources = list(self.service.source_ranges)
-        if sources and iptables.covers(sources, self.options.node_ip):
+        if sources and covers(sources, self.options.node_ip):
             sources.append(address)
         for source in sources:
             self._rule(self.fw, f"{why} -s {source} -j {chain}")
@@ -156,7 +153,7 @@ class _Writer:
         if not self.selection.has_endpoints:
             self._refuse("KUBE-EXTERNAL-SERVICES", f"-m addrtype --dst-type LOCAL {protocol}")
             return
-        head = f"{_comment(self.name)} {protocol}"
+        head = f"{comment(self.name)} {protocol}"
         if self.service.external_local:
             loopback = "127.0.0.0/8" if self.options.family == 4 else "::1/128"
             self.nat.append(f"-A KUBE-NODEPORTS {head} -s {loopback} -j KUBE-MARK-MASQ")
@@ -170,25 +167,25 @@ class _Writer:
         if self.service.affinity_seconds:
             for endpoint in chosen:
                 recent = f"-m recent --name {endpoint} --rcheck --seconds {self.service.affinity_seconds} --reap"
-                self._rule(chain, f"{_comment(self.name)} {recent} -j {endpoint}")
+                self._rule(chain, f"{comment(self.name)} {recent} -j {endpoint}")
         for at, endpoint in enumerate(chosen):
             left = len(chosen) - at
             chance = f"-m statistic --mode random --probability {1 / left:.10f} " if left > 1 else ""
-            self._rule(chain, f"{_comment(why(at))} {chance}-j {endpoint}")
+            self._rule(chain, f"{comment(why(at))} {chance}-j {endpoint}")
 
     def _local(self) -> None:
         if local := self.options.if_local():
-            why = _comment("Redirect pods trying to reach external loadbalancer VIP to clusterIP")
+            why = comment("Redirect pods trying to reach external loadbalancer VIP to clusterIP")
             self._rule(self.xlb, f"{why} {' '.join(local)} -j {self.svc}")
         node = "-m addrtype --src-type LOCAL"
-        why = _comment(f"masquerade LOCAL traffic for {self.name} LB IP")
+        why = comment(f"masquerade LOCAL traffic for {self.name} LB IP")
         self._rule(self.xlb, f"{why} {node} -j KUBE-MARK-MASQ")
-        why = _comment(f"route LOCAL traffic for {self.name} LB IP to service chain")
+        why = comment(f"route LOCAL traffic for {self.name} LB IP to service chain")
         self._rule(self.xlb, f"{why} {node} -j {self.svc}")
         if self.selection.local:
             self._choose(self.xlb, self.selection.local, lambda at: f"Balancing rule {at} for {self.name}")
         else:
-            self._rule(self.xlb, f"{_comment(f'{self.name} has no local endpoints')} -j KUBE-MARK-DROP")
+            self._rule(self.xlb, f"{comment(f'{self.name} has no local endpoints')} -j KUBE-MARK-DROP")
 
 
 def port_rules(service: ServicePort, selection: Selection, options: ProxyOptions) -> PortRules:
@@ -199,10 +196,10 @@ def port_rules(service: ServicePort, selection: Selection, options: ProxyOptions
 def kubelet_rules(options: ProxyOptions) -> tuple[list[str], list[str]]:
     """(filter, nat): what kubelet of 1.22 kept for kube-proxy: the mark that means "drop", and the rule that does."""
     localnet = (
-        f"-A KUBE-FIREWALL {_comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 "
+        f"-A KUBE-FIREWALL {comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 "
         "-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
     )
-    dropping = f"-A KUBE-FIREWALL {_comment('kubernetes firewall for dropping marked packets')} -m mark --mark 0x8000/0x8000 -j DROP"
+    dropping = f"-A KUBE-FIREWALL {comment('kubernetes firewall for dropping marked packets')} -m mark --mark 0x8000/0x8000 -j DROP"
     return [":KUBE-FIREWALL - [0:0]", dropping, *([localnet] if options.family == 4 else [])], [
         ":KUBE-MARK-DROP - [0:0]",
         "-A KUBE-MARK-DROP -j MARK --or-mark 0x8000",
@@ -222,15 +219,15 @@ def old_text(tracker: ChangeTracker, options: ProxyOptions, *, jumps: bool = Fal
     forward = "-A KUBE-FORWARD"
     lines += [
         f"{forward} -m conntrack --ctstate INVALID -j DROP",
-        f"{forward} {_comment('kubernetes forwarding rules')} -m mark --mark {mark}/{mark} -j ACCEPT",
-        f"{forward} {_comment('kubernetes forwarding conntrack pod source rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-        f"{forward} {_comment('kubernetes forwarding conntrack pod destination rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        f"{forward} {comment('kubernetes forwarding rules')} -m mark --mark {mark}/{mark} -j ACCEPT",
+        f"{forward} {comment('kubernetes forwarding conntrack pod source rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        f"{forward} {comment('kubernetes forwarding conntrack pod destination rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
         "COMMIT",
     ]
     own = [chain for port in ports for chain in port.chains]
     lines += ["*nat", *(f":{chain} - [0:0]" for chain in NAT_CHAINS), *kubelet_nat]
     lines += [*(f":{chain} - [0:0]" for chain, _ in own), *(BASE_JUMPS["nat"] if jumps else ())]
-    lines += iptables.masquerading(options)
+    lines += masquerading(options)
     lines += [line for port in ports for line in port.nat]
     lines += [rule for _, rules in own for rule in rules]
     lines += [*iptables.node_ports(options), "COMMIT"]

@@ -17,11 +17,11 @@ from base64 import b32encode
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
 
 from msgspec import Struct
 
 from cluster.kubeproxy.change_tracker import PortName, ServicePort
+from cluster.kubeproxy.common_rules import comment, covers, masquerading
 from cluster.kubeproxy.endpoints import Selection
 from cluster.kubeproxy.options import CT_INVALID_COUNTER, LOCALHOST_NODEPORTS_COUNTER, ProxyOptions
 
@@ -104,19 +104,10 @@ def endpoint_chain(name: PortName, target: str) -> str:
     return "KUBE-SEP-" + chain_hash(f"{name}{name.protocol}{target}")
 
 
-def _comment(text: str) -> str:
-    return f'-m comment --comment "{text}"' if " " in text else f"-m comment --comment {text}"
-
-
 def port_rules(service: ServicePort, selection: Selection, options: ProxyOptions, large: bool) -> PortRules:
     """The rules of one service port with these endpoints."""
     from_node = covers(service.source_ranges, options.node_ip)
     return _port_rules(service, selection, style_of(options), from_node, large)
-
-
-def covers(ranges: Iterable[str], address: str) -> bool:
-    """Whether one of the ranges holds the address ("": none does)."""
-    return bool(address) and any(ip_address(address) in ip_network(cidr, strict=False) for cidr in ranges)
 
 
 @lru_cache(maxsize=4096)
@@ -168,22 +159,22 @@ class _Writer:
         to = self._to(service.cluster_ip, service.port)
         if self.has_internal:
             internal = self.svl if service.internal_local else self.svc
-            self.nat.append(f"-A KUBE-SERVICES {_comment(f'{name} cluster IP')} {to} -j {internal}")
+            self.nat.append(f"-A KUBE-SERVICES {comment(f'{name} cluster IP')} {to} -j {internal}")
         else:
-            self.filter.append(f"-A KUBE-SERVICES {_comment(missing)} {to} -j {refuse}")
+            self.filter.append(f"-A KUBE-SERVICES {comment(missing)} {to} -j {refuse}")
         outside: list[str] = []
         for address in service.external_ips:
             if self.has_endpoints:
                 to = self._to(address, service.port)
-                self.nat.append(f"-A KUBE-SERVICES {_comment(f'{name} external IP')} {to} -j {self.ext}")
+                self.nat.append(f"-A KUBE-SERVICES {comment(f'{name} external IP')} {to} -j {self.ext}")
             outside.append(self._to(address, service.port))
         for address in service.lb_vips:
             to = self._to(address, service.port)
             if self.has_endpoints:
                 chain = self.fw if self.uses_fw else self.ext
-                self.nat.append(f"-A KUBE-SERVICES {_comment(f'{name} loadbalancer IP')} {to} -j {chain}")
+                self.nat.append(f"-A KUBE-SERVICES {comment(f'{name} loadbalancer IP')} {to} -j {chain}")
             if self.uses_fw:
-                why = _comment(f"{name} traffic not accepted by {self.fw}")
+                why = comment(f"{name} traffic not accepted by {self.fw}")
                 self.filter.append(f"-A KUBE-PROXY-FIREWALL {why} {to} -j DROP")
             outside.append(to)
         if service.node_port:
@@ -192,15 +183,15 @@ class _Writer:
             protocol = f"-m {self.protocol} -p {self.protocol}"
             outside.append(f"-m addrtype --dst-type LOCAL {protocol} --dport {service.node_port}")
         if not self.has_external:
-            self.filter.extend(f"-A KUBE-EXTERNAL-SERVICES {_comment(missing)} {to} -j {refuse}" for to in outside)
+            self.filter.extend(f"-A KUBE-EXTERNAL-SERVICES {comment(missing)} {to} -j {refuse}" for to in outside)
         if service.health_check_node_port:
             self.filter.append(
-                f"-A KUBE-NODEPORTS {_comment(f'{name} health check node port')} -m tcp -p tcp "
+                f"-A KUBE-NODEPORTS {comment(f'{name} health check node port')} -m tcp -p tcp "
                 f"--dport {service.health_check_node_port} -j ACCEPT"
             )
 
     def _node_port(self) -> None:
-        head = f"-A KUBE-NODEPORTS {_comment(self.name)} -m {self.protocol} -p {self.protocol}"
+        head = f"-A KUBE-NODEPORTS {comment(self.name)} -m {self.protocol} -p {self.protocol}"
         port = self.service.node_port
         if self.style.localhost_twin:
             counter = f"-m nfacct --nfacct-name {LOCALHOST_NODEPORTS_COUNTER}"
@@ -215,7 +206,7 @@ class _Writer:
         if not self.has_internal:
             return
         chain = self.svl if self.service.internal_local else self.svc
-        head = f"{_comment(f'{self.name} cluster IP')} {self._to(self.service.cluster_ip, self.service.port)}"
+        head = f"{comment(f'{self.name} cluster IP')} {self._to(self.service.cluster_ip, self.service.port)}"
         if self.style.masquerade_all:
             self._rule(chain, f"{head} -j KUBE-MARK-MASQ")
         elif self.style.not_local:
@@ -227,32 +218,30 @@ class _Writer:
         tail = f"{self.name} external destinations"
         self.chains.setdefault(self.ext, [])
         if not self.service.external_local:
-            self._rule(self.ext, f"{_comment(f'masquerade traffic for {tail}')} -j KUBE-MARK-MASQ")
+            self._rule(self.ext, f"{comment(f'masquerade traffic for {tail}')} -j KUBE-MARK-MASQ")
         else:
             if self.style.local:
-                self._rule(
-                    self.ext, f"{_comment(f'pod traffic for {tail}')} {' '.join(self.style.local)} -j {self.svc}"
-                )
+                self._rule(self.ext, f"{comment(f'pod traffic for {tail}')} {' '.join(self.style.local)} -j {self.svc}")
             local = "-m addrtype --src-type LOCAL"
-            self._rule(self.ext, f"{_comment(f'masquerade LOCAL traffic for {tail}')} {local} -j KUBE-MARK-MASQ")
-            self._rule(self.ext, f"{_comment(f'route LOCAL traffic for {tail}')} {local} -j {self.svc}")
+            self._rule(self.ext, f"{comment(f'masquerade LOCAL traffic for {tail}')} {local} -j KUBE-MARK-MASQ")
+            self._rule(self.ext, f"{comment(f'route LOCAL traffic for {tail}')} {local} -j {self.svc}")
         if self.has_external:
             self._rule(self.ext, f"-j {self.svl if self.service.external_local else self.svc}")
 
     def _firewall(self) -> None:
         if not self.uses_fw:
             return
-        why = _comment(f"{self.name} loadbalancer IP")
+        why = comment(f"{self.name} loadbalancer IP")
         for cidr in self.service.source_ranges:
             self._rule(self.fw, f"{why} -s {cidr} -j {self.ext}")
         if self.from_node:  # a node that owns the load balancer's address sends from it: let it reach itself
             for address in self.service.lb_vips:
                 self._rule(self.fw, f"{why} -s {address} -j {self.ext}")
-        self._rule(self.fw, _comment(f"other traffic to {self.name} will be dropped by KUBE-PROXY-FIREWALL"))
+        self._rule(self.fw, comment(f"other traffic to {self.name} will be dropped by KUBE-PROXY-FIREWALL"))
 
     def _choose(self, chain: str, targets: tuple[str, ...]) -> None:
         chosen = [
-            (endpoint_chain(self.service.name, t), "" if self.large else _comment(f"{self.name} -> {t}") + " ")
+            (endpoint_chain(self.service.name, t), "" if self.large else comment(f"{self.name} -> {t}") + " ")
             for t in targets
         ]
         if self.service.affinity_seconds:
@@ -266,7 +255,7 @@ class _Writer:
 
     def _endpoint(self, target: str) -> None:
         chain = endpoint_chain(self.service.name, target)
-        why = "" if self.large else _comment(self.name) + " "
+        why = "" if self.large else comment(self.name) + " "
         ip = target.rpartition(":")[0].strip("[]")
         self._rule(chain, f"{why}-s {ip} -j KUBE-MARK-MASQ")
         recent = f"-m recent --name {chain} --set " if self.service.affinity_seconds else ""
@@ -291,7 +280,7 @@ def restore_input(
         lines.extend(BASE_JUMPS["filter"])
     if options.loopback_nodeports():
         lines.append(
-            f"-A KUBE-FIREWALL {_comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 "
+            f"-A KUBE-FIREWALL {comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 "
             "-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP"
         )
     for port in ports:
@@ -322,26 +311,14 @@ def _forward(options: ProxyOptions) -> list[str]:
     invalid = [] if options.tcp_liberal else [f"-A KUBE-FORWARD -m conntrack --ctstate INVALID {counter}-j DROP"]
     return [
         *invalid,
-        f"-A KUBE-FORWARD {_comment('kubernetes forwarding rules')} -m mark --mark {mark}/{mark} -j ACCEPT",
-        f"-A KUBE-FORWARD {_comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-    ]
-
-
-def masquerading(options: ProxyOptions) -> list[str]:
-    """The shared chains that mark for masquerading and do it."""
-    mark = f"{options.mark:#08x}"
-    fully = " --random-fully" if options.random_fully else ""
-    return [
-        f"-A KUBE-POSTROUTING -m mark ! --mark {mark}/{mark} -j RETURN",
-        f"-A KUBE-POSTROUTING -j MARK --xor-mark {mark}",  # the mark is spent: the packet may pass again (IPsec, tunnels)
-        f"-A KUBE-POSTROUTING {_comment('kubernetes service traffic requiring SNAT')} -j MASQUERADE{fully}",
-        f"-A KUBE-MARK-MASQ -j MARK --or-mark {mark}",
+        f"-A KUBE-FORWARD {comment('kubernetes forwarding rules')} -m mark --mark {mark}/{mark} -j ACCEPT",
+        f"-A KUBE-FORWARD {comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
     ]
 
 
 def node_ports(options: ProxyOptions) -> list[str]:
     """The jumps to the node ports: the last rules of KUBE-SERVICES."""
-    head = f"-A KUBE-SERVICES {_comment(NODEPORTS_LAST)}"
+    head = f"-A KUBE-SERVICES {comment(NODEPORTS_LAST)}"
     addresses = options.nodeport_match()
     if addresses is not None:
         return [f"{head} -d {address} -j KUBE-NODEPORTS" for address in addresses]

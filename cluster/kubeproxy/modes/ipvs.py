@@ -21,8 +21,8 @@ from ipaddress import ip_address, ip_network
 from msgspec import Struct, field
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePort
+from cluster.kubeproxy.common_rules import covers, masquerading
 from cluster.kubeproxy.endpoints import Selection, select
-from cluster.kubeproxy.modes.iptables import covers, masquerading
 from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter.ipset import IpSet, save_sets
 from cluster.netfilter.ipvs import Ipvs, RealServer, VirtualServer, save_servers

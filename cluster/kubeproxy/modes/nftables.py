@@ -21,8 +21,8 @@ from hashlib import sha256
 from ipaddress import ip_address, ip_network
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePort
+from cluster.kubeproxy.common_rules import covers
 from cluster.kubeproxy.endpoints import Selection, select
-from cluster.kubeproxy.modes.iptables import covers
 from cluster.kubeproxy.options import ProxyOptions
 
 TABLE = "kube-proxy"

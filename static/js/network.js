@@ -1,116 +1,191 @@
-// A packet's walk through a node's rules: the answer of POST …/packets, one step at a time, the line it tries lit in the text.
+// The network page: one packet stepped through the picture. Every step is an address of its own; here it is shown without asking the server again,
+// the packet rides to where it happens, and the rules, the comparison and the header follow.
 
-import { call } from "./control.js";
-import { say } from "./captions.js";
+import { look } from "./moment.js";
 import { t } from "./words.js";
 
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const HOP_MS = 700;
+const HOLD_MS = 1500;
+
+let page = null;
+
 export function start() {
+  document.addEventListener("submit", send);
+  document.addEventListener("change", (event) => event.target.form?.matches(".js-look[data-auto]") && !event.target.closest(".net-other") && event.target.form.requestSubmit());
+  document.addEventListener("click", click);
+  document.addEventListener("keydown", keys);
+  addEventListener("popstate", () => {
+    const number = Number(new URLSearchParams(location.search).get("step") ?? 1);
+    page?.go(number, { push: false });
+  });
+  moved();
+}
+
+export function moved() {
+  page?.stop();
   const rules = document.querySelector("[data-rules]");
   const first = rules?.querySelector(".rule.concerned");
   if (first) rules.scrollTop = Math.max(0, first.offsetTop - rules.offsetTop - 60);
-  const only = document.querySelector("[data-only]");
-  only?.addEventListener("change", () => rules?.classList.toggle("only", only.checked));
-  // A projector has no room for the other Services' lines.
-  if (only && document.documentElement.dataset.theme === "screen") {
-    only.checked = true;
-    rules?.classList.add("only");
-  }
-  document.querySelector("[data-auto]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
-  const form = document.querySelector("[data-packet]");
-  form?.addEventListener("submit", (event) => {
+  document.querySelector("[data-only]")?.addEventListener("change", (event) => rules?.classList.toggle("only", event.target.checked));
+  page = document.querySelector("[data-walk-steps]") ? walk() : null;
+}
+
+// A choice is another address: read in place, as another moment is.
+function send(event) {
+  const form = event.target.closest(".js-look");
+  if (!form || form.method !== "get") return;
+  event.preventDefault();
+  const there = new URL(location.href);
+  const service = there.searchParams.get("service");
+  there.search = "";
+  for (const [name, value] of new FormData(form)) if (value) there.searchParams.set(name, value);
+  // Another Service has other addresses.
+  if (service !== null && there.searchParams.get("service") !== service) there.searchParams.delete("to");
+  open(there.href);
+}
+
+const open = (address) => look(document.body.dataset.at ?? "", { address });
+
+function click(event) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const link = event.target.closest?.("a");
+  if (link?.matches("[data-step]")) {
     event.preventDefault();
-    send(form, rules);
-  });
+    page?.go(Number(link.dataset.step));
+  } else if (link?.matches("[data-walk-go]")) {
+    event.preventDefault();
+    page?.move(link.dataset.walkGo);
+  } else if (link?.closest(".net-tabs, [data-follow], [data-look]") || link?.matches("[data-follow]")) {
+    event.preventDefault();
+    open(link.href instanceof SVGAnimatedString ? new URL(link.href.baseVal, location.href).href : link.href);
+  } else if (event.target.closest?.("[data-walk-play]")) page?.play();
 }
 
-async function send(form, rules) {
-  const data = new FormData(form);
-  try {
-    const at = document.body.dataset.at;
-    const walk = await call("POST", at ? `/packets?at=${encodeURIComponent(at)}` : "/packets", {
-      from: data.get("from"),
-      to: data.get("to"),
-      protocol: data.get("protocol"),
-      port: Number(data.get("port")),
-      node: data.get("node"),
-      ...(data.get("mode") ? { mode: data.get("mode") } : {}),
-    });
-    show(walk, rules);
-  } catch (error) {
-    say(t("failed", { why: error.message }), { outcome: "error" });
-  }
+function keys(event) {
+  if (!page || event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, .tape, .console, .rules, [role=slider]")) return;
+  const name = { ArrowRight: "next", PageDown: "next", ArrowLeft: "back", PageUp: "back", Home: "first", End: "last" }[event.key];
+  if (!name) return;
+  event.preventDefault();
+  page.move(name);
 }
 
-function show(walk, rules) {
-  const panel = document.querySelector("[data-walk]");
-  const list = panel.querySelector("[data-walk-steps]");
-  const steps = walk.steps ?? [];
-  panel.hidden = false;
-  const verdict = panel.querySelector("[data-walk-verdict]");
-  const always = (walk.outcomes || []).every((outcome) => outcome.masquerade);
-  const tail = walk.masquerade ? ` ${t(always ? "masquerade" : "masquerade.some")}` : "";
-  verdict.textContent = `${walk.verdict}. ${t(`walk.${walk.verdict}`, { endpoints: (walk.endpoints ?? []).join(", ") })}${tail}`;
-  const back = (i) => i > 0 && steps[i - 1].hook === "POSTROUTING" && steps[i].hook !== "POSTROUTING";
-  list.replaceChildren(
-    ...steps.map((step, i) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "mono";
-      button.textContent = `${i + 1}. ${[step.hook, step.table, step.chain].filter(Boolean).join(" › ")}: ${step.outcome}`;
-      button.addEventListener("click", () => go(i));
-      // The walk tells every endpoint that can be chosen: after the first way come the others.
-      if (back(i)) {
-        const other = document.createElement("p");
-        other.className = "second";
-        other.textContent = t("walk.other");
-        item.append(other);
-      }
-      item.append(button);
-      return item;
-    }),
-  );
-  for (const line of rules?.querySelectorAll(".tried, .here") ?? []) line.classList.remove("tried", "here");
-  const lines = steps.map((step) => find(step, rules));
-  for (const line of lines) line?.classList.add("tried");
-  let at = -1;
-
-  function go(to) {
-    if (!steps.length) return;
-    at = Math.min(Math.max(to, 0), steps.length - 1);
-    for (const line of rules.querySelectorAll(".here")) line.classList.remove("here");
-    lines[at]?.classList.add("here");
-    lines[at]?.scrollIntoView({ block: "center" });
-    [...list.children].forEach((item, i) => {
-      const button = item.lastElementChild;
-      if (i === at) button.setAttribute("aria-current", "step");
-      else button.removeAttribute("aria-current");
-    });
-    list.children[at]?.scrollIntoView({ block: "nearest" });
-    panel.querySelector("[data-walk-where]").textContent = t("where", { at: at + 1, last: steps.length });
-    const step = steps[at];
-    say(`${step.chain}: ${step.rule ?? ""} → ${step.outcome}`, { outcome: "ok" });
-  }
+function walk() {
+  const list = document.querySelector("[data-walk-steps]");
+  const steps = [...list.querySelectorAll("[data-step]")];
+  const packet = document.querySelector("[data-packet]");
+  const flow = document.querySelector("[data-flow]");
+  let at = steps.findIndex((step) => step.hasAttribute("aria-current"));
+  let timer = 0;
+  let flying = null;
+  light();
 
   const moves = { first: () => 0, back: () => at - 1, next: () => at + 1, last: () => steps.length - 1 };
-  for (const button of panel.querySelectorAll("[data-walk-go]")) button.onclick = () => go(moves[button.dataset.walkGo]());
-  document.onkeydown = (event) => {
-    const name = { ArrowRight: "next", PageDown: "next", ArrowLeft: "back", PageUp: "back" }[event.key];
-    if (!name || event.target.closest("input, select, textarea, .tape, .console, .rules")) return;
-    event.preventDefault();
-    go(moves[name]());
-  };
-  if (steps.length) go(0);
-  else verdict.textContent += ` ${t("walk.none")}`;
+  const move = (name) => go(moves[name]() + 1);
+
+  function go(number, { push = true, fly = true } = {}) {
+    const to = Math.min(Math.max(number, 1), steps.length) - 1;
+    if (to === at) return;
+    const from = steps[at];
+    at = to;
+    for (const step of steps) step.toggleAttribute("aria-current", false);
+    steps[at].setAttribute("aria-current", "step");
+    const parts = document.querySelector(`template[data-frame="${at + 1}"]`).content;
+    for (const name of ["step", "chain"]) {
+      const slot = document.querySelector(`[data-slot="${name}"]`);
+      slot?.replaceChildren(...[...parts.querySelector(`[data-part="${name}"]`).childNodes].map((node) => document.importNode(node, true)));
+    }
+    for (const line of document.querySelectorAll("[data-sentence]")) if (line.matches("p")) line.textContent = steps[at].dataset.sentence;
+    document.querySelector("[data-walk-where]").textContent = t("where", { at: at + 1, last: steps.length });
+    if (push) {
+      const there = new URL(location.href);
+      there.searchParams.set("step", at + 1);
+      history.replaceState(null, "", there);
+    }
+    for (const [name, step] of [["back", at], ["next", at + 2]]) {
+      const link = document.querySelector(`[data-walk-go="${name}"]`);
+      const there = new URL(link.href);
+      there.searchParams.set("step", Math.min(Math.max(step, 1), steps.length));
+      link.href = there.href;
+    }
+    light();
+    ride(from, steps[at], fly);
+  }
+
+  // What is about this step is marked in the picture, the list and the header's table.
+  function light() {
+    const { dir, hook, station } = steps[at].dataset;
+    for (const group of flow.querySelectorAll("[data-direction]")) group.setAttribute("visibility", group.dataset.direction === dir ? "visible" : "hidden");
+    for (const visit of flow.querySelectorAll(".visit")) visit.classList.toggle("now", visit.closest("[data-direction]").dataset.direction === dir && visit.dataset.hook === hook && visit.dataset.station === station);
+    for (const row of document.querySelectorAll("[data-row]")) row.classList.toggle("now", Number(row.dataset.row) === at + 1);
+    for (const card of flow.querySelectorAll(".card")) card.classList.toggle("later", at + 1 < Number(card.dataset.from));
+    const now = document.querySelector("[data-row].now");
+    const pane = now?.closest(".net-ledger");
+    if (pane && (now.offsetTop < pane.scrollTop || now.offsetTop + now.offsetHeight > pane.scrollTop + pane.clientHeight)) pane.scrollTop = now.offsetTop - 60;
+    packet.classList.toggle("reply", dir === "reply");
+    packet.classList.toggle("turned", Boolean(steps[at].dataset.turned));
+    const row = steps[at].parentElement;
+    const box = list.closest(".inspector");
+    if (box && box.scrollHeight > box.clientHeight && at > 0) {
+      const [top, bottom] = [row.offsetTop - box.scrollTop, row.offsetTop + row.offsetHeight - box.scrollTop];
+      if (document.activeElement === steps[at] && (top < 0 || bottom > box.clientHeight)) row.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  // Along the rail, at an even pace: travel depicts time.
+  function ride(from, to, fly) {
+    flying?.cancel();
+    flying = null;
+    const place = `translate(${to.dataset.x} ${to.dataset.y})`;
+    packet.setAttribute("transform", place);
+    if (!fly || still.matches || from.dataset.dir !== to.dataset.dir) return;
+    const way = flow.querySelector(`[data-direction="${to.dataset.dir}"] [data-way]`);
+    const [a, b] = [from, to].map((step) => along(way, Number(step.dataset.x), Number(step.dataset.y)));
+    if (a === null || b === null || Math.abs(a - b) < 1) return;
+    const frames = [];
+    const count = Math.max(2, Math.ceil(Math.abs(b - a) / 24));
+    for (let i = 0; i <= count; i++) {
+      const point = way.getPointAtLength(a + ((b - a) * i) / count);
+      frames.push({ transform: `translate(${point.x}px, ${point.y}px)` });
+    }
+    frames[frames.length - 1] = { transform: `translate(${to.dataset.x}px, ${to.dataset.y}px)` };
+    flying = packet.animate(frames, { duration: Math.min(HOP_MS, 200 + Math.abs(b - a) * 3), easing: "linear" });
+  }
+
+  function play() {
+    const button = document.querySelector("[data-walk-play]");
+    if (timer) return stop();
+    if (at === steps.length - 1 || !new URLSearchParams(location.search).has("step")) go(1);
+    button.setAttribute("aria-pressed", "true");
+    button.textContent = t("hold");
+    timer = setInterval(() => {
+      if (at >= steps.length - 1) return stop();
+      move("next");
+    }, HOLD_MS);
+    move("next");
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = 0;
+    const button = document.querySelector("[data-walk-play]");
+    if (!button) return;
+    button.setAttribute("aria-pressed", "false");
+    button.textContent = t("play");
+  }
+
+  return { go, move, play, stop };
 }
 
-// A step names its line by number when the walk knows it; else by its text within its chain.
-function find(step, rules) {
-  if (!rules) return null;
-  const numbered = step.line ? rules.querySelector(`#L${Number(step.line)}`) : null;
-  const text = (step.rule ?? "").trim();
-  const fits = (line) => line && (!text || line.lastElementChild.textContent.trim() === text || line.lastElementChild.textContent.includes(text));
-  if (fits(numbered)) return numbered;
-  for (const line of rules.querySelectorAll(`[data-table="${CSS.escape(step.table ?? "")}"][data-chain="${CSS.escape(step.chain ?? "")}"]`)) if (text && fits(line)) return line;
-  return numbered;
+// How far along the way a point of it is; null when it is not on it.
+function along(way, x, y) {
+  const length = way.getTotalLength();
+  let best = null;
+  let least = 400;
+  for (let at = 0; at <= length; at += 4) {
+    const point = way.getPointAtLength(at);
+    const far = (point.x - x) ** 2 + (point.y - y) ** 2;
+    if (far < least) [least, best] = [far, at];
+  }
+  return best;
 }

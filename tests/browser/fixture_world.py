@@ -742,7 +742,60 @@ def rules(node: str, mode: str = "iptables") -> str:
     return (DATA / "rules.txt").read_text()
 
 
+def network() -> dict[str, Any]:
+    """The choices of the network page, from the map's objects."""
+    world = cluster_map()
+    services = []
+    for row in world["services"]:
+        ports = [text.partition("/") for text in row["ports"]]
+        ports = [{"name": "", "port": int(p), "protocol": kind.lower(), "nodePort": 0} for p, _, kind in ports]
+        extra = {"key": f"{row['namespace']}/{row['name']}", "ports": ports, "externalIPs": [], "loadBalancerIPs": []}
+        services.append({**row, **extra})
+    pods = [
+        {"key": f"{pod['namespace']}/{pod['name']}", "ip": pod["ip"], "node": pod["node"], "terminating": False}
+        for pod in world["pods"]
+        if pod["phase"] in ("Ready", "Running")
+    ]
+    nodes = [
+        {"name": f"{kind}-{i}", "ip": f"172.18.0.{first + i}", "proxy": {"mode": "iptables", "rules": 30}}
+        for kind, first in (("cp", 1), ("node", 10))
+        for i in (1, 2, 3)
+    ]
+    return {"services": services, "pods": pods, "morePods": 0, "nodes": nodes}
+
+
+def journey(
+    src: str, dst: str, port: int, protocol: str, node: str = "", mode: str = "", way: int = 0
+) -> dict[str, Any]:
+    """A packet through the recorded rules, told by the world's own walker."""
+    from cluster.kubeproxy.offline import walker_for
+    from cluster.netfilter.journey import journey as tell
+    from cluster.wire.packet import Packet
+
+    address = {pod["key"]: pod["ip"] for pod in network()["pods"]}.get(src, "172.18.0.11")
+    told = tell(
+        walker_for(rules(node), node_ips=("172.18.0.11",)),
+        Packet(address, dst, protocol, 45678, port),
+        way=way,
+        total=30,
+    )
+    owned = {"10.244.1.2": "default/web-7d4b9c6f5d-7baro", "10.244.1.3": "default/web-7d4b9c6f5d-x2k9f"}
+    ways = [{**end, "pod": owned.get(end["endpoint"].rpartition(":")[0], ""), "node": "node-1"} for end in told["ways"]]
+    home = {"name": src, "pod": src if "/" in src else "", "ip": address, "node": "node-1"}
+    return {
+        **told,
+        "ways": ways,
+        "node": "node-1",
+        "nodeIP": "172.18.0.11",
+        "mode": "iptables",
+        "own": "iptables",
+        "from": home,
+    }
+
+
 VIEWS = {
+    "network": network,
+    "journey": journey,
     "nodes": lambda: [{"node": f"{kind}-{i}", "mode": "iptables"} for kind in ("cp", "node") for i in (1, 2, 3)],
     "map": cluster_map,
     "clock": lambda: {"nowMicros": NOW, "rate": 1.0, "paused": False, "waiting": 0},

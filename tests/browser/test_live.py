@@ -264,17 +264,31 @@ def test_the_console_runs_a_line_and_links_its_requests(open_page: Open, site: S
     expect(page.locator("#line")).to_have_value("kubectl get nodes")
 
 
-def test_a_packet_walks_line_by_line(open_page: Open) -> None:
-    page = open_page("/clusters/demo/network/?service=default/web&node=node-1")
-    page.get_by_role("button", name="Send").click()
-    expect(page.locator("[data-walk-verdict]")).to_contain_text(
-        "DNAT. The packet goes on to 10.244.1.2:8080, 10.244.1.3:8080."
-    )
-    expect(page.locator(".rules .here")).to_contain_text("-A PREROUTING")
-    page.locator("[data-walk-go=last]").click()
-    expect(page.locator(".rules .here")).to_contain_text("--to-destination 10.244.1.2:8080")
-    page.keyboard.press("ArrowLeft")
-    expect(page.locator("[data-walk-where]")).to_have_text("4 of 5")
+def test_a_packet_walks_step_by_step(open_page: Open) -> None:
+    """Keys, links and the ends at the right; every step is an address that opens at it, and choices are read in place."""
+    page = open_page("/clusters/demo/network/?service=default/web&step=1")
+    expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT to one of 2 endpoints.")
+    where, here = page.locator("[data-walk-where]"), page.locator(".net-chain .here")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(where).to_contain_text("5 of")
+    expect(here).to_contain_text("--to-destination 10.244.1.2:8080")
+    expect(page.locator("[data-slot=step]")).to_contain_text("10.96.118.42:80 becomes 10.244.1.2:8080")
+    expect(page.locator("[data-row].now")).to_contain_text("10.244.1.2")
+    expect(page.locator(".card.later")).to_have_count(1)
+    page.keyboard.press("End")
+    expect(page.locator(".card.later")).to_have_count(0)
+    expect(page.locator(".caption")).to_contain_text("sees 10.96.118.42 as the sender")
+    page.locator("[data-walk-go=back]").click()
+    page.evaluate("window.same = true")
+    page.locator("[data-step='2']").click()
+    page.locator("[data-follow]").nth(1).click()
+    expect(page.locator(".end.chosen").first).to_contain_text("x2k9f")
+    page.locator("#n-service").select_option("default/kubernetes")
+    expect(page.locator("[data-walk-verdict]")).to_contain_text("to the only endpoint, 192.168.49.2:16443")
+    assert page.evaluate("window.same"), "read in place"
+    page.goto(page.url.partition("&step")[0] + "&step=4")
+    expect(page.locator("[data-walk-where]")).to_contain_text("4 of")
 
 
 def test_a_member_is_stopped_by_a_click(open_page: Open, site: Site) -> None:

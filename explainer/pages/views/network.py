@@ -1,4 +1,4 @@
-"""The network page: one Service in a node's rules, and a packet through them."""
+"""The network page: a packet's way through a node's rules, the rules themselves, modes side by side, and any node's own dump."""
 
 from __future__ import annotations
 
@@ -6,63 +6,194 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
 
-from explainer.fragments import rules_view
+from explainer.fragments import hooks_drawing, packet_choices, rules_view, walk_words
 from explainer.pages import context
+from explainer.pages.reads import Missing, Unreachable
 
-from .common import asked_for, attempt, drawn_errors
+from .common import ask, asked_for, attempt, drawn_errors
 
 MODES = ("iptables", "nftables")
+TABS = {"packet": noop("The packet"), "rules": noop("The rules")}
+ASKED = ("way", "service", "from", "to", "node", "mode", "src", "dst", "port", "protocol")
+EMPTY: dict[str, Any] = {"services": [], "pods": [], "morePods": 0, "nodes": []}
 
 
 @drawn_errors
 async def network_page(request: HttpRequest, cluster: str) -> HttpResponse:
-    """One Service in a node's rules, and a packet through them."""
+    """Read what the address bar means, then draw the tab."""
     frame = await context.frame(request, cluster, "network")
-    model = frame["model"] or {}
-    services, nodes = model.get("services", []), model.get("nodes", [])
-    node = asked_for(request, "node") or next(
-        (n["name"] for n in nodes if not n["name"].startswith("cp-")), nodes[0]["name"] if nodes else ""
-    )
-    picked = asked_for(request, "service")
-    service = next(
-        (s for s in services if f"{s['namespace']}/{s['name']}" == picked), services[0] if services else None
-    )
-    proxies = await attempt(frame, "nodes", [])
-    own = next((row.get("mode", "") for row in proxies if row["node"] == node), "") or MODES[0]
-    mode = asked_for(request, "mode") if asked_for(request, "mode") in MODES else own
-    text = await attempt(frame, "rules", "", node=node, **({} if mode == own else {"mode": mode})) if node else ""
-    text = text.get("text", "") if isinstance(text, dict) else text
-    rows = rules_view.lines(text)
-    concerned = rules_view.about(rows, service)
-    for row in rows:
-        row["concerned"] = row["number"] in concerned
-    pods = [p for p in model.get("pods", []) if p.get("ip") and p["namespace"] != "kube-system"] or [
-        p for p in model.get("pods", []) if p.get("ip")
-    ]
-    port = ""
-    if service and service.get("ports"):
-        first = service["ports"][0]
-        port = str(first["port"]) if isinstance(first, dict) else str(first).partition("/")[0]
-    data = {
+    data = await choices(request, frame)
+    tab = asked_for(request, "tab")
+    data["tab"] = tab if tab in TABS else "packet"
+    data["tabs"] = [{"name": name, "label": _(label)} for name, label in TABS.items()]
+    data |= await DRAWN[data["tab"]](request, data)
+    return render(request, f"network/{data['tab']}.html", data)
+
+
+async def choices(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any]:
+    """Return what can be chosen on every tab, and what is."""
+    model = await attempt(frame, "network", EMPTY)
+    asked = {name: value for name in ASKED if (value := asked_for(request, name))}
+    service = packet_choices.service_of(model["services"], asked.get("service", ""))
+    to = packet_choices.targets(service, model["nodes"])
+    if asked.get("to") and asked["to"] not in {one["value"] for one in to}:
+        asked.pop("to")
+    packet = packet_choices.packet(asked, service, model, to)
+    nodes = [n["name"] for n in model["nodes"] if n["proxy"]]
+    node = asked["node"] if asked.get("node") in nodes else ""
+    rulebook = node or next((n for n in nodes if not n.startswith("cp-")), nodes[0] if nodes else "")
+    own = next((n["proxy"]["mode"] for n in model["nodes"] if n["name"] == rulebook and n["proxy"]), MODES[0])
+    mode = asked["mode"] if asked.get("mode") in MODES else ""
+    return {
         "frame": frame,
-        "services": services,
+        "model": model,
+        "asked": asked,
         "service": service,
+        "services": model["services"],
+        "sources": packet_choices.sources(model),
+        "targets": to,
+        "packet": packet,
         "nodes": nodes,
         "node": node,
-        "rows": rows,
+        "rulebook": rulebook,
         "mode": mode,
         "own": own,
         "modes": MODES,
-        "tool": {"iptables": "iptables-save", "nftables": "nft list ruleset"}[mode],
-        "pods": pods,
-        "port": port,
-        "concerned": len(concerned),
-        "ports": _ports(service),
+        "ports": ", ".join(f"{p['port']}/{p['protocol'].upper()}" for p in (service or {}).get("ports", ())),
     }
-    return render(request, "network/page.html", data)
 
 
-def _ports(service: dict[str, Any] | None) -> str:
-    ports = (service or {}).get("ports") or []
-    return ", ".join(f"{p['port']}/{p.get('protocol', 'TCP')}" if isinstance(p, dict) else str(p) for p in ports)
+async def packet_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """The packet-flow picture, one step lit."""
+    told, why = await journey(data)
+    if told is None:
+        return {"why": why}
+    return drawn(told, number(request, "step", 0), data["frame"]["screen"])
+
+
+async def journey(data: dict[str, Any], **more: Any) -> tuple[dict[str, Any] | None, str]:
+    """(the journey of the packet meant, why there is none)."""
+    packet = data["packet"]
+    if packet is None:
+        return None, ""
+    way = data["asked"].get("way", "")
+    asked = {"node": data["node"], "mode": data["mode"], "way": int(way) if way.isdigit() else 0, **more}
+    question = {key: packet[key] for key in ("src", "dst", "port", "protocol")}
+    try:
+        told = await ask(data["frame"], "journey", **question, **asked)
+    except (Unreachable, Missing, ValueError) as error:
+        return None, str(error)
+    return (None, told["refused"]) if "refused" in told else (told, "")
+
+
+def drawn(told: dict[str, Any], step: int, screen: bool) -> dict[str, Any]:
+    """Return a journey as the packet tab's template takes it."""
+    request_frames = walk_words.tell(told["frames"])
+    reply_frames = walk_words.tell(told["reply"], len(request_frames) + 1)
+    frames = [{**f, "dir": "request"} for f in request_frames] + [{**f, "dir": "reply"} for f in reply_frames]
+    picture = hooks_drawing.picture(told, screen)
+    stops = [stop for direction in picture["directions"] for stop in direction["stops"]]
+    for frame, (x, y) in zip(frames, stops, strict=True):
+        frame["x"], frame["y"] = round(x, 1), round(y, 1)
+        frame["lines"] = [
+            {**row, **walk_words.short(row["text"])} if "text" in row else row for row in frame.get("excerpt", ())
+        ]
+    stacks(frames)
+    here = min(max(step or deciding(frames), 1), len(frames)) if frames else 0
+    current = frames[here - 1] if frames else None
+    chosen = told["ways"][told["way"]] if told["ways"] else None
+    return {
+        "told": told,
+        "picture": picture,
+        "frames": frames,
+        "current": current,
+        "requests": len(request_frames),
+        "chosen": chosen,
+        "ledger": ledger(frames),
+        "trace": True,
+        "sentence": current["sentence"] if current else "",
+        "ways": [
+            {**way, "number": at, "share": hooks_drawing.share(way["probability"])}
+            for at, way in enumerate(told["ways"])
+        ],
+    }
+
+
+def deciding(frames: list[dict[str, Any]]) -> int:
+    """Return the step that one looks at first: the rule that translates the packet, or loses it."""
+    words = ("DNAT", "REDIRECT", "DROP", "REJECT", "drop", "reject", "policy")
+    return next((f["number"] for f in frames if f["kind"] == "rule" and f["outcome"].startswith(words)), 1)
+
+
+def stacks(frames: list[dict[str, Any]]) -> None:
+    """Give every rule's frame the jumps that lead to its chain, outermost first, as ``stack``."""
+    calls: list[dict[str, Any]] = []
+    place = None
+    for frame in frames:
+        if frame["kind"] != "rule":
+            continue
+        here = frame["dir"], frame["hook"], frame["station"]
+        if here != place:
+            calls, place = [], here
+        while calls and calls[-1]["to"] != frame["chain"]:
+            calls.pop()
+        frame["stack"] = list(calls)
+        words = frame["outcome"].split()
+        if len(words) > 1 and words[-2] in ("jump", "goto"):
+            calls.append(
+                {"line": frame["line"], "chain": frame["chain"], "to": words[-1], **walk_words.short(frame["rule"])}
+            )
+
+
+def ledger(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the header as it was sent and after every step that changed it."""
+    rows: list[dict[str, Any]] = []
+    for frame in frames:
+        if frame["kind"] == "sent" or frame["changed"]:
+            rows.append(
+                {
+                    "number": frame["number"],
+                    "dir": frame["dir"],
+                    "title": frame["title"],
+                    "cells": [
+                        {
+                            "key": key,
+                            "value": f"{frame['after'][key]:#x}"
+                            if key == "mark" and frame["after"][key]
+                            else frame["after"][key] or "–",
+                            "changed": key in frame["changed"],
+                        }
+                        for key in ("src", "sport", "dst", "dport", "mark")
+                    ],
+                }
+            )
+    return rows
+
+
+async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """The node's rules as text."""
+    mode = data["mode"] or data["own"]
+    given = {} if mode == data["own"] else {"mode": mode}
+    text = await attempt(data["frame"], "rules", "", node=data["rulebook"], **given) if data["rulebook"] else ""
+    rows = rules_view.lines(text)
+    concerned = rules_view.about(rows, data["service"])
+    for row in rows:
+        row["concerned"] = row["number"] in concerned
+    return {
+        "rows": rows,
+        "shown_mode": mode,
+        "tool": {"iptables": "iptables-save", "nftables": "nft list ruleset"}[mode],
+        "concerned": len(concerned),
+    }
+
+
+def number(request: HttpRequest, name: str, otherwise: int) -> int:
+    """Return a whole number from the address."""
+    text = asked_for(request, name)
+    return int(text) if text.isdigit() and len(text) < 7 else otherwise
+
+
+DRAWN = {"packet": packet_tab, "rules": rules_tab}

@@ -8,9 +8,12 @@ everything again.
 A sync decides what every service port's rules are; the tables are written out when somebody looks (``kernel``), and nobody can tell:
 a thousand nodes whose rules nobody reads cost next to nothing. What the tables hold follows from ``state`` alone.
 
-Simplified here: the node's kernel is part of this process, so a crash of kube-proxy comes back with empty tables, where the
-real kernel keeps the rules of its dead proxy until the new one's first sync; the periodic sync only looks at the canary (the real one
-restores the shared chains again); UDP flows are not tracked, so none have to be cleaned up; no health check server answers.
+What it writes goes to the node's kernel (``Written``, to the process ``kernel-<node>``), which keeps it when kube-proxy dies. With a
+``supervisor`` (its node's kubelet) the process is a container: it waits for the kubelet's word which Pod it belongs to, and its mode is what
+the Pod's ConfigMap said (``life``).
+
+Simplified here: the periodic sync only looks at the canary (the real one restores the shared chains again); no health check server
+answers.
 
 Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
 """
@@ -22,12 +25,15 @@ from typing import Any
 from msgspec import field, structs
 
 from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
+from cluster.clientgo.transport import VERSION
+from cluster.kubeproxy import life
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
 from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.modes.iptables import PortRules
-from cluster.kubeproxy.options import NotSupported, ProxyOptions
+from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.dump import parse_dump, save_dump
+from cluster.kubeproxy.writes import Cleanup, write_of
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
@@ -37,7 +43,8 @@ from cluster.netfilter.tables import Ruleset, fresh_ruleset
 from cluster.netfilter.walk import Walk, Walker, as_json
 from cluster.sim import SECOND, Outbox
 from cluster.trace.notes import Effect
-from cluster.wire.packet import Packet, ProbePacket, ProbeResult
+from cluster.wire.packet import Flushed, Packet, ProbePacket, ProbeResult, ToolCall, ToolResult, Written
+from cluster.wire.process import ProcessBegin, ProcessBooted, ProcessEnded, ProcessOutput
 
 NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
 """Headless Services and those of another proxy are not even watched."""
@@ -56,6 +63,10 @@ class KubeProxyConfig(ClientConfig, frozen=True, kw_only=True):
     service_cidr: str = ""
     """The real proxy learns it from ServiceCIDR objects; only nftables mode asks."""
     masquerade_bit: int = 14
+    kernel: str = ""
+    """The process that is the node's kernel; "": nobody keeps the tables but this process."""
+    supervisor: str = ""
+    """The kubelet whose container this process is; "": it is started like any daemon, with ``mode``."""
     min_sync_ns: int = SECOND
     sync_ns: int = 30 * SECOND
 
@@ -82,6 +93,12 @@ class ProxyState(ClientState):
     base_rules: int = 0
     """… of those that are there whatever Services there are."""
     full_syncs: int = 0
+    mode: str = ""
+    """What it runs in; "": its configuration hasn't been read."""
+    document: dict[str, Any] | None = None
+    """The ``KubeProxyConfiguration`` it was started with."""
+    pod: str = ""
+    """namespace/name of the Pod whose container it is."""
 
 
 class KubeProxy(ApiClient):
@@ -101,11 +118,59 @@ class KubeProxy(ApiClient):
     def boot(self, disk: list[Any], now: int, out: Outbox) -> None:
         """Prepare the kernel and watch. A mode that isn't there is refused: nothing is written, and ``status`` says why."""
         super().boot(disk, now, out)
+        if self.config.supervisor:
+            out.send(self.config.supervisor, ProcessBooted())
+            return
         try:
             mode_named(self.config.mode)
         except NotSupported as error:
             self.state.refusal = str(error)
             return
+        self._run(self.config.mode or "iptables", now, out)
+
+    @property
+    def mode(self) -> str:
+        """The mode it runs in (or would)."""
+        return self.state.mode or self.config.mode
+
+    def _begin(self, begin: ProcessBegin, now: int, out: Outbox) -> None:
+        """The container's first instant: read the configuration, or end."""
+        if self.state.pod:
+            return
+        self.state.pod = begin.pod
+        try:
+            document = life.configuration(begin.files)
+        except life.CannotStart as failure:
+            self._end(failure, now, out)
+            return
+        self.state.document = document
+        mode = document.get("mode") or ""
+        self._say(life.first_lines(mode, self.config.node_ip), now, out)
+        if mode == "ipvs" and self.config.kernel:
+            out.send(self.config.kernel, ToolCall(out.next_id(), ("modprobe", "ip_vs")))
+            return
+        self._run_container(mode, now, out)
+
+    def _run_container(self, mode: str, now: int, out: Outbox) -> None:
+        self._say(life.running_lines(mode, VERSION), now, out)
+        self._run(mode or "iptables", now, out)
+
+    def _say(self, lines: list[tuple[str, str, str]], now: int, out: Outbox) -> None:
+        """Write to standard error: the container's log."""
+        if self.config.supervisor and lines:
+            texts = tuple(life.klog(*line, self.config.epoch, now) for line in lines)
+            out.send(self.config.supervisor, ProcessOutput(texts))
+
+    def _end(self, failure: life.CannotStart, now: int, out: Outbox) -> None:
+        texts = tuple(life.klog(*line, self.config.epoch, now) for line in failure.args[0])
+        out.send(self.config.supervisor, ProcessEnded(1, texts))
+        out.exit(1)
+
+    def _run(self, mode: str, now: int, out: Outbox) -> None:
+        """Take away what other modes left (as far as kube-proxy does), and watch."""
+        self.state.mode = mode
+        if self.config.kernel:
+            out.send(self.config.kernel, Written(Cleanup(mode)))
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
         self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
         self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
@@ -114,12 +179,18 @@ class KubeProxy(ApiClient):
     def options(self) -> ProxyOptions:
         """The configuration with what is known of the node."""
         config = self.config
+        if self.state.document is not None:
+            cidrs = {"service_cidrs": (config.service_cidr,)} if config.service_cidr else {}
+            return from_configuration(
+                self.state.document, None, node=config.node, node_ip=config.node_ip, node_ips=(config.node_ip,),
+                zone=self.state.zone, mode=self.mode, **cidrs,
+            )  # fmt: skip
         return ProxyOptions(
             node=config.node,
             node_ip=config.node_ip,
             node_ips=(config.node_ip,),
             zone=self.state.zone,
-            mode=config.mode,
+            mode=self.mode,
             cluster_cidr=config.cluster_cidr,
             masquerade_bit=config.masquerade_bit,
             service_cidrs=(config.service_cidr,) if config.service_cidr else (),
@@ -153,6 +224,8 @@ class KubeProxy(ApiClient):
 
     def on_synced(self, key: str, now: int, out: Outbox) -> None:
         """Nothing is written before all three have been listed: half a picture would cut working connections."""
+        name = {"services": "service", "endpointslices": "endpoint slice"}.get(key, key)
+        self._say([("I", "shared_informer.go:320", f'"Caches are synced" controller="{name} config"')], now, out)
         self._schedule(now, out)
 
     # -- syncing --------------------------------------------------------------------------------------------------
@@ -171,7 +244,7 @@ class KubeProxy(ApiClient):
             self.sync(now, out)
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)
-            if self.state.flushed and self.config.mode != "nftables" and self.state.syncs:
+            if self.state.flushed and self.mode != "nftables" and self.state.syncs:
                 self.state.need_full = True
                 self._schedule(now, out)
 
@@ -203,6 +276,11 @@ class KubeProxy(ApiClient):
                 out.note(self._effect(service, added, removed))
         state.node_causes = 0
         out.cause = 0
+        self._hand_over(full, out)
+
+    def _hand_over(self, full: bool, out: Outbox) -> None:
+        if self.config.kernel:
+            out.send(self.config.kernel, Written(write_of(self.mode, self.options(), self.state, full)), cause=0)
 
     def _sync_table(self, causes: dict[str, int], now: int, out: Outbox) -> None:
         """nftables and IPVS mode: all in one; a note for every Service whose lines changed."""
@@ -234,6 +312,7 @@ class KubeProxy(ApiClient):
         state.syncs += 1
         state.node_causes = 0
         out.cause = 0
+        self._hand_over(True, out)
 
     def _effect(self, service: str, added: list[str], removed: list[str]) -> Effect:
         parts = []
@@ -248,8 +327,18 @@ class KubeProxy(ApiClient):
     # -- onlookers ------------------------------------------------------------------------------------------------
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
-        """A ``ProbePacket`` is walked and answered; the walk is noted."""
-        if type(message) is ProbePacket and self.state.refusal:
+        """The container's beginning; a flush on the node. A ``ProbePacket`` is walked and answered; the walk is noted."""
+        if type(message) is ProcessBegin:
+            self._begin(message, now, out)
+        elif type(message) is Flushed:
+            family = "nftables" if self.mode == "nftables" else "iptables"
+            self.state.flushed = self.state.flushed or message.family in (family, self.mode)
+        elif type(message) is ToolResult and not self.state.mode:
+            if message.code:
+                self._end(life.ipvs_missing("rr"), now, out)
+            else:
+                self._run_container((self.state.document or {}).get("mode") or "", now, out)
+        elif type(message) is ProbePacket and self.state.refusal:
             out.send(src, ProbeResult(message.id, {"error": self.state.refusal}))
         elif type(message) is ProbePacket:
             walk = as_json(self.walk(message.packet, local=message.local or None))
@@ -269,8 +358,8 @@ class KubeProxy(ApiClient):
 
     def walker(self, mode: str = "") -> Walker | NftWalker:
         """What walks this node's tables, or those it would have in ``mode``."""
-        node_ips, wanted = (self.config.node_ip,), mode or self.config.mode
-        if wanted == self.config.mode == "iptables":
+        node_ips, wanted = (self.config.node_ip,), mode or self.mode
+        if wanted == self.mode == "iptables":
             return Walker(self.kernel(), node_ips)
         text = self.rules_text(mode)
         if wanted == "nftables":
@@ -282,8 +371,8 @@ class KubeProxy(ApiClient):
 
         NotSupported (as ``walk``) for a mode that can't be written.
         """
-        wanted = mode or self.config.mode
-        if wanted == self.config.mode:
+        wanted = mode or self.mode
+        if wanted == self.mode:
             if self.state.refusal:
                 raise NotSupported(self.state.refusal)
             return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save_dump(self.kernel())
@@ -300,7 +389,7 @@ class KubeProxy(ApiClient):
 
     def kernel(self) -> Ruleset:
         """The tables as the last sync left them, written now that somebody looks; the next look writes only what changed since."""
-        state, mode = self.state, mode_named(self.config.mode)
+        state, mode = self.state, mode_named(self.mode)
         if written_whole(mode):
             return self._whole_kernel()
         if state.flushed:
@@ -341,7 +430,7 @@ class KubeProxy(ApiClient):
         """Counts only: cheap."""
         state = self.state
         return {
-            "mode": self.config.mode,
+            "mode": self.mode,
             "services": len(state.tracker.services),
             "endpoints": state.book.endpoints,
             "rules": state.rules,

@@ -78,6 +78,14 @@ class Outbox(Protocol):
         """The process ends by itself after this step (its supervisor may start it again)."""
         ...
 
+    def execute(self, process: str) -> bool:
+        """Run ``process`` of this host after this step, if it isn't running. False: there is no such program here."""
+        ...
+
+    def kill(self, process: str) -> bool:
+        """SIGKILL to ``process`` of this host after this step. False: there is no such program here."""
+        ...
+
 
 class Actor:
     """One process. Subclasses say their ``kind``, make ``self.state``, and implement ``boot`` and ``step``.

@@ -218,8 +218,11 @@ class World:
         out = self._out
         out.open(slot, cause)
         self.actors[slot.name].step(src, message, self.state.now, out)
+        signals, out.signals = out.signals, ()
         if out.exit_code is not None:
             self.stop(slot.name)
+        for name, run in signals:
+            (self.start if run else self.stop)(name)
 
     def _undeliverable(self, slot: Slot, event: Event) -> None:
         at, _, dst, src, message, cause, _ = event
@@ -431,12 +434,14 @@ class _Outbox:
         self.cause = 0
         self.dice: Dice
         self.exit_code: int | None = None
+        self.signals: tuple[tuple[str, bool], ...] = ()
 
     def open(self, slot: Slot, cause: int) -> None:
         self.slot = slot
         self.cause = cause
         self.dice = self.world.state.dice[slot.name]
         self.exit_code = None
+        self.signals = ()
 
     def send(self, dst: str, message: Any, *, delay: int = 0, cause: int | None = None) -> None:
         self.world._send(self.slot.name, dst, message, self.cause if cause is None else cause, delay)
@@ -474,3 +479,16 @@ class _Outbox:
 
     def exit(self, code: int) -> None:
         self.exit_code = code
+
+    def execute(self, process: str) -> bool:
+        return self._signal(process, True)
+
+    def kill(self, process: str) -> bool:
+        return self._signal(process, False)
+
+    def _signal(self, process: str, run: bool) -> bool:
+        slot = self.world.state.slots.get(process)
+        if slot is None or slot.host != self.slot.host:
+            return False
+        self.signals = (*self.signals, (process, run))
+        return True

@@ -1,0 +1,122 @@
+"""The life of kube-proxy's process: it is a container of a Pod, reads its ConfigMap once, and says on standard error what it does.
+
+In: ``ProcessBegin`` from the node's kubelet, with ``config.conf`` as the ConfigMap had it when the Pod was made → out: the mode it will run in, or
+the words with which it ends. Changing the ConfigMap changes nothing for a process that runs: its Pod has to be deleted.
+
+Lines are those of kube-proxy 1.32 in klog's form. Since 1.25 a kube-proxy that cannot use IPVS doesn't fall back to iptables: it
+ends with status 1, and its container is restarted with back-off (``CrashLoopBackOff``). (Before, it said ``Can't use the IPVS
+proxier`` and ran in iptables mode.)
+
+Simplified here: no flags but ``--config``; the source line numbers are those of one patch release.
+
+Upstream: cmd/kube-proxy/app/{server,server_linux,options}.go, staging/src/k8s.io/component-base/cli/run.go.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import yaml
+
+from cluster.kubeproxy.modes import mode_named
+from cluster.kubeproxy.options import NotSupported
+from cluster.sim import SECOND
+
+UPSTREAM_MODES = ("", "iptables", "ipvs", "nftables")
+
+
+class CannotStart(Exception):
+    """The process ends with status 1; the arguments are its last lines as (severity, source, text)."""
+
+
+def klog(severity: str, source: str, text: str, epoch: int, now: int) -> str:
+    """``I1125 09:00:00.000123       1 server_linux.go:66] "Using iptables proxy"``."""
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=epoch + now // SECOND)
+    return f"{severity}{moment:%m%d %H:%M:%S}.{now % SECOND // 1000:06d}       1 {source}] {text}"
+
+
+def configuration(files: dict[str, str]) -> dict[str, Any]:
+    """The ``KubeProxyConfiguration`` of ``config.conf``. CannotStart: it is none, or asks for what there isn't."""
+    try:
+        document = yaml.safe_load(files.get("config.conf") or "")
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _failed("failed complete: " + str(error).split("\n")[0]) from None
+    if not isinstance(document, dict):
+        raise _failed("failed complete: open /var/lib/kube-proxy/config.conf: no such file or directory")
+    if document.get("kind") != "KubeProxyConfiguration":
+        kind = document.get("kind")
+        raise _failed(f'failed complete: no kind "{kind}" is registered for version "{document.get("apiVersion")}"')
+    mode = document.get("mode") or ""
+    try:
+        mode_named(mode)
+    except NotSupported as error:
+        if mode == "userspace" or mode not in UPSTREAM_MODES:
+            words = (
+                "must be iptables, ipvs, nftables or blank (blank means the best-available proxy [currently iptables])"
+            )
+            raise _failed(
+                f'failed validate: KubeProxyConfiguration.ProxyMode: Invalid value: \\"{mode}\\": {words}'
+            ) from None
+        raise _failed(str(error)) from None
+    return document
+
+
+def _failed(words: str) -> CannotStart:
+    return CannotStart([("E", "run.go:74", f'"command failed" err="{words}"')])
+
+
+def ipvs_missing(scheduler: str) -> CannotStart:
+    """The kernel has no IPVS (``ip_vs`` cannot be loaded)."""
+    words = "can't use the IPVS proxier: no such file or directory"
+    return CannotStart(
+        [
+            (
+                "E",
+                "proxier.go:634",
+                f'"Could not create dummy VS" err="no such file or directory" scheduler="{scheduler}"',
+            ),
+            ("E", "server.go:558", f'"Error running ProxyServer" err="{words}"'),
+            ("E", "run.go:74", f'"command failed" err="{words}"'),
+        ]
+    )
+
+
+def first_lines(mode: str, node_ip: str) -> list[tuple[str, str, str]]:
+    """What a kube-proxy says before it knows whether it can run in ``mode`` ("" : not given)."""
+    lines = [] if mode else [("I", "server_linux.go:66", '"Using iptables proxy"')]
+    lines.append(("I", "server.go:698", f'"Successfully retrieved node IP(s)" IPs=["{node_ip}"]'))
+    lines.append(("I", "conntrack.go:60", '"Setting nf_conntrack_max" nfConntrackMax=131072'))
+    if mode != "nftables":
+        lines.append(
+            (
+                "E",
+                "server.go:234",
+                '"Kube-proxy configuration may be incomplete or incorrect" err="nodePortAddresses is unset; NodePort connections '
+                'will be accepted on all local IPs. Consider using `--nodeport-addresses primary`"',
+            )
+        )
+    lines.append(("I", "server.go:243", '"kube-proxy running in dual-stack mode" primary ipFamily="IPv4"'))
+    return lines
+
+
+def running_lines(mode: str, version: str) -> list[tuple[str, str, str]]:
+    """What it says once it runs."""
+    mode = mode or "iptables"
+    lines = [("I", "server_linux.go:170", f'"Using {mode} Proxier"')]
+    if mode == "iptables":
+        lines.append(
+            (
+                "I",
+                "proxier.go:255",
+                '"Setting route_localnet=1 to allow node-ports on localhost; to change this either disable '
+                "iptables.localhostNodePorts (--iptables-localhost-nodeports) or set nodePortAddresses "
+                '(--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"',
+            )
+        )
+    if mode == "ipvs":
+        lines.append(("I", "proxier.go:364", '"IPVS scheduler not specified, use rr by default" ipFamily="IPv4"'))
+    lines.append(("I", "server.go:497", f'"Version info" version="{version}"'))
+    lines.append(("I", "server.go:499", '"Golang settings" GOGC="" GOMAXPROCS="" GOTRACEBACK=""'))
+    for source, name in (("config.go:199", "service"), ("config.go:105", "endpoint slice"), ("config.go:329", "node")):
+        lines.append(("I", source, f'"Starting {name} config controller"'))
+        lines.append(("I", "shared_informer.go:313", f'"Waiting for caches to sync" controller="{name} config"'))
+    return lines

@@ -1,0 +1,155 @@
+"""What one sync hands to the node's kernel, and what it does to the tables there once somebody looks.
+
+A write is plain data: options, and the rules of every service port as the rulebook has them (shared, never copied). So a thousand nodes
+whose tables nobody reads cost next to nothing; the text is made, and read by the kernel's model, at the first look.
+
+In: ``NodeTables`` → out: the same, with the mode's rules as the sync left them. What other modes left there stays, except what
+``Cleanup`` takes away: a kube-proxy that starts in an iptables-based mode removes nftables' table and one in nftables mode the chains of
+iptables and IPVS. iptables and IPVS modes never clean up after each other: their rules stay until somebody flushes them.
+
+Upstream: cmd/kube-proxy/app/server_linux.go (``platformCleanup``), pkg/proxy/iptables/proxier.go (``CleanupLeftovers``), 1.32.
+"""
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from msgspec import Struct
+
+from cluster.kubeproxy.change_tracker import PortName
+from cluster.kubeproxy.modes import iptables, mode_named, nftables
+from cluster.kubeproxy.options import ProxyOptions
+from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.node_tables import NodeTables
+from cluster.netfilter.parse import parse_rule, restore
+from cluster.netfilter.tables import Ruleset
+
+SERVICE_CHAINS = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-FW-", "KUBE-EXT-")
+GONE_NAT = ("KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING")
+GONE_FILTER = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS")
+IPTABLES_BASED = ("iptables", "ipvs", "userspace")
+
+
+class TablesWrite(Struct, frozen=True):
+    """A mode that writes iptables: ``names`` in order, ``ports`` by name. ``full``: also what a full sync looks after."""
+
+    mode: str
+    options: ProxyOptions
+    names: tuple[PortName, ...]
+    ports: Mapping[PortName, Any]
+    full: bool
+
+    def covers(self, earlier: Any) -> bool:
+        """Whether this one makes the ``earlier`` one's result irrelevant."""
+        return type(earlier) is TablesWrite and earlier.mode == self.mode
+
+    def after(self, earlier: Any) -> "TablesWrite":
+        """The two as one."""
+        return TablesWrite(self.mode, self.options, self.names, self.ports, self.full or earlier.full)
+
+    def apply(self, tables: NodeTables) -> None:
+        """Write it."""
+        mode, ruleset = mode_named(self.mode), tables.ruleset
+        ports, known = self.ports, {} if self.full else tables.known
+        if self.full:
+            restore(ruleset, mode.canaries())
+            _ensure_jumps(ruleset, mode)
+        written = [ports[name] for name in self.names if known.get(name) is not ports[name]]
+        kept = {chain for rules in ports.values() for chain, _ in rules.chains}
+        there = ruleset.table("nat")
+        if self.full:  # it reads the tables first, so it also finds what a dead kube-proxy left
+            stale = sorted(chain for chain in there if chain.startswith(SERVICE_CHAINS) and chain not in kept)
+        else:
+            gone = [rules for name, rules in known.items() if ports.get(name) is not rules]
+            stale = sorted({chain for rules in gone for chain, _ in rules.chains} - kept)
+            stale = [chain for chain in stale if chain in there]
+        restore(ruleset, mode.restore_input(self.options, [ports[name] for name in self.names], written, stale))
+        tables.known = dict(ports)
+
+
+class NftablesWrite(Struct, frozen=True):
+    """nftables mode: what the table is made from."""
+
+    mode: str
+    options: ProxyOptions
+    ports: Mapping[PortName, Any]
+
+    def covers(self, earlier: Any) -> bool:
+        return type(earlier) is NftablesWrite
+
+    def after(self, earlier: Any) -> "NftablesWrite":
+        return self
+
+    def apply(self, tables: NodeTables) -> None:
+        """Make the table anew; other tables stay."""
+        text = nftables.table_text(dict(self.ports), self.options)
+        made = parse_nft(text)
+        for key, table in made.tables.items():
+            tables.nft.tables[key] = table
+
+
+class Cleanup(Struct, frozen=True):
+    """What a kube-proxy that starts in ``mode`` takes away."""
+
+    mode: str
+
+    def covers(self, earlier: Any) -> bool:
+        return False
+
+    def after(self, earlier: Any) -> "Cleanup":
+        return self
+
+    def apply(self, tables: NodeTables) -> None:
+        """Take it away."""
+        if self.mode in IPTABLES_BASED:
+            for key in [key for key in tables.nft.tables if key[1] == "kube-proxy"]:
+                del tables.nft.tables[key]
+            return
+        _remove_iptables(tables.ruleset)
+        tables.known = {}
+        tables.ipvs = None
+
+
+def _ensure_jumps(ruleset: Ruleset, mode: ModuleType) -> None:
+    """``EnsureRule`` with Prepend for every jump from a built-in chain that isn't there."""
+    plan: list[tuple[str, str]] = []
+    table = ""
+    for line in mode.base_jumps().splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith(":"):
+            if ruleset.chain(table, line[1:].split()[0]) is None:
+                restore(ruleset, f"*{table}\n{line}\nCOMMIT\n")
+        elif line.startswith("-A "):
+            plan.append((table, line))
+    for table, line in reversed(plan):
+        _, chain, words = line.split(" ", 2)
+        rule = parse_rule(words)
+        found = ruleset.table(table).get(chain)
+        if found is None or rule not in found.rules:
+            restore(ruleset, f"*{table}\n-I {chain} 1 {words}\nCOMMIT\n")
+
+
+def _remove_iptables(ruleset: Ruleset) -> None:
+    gone = {"nat": GONE_NAT, "filter": GONE_FILTER}
+    for table, jumps in iptables.BASE_JUMPS.items():
+        chains = ruleset.table(table)
+        for line in jumps:
+            _, chain, words = line.split(" ", 2)
+            rule = parse_rule(words)
+            if rule in chains[chain].rules and "KUBE-FIREWALL" not in words:
+                at = chains[chain].rules.index(rule)
+                del chains[chain].rules[at]
+                if chains[chain].lines:
+                    del chains[chain].lines[at]
+        for chain in list(chains):
+            if chain in gone[table] or (table == "nat" and chain.startswith(SERVICE_CHAINS)):
+                del chains[chain]
+
+
+def write_of(mode: str, options: ProxyOptions, state: Any, full: bool) -> TablesWrite | NftablesWrite:
+    """The write of the sync that ``state`` (a ``ProxyState``) has just made."""
+    if mode_named(mode) is nftables:
+        ports = {name: chosen for found in state.chosen.values() for name, chosen in found.items()}
+        return NftablesWrite(mode, options, ports)
+    return TablesWrite(mode, options, tuple(state.book.names), dict(state.book.ports), full)

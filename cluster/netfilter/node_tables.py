@@ -1,0 +1,43 @@
+"""Everything that programs wrote into one node's kernel: iptables' tables, nft's, IPVS' virtual servers, and who wrote it.
+
+The tables outlive whoever wrote them. kube-proxy in another mode adds its own beside the old ones; only what it removes on purpose
+(``platformCleanup``) or what somebody flushes goes.
+
+In: writes in their order (each knows how to ``apply`` itself) → out: the tables, made when somebody looks. A write replaces the
+one before it that nobody has looked at yet, if it ``covers`` it.
+"""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from cluster.netfilter.nft_parse import Nft
+from cluster.netfilter.tables import Ruleset, fresh_ruleset
+
+
+class NodeTables(Struct):
+    """``pending``: written, and not looked at yet."""
+
+    ruleset: Ruleset = field(default_factory=fresh_ruleset)
+    nft: Nft = field(default_factory=Nft)
+    ipvs: Any = None
+    """Virtual servers and sets; what IPVS mode keeps there."""
+    known: dict[Any, Any] = field(default_factory=dict)
+    """Service port → its rules, as the last writer of iptables wrote them."""
+    pending: list[Any] = field(default_factory=list)
+    mode: str = ""
+    """Of whoever wrote last."""
+
+    def write(self, write: Any) -> None:
+        """Take a write in; it costs next to nothing until somebody looks."""
+        if self.pending and write.covers(self.pending[-1]):
+            write = write.after(self.pending.pop())
+        self.pending.append(write)
+        self.mode = write.mode or self.mode
+
+    def current(self) -> "NodeTables":
+        """These tables with everything written."""
+        pending, self.pending = self.pending, []
+        for write in pending:
+            write.apply(self)
+        return self

@@ -5,7 +5,8 @@ executed and nothing has happened yet. Layout as kubeadm makes it: each control-
 a controller-manager and a scheduler, in the stacked topology an etcd member too; a load balancer stands in front.
 
 Simplified here: certificates and keys come ready-made with the spec; in-world clients prove their identity by saying
-it (``TlsPeer``), as their certificate would; every controller acts as its own service account without a token.
+it (``TlsPeer``), as their certificate would; every controller acts as its own service account without a token. The agent of
+the pod network (routes, NetworkPolicy) lives in the node's kernel process, without a Pod of its own.
 """
 
 from base64 import b64encode
@@ -16,10 +17,13 @@ from msgspec import Struct
 from cluster.apiserver.server import ApiServer, ApiServerConfig
 from cluster.balancer import Balancer, BalancerConfig
 from cluster.controllers.manager import ControllerManager, ControllerManagerConfig
+from cluster.dns.coredns import CoreDns, CoreDnsConfig
 from cluster.etcd.member import EtcdMember, MemberConfig, MemberSeed
 from cluster.kubeadm import Kubeadm, KubeadmConfig
 from cluster.kubelet.kubelet import Kubelet, KubeletConfig
 from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
+from cluster.node.kernel import Kernel
+from cluster.node.state import KernelConfig
 from cluster.scheduler.scheduler import Scheduler, SchedulerConfig
 from cluster.shell.console import Console, ConsoleConfig
 from cluster.sim import MILLISECOND, World
@@ -27,7 +31,7 @@ from cluster.sim.dice import Dice
 from cluster.wire.http import TlsPeer
 
 ACTORS = (
-    ApiServer, Balancer, Console, ControllerManager, EtcdMember, Kubeadm, Kubelet, KubeProxy, Scheduler,
+    ApiServer, Balancer, Console, ControllerManager, CoreDns, EtcdMember, Kernel, Kubeadm, Kubelet, KubeProxy, Scheduler,
 )  # fmt: skip
 FACTORIES = {actor.kind: actor for actor in ACTORS}
 
@@ -68,6 +72,8 @@ class ClusterSpec(Struct, frozen=True):
     etcd_members: int = 3
     workers: int = 3
     proxy_mode: str = "iptables"
+    pod_network: Literal["overlay", "routed"] = "overlay"
+    """How pods' packets travel between nodes: in VXLAN, or as they are."""
     heartbeat_ms: int = 100
     election_ms: int = 1000
     pre_vote: bool = True
@@ -130,8 +136,9 @@ def build(spec: ClusterSpec) -> World:
         _add_control_plane(world, spec)
         _add_nodes(world, spec)
         _add_desk(world, spec)
-    for name in list(world.state.slots):
-        world.start(name)
+    for name, slot in list(world.state.slots.items()):
+        if not getattr(slot.config, "supervisor", ""):  # (those are executed when their container starts)
+            world.start(name)
     return world
 
 
@@ -259,8 +266,10 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
 
 def _add_nodes(world: World, spec: ClusterSpec) -> None:
     nodes = (control_plane_hosts(spec) if spec.register_control_plane else []) + worker_hosts(spec)
+    addresses = tuple((host, address(host)) for host in nodes)
     for host in nodes:
         control_plane = host.startswith("cp-")
+        world.add_process(f"kernel-{host}", "kernel", host, _kernel(spec, host, addresses))
         world.add_process(f"kubelet-{host}", "kubelet", host, _kubelet(spec, host, control_plane))
         world.add_process(
             f"kube-proxy-{host}",
@@ -275,8 +284,36 @@ def _add_nodes(world: World, spec: ClusterSpec) -> None:
                 mode=spec.proxy_mode,
                 cluster_cidr=pod_cidr(spec),
                 service_cidr=SERVICE_CIDR,
+                kernel=f"kernel-{host}",
+                supervisor=f"kubelet-{host}" if spec.register_control_plane else "",
             ),
         )
+        world.add_process(f"coredns-{host}", "coredns", host, _coredns(spec, host))
+
+
+def _kernel(spec: ClusterSpec, host: str, nodes: tuple[tuple[str, str], ...]) -> KernelConfig:
+    return KernelConfig(
+        epoch=spec.epoch,
+        server="lb",
+        peer=TlsPeer(common_name="system:cni", organizations=("system:masters",)),
+        node=host,
+        address=address(host),
+        nodes=nodes,
+        overlay=spec.pod_network == "overlay",
+        cluster_cidr=pod_cidr(spec),
+        apiserver=f"kube-apiserver-{host}" if host.startswith("cp-") else "",
+    )
+
+
+def _coredns(spec: ClusterSpec, host: str) -> CoreDnsConfig:
+    account = "system:serviceaccount:kube-system:coredns"
+    groups = ("system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated")
+    return CoreDnsConfig(
+        epoch=spec.epoch,
+        server="lb",
+        peer=TlsPeer(common_name=account, organizations=groups),
+        supervisor=f"kubelet-{host}",
+    )
 
 
 def _kubelet(spec: ClusterSpec, host: str, control_plane: bool) -> KubeletConfig:
@@ -290,6 +327,7 @@ def _kubelet(spec: ClusterSpec, host: str, control_plane: bool) -> KubeletConfig
         capacity={"cpu": "4", "memory": "8147932Ki", "pods": "110", "ephemeral-storage": "61255492Ki"},
         taints=({"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"},) if control_plane else (),
         static_pods=tuple(static_pods(spec, host)) if control_plane else (),
+        kernel=f"kernel-{host}",
     )
 
 

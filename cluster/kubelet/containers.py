@@ -10,9 +10,9 @@ Upstream: pkg/kubelet/kuberuntime/kuberuntime_container.go, kuberuntime_manager.
 
 from cluster.clientgo import Doc
 from cluster.kubelet import images, machine
+from cluster.kubelet.hosted import Hosted
 from cluster.kubelet.probes import Probing
-from cluster.kubelet.programs import program
-from cluster.kubelet.server import Serving
+from cluster.kubelet.programs import Program, program
 from cluster.kubelet.state import ContainerRun, PodRun
 from cluster.kubelet.status import container_specs, terminated
 from cluster.sim import MILLISECOND, MINUTE, SECOND, Outbox
@@ -30,7 +30,7 @@ def backoff(failures: int) -> int:
     return min(BACKOFF_FIRST << min(max(failures - 1, 0), 10), BACKOFF_MAX)
 
 
-class Containers(Probing, Serving):
+class Containers(Probing, Hosted):
     """The container layer."""
 
     # -- containers -----------------------------------------------------------------------------------------------
@@ -183,6 +183,8 @@ class Containers(Probing, Serving):
         spec = container_specs(run.doc)[container.name][1]
         around = self.surroundings(run, spec)
         running = program(spec.get("command") or [], spec.get("args") or [], around)
+        if self.process_of(run, container):
+            running = Program()
         container.program, container.started_at = running, now
         if running.start_error:
             container.started_at = -1
@@ -196,6 +198,8 @@ class Containers(Probing, Serving):
         self.effect(out, "container", run, f"{self.config.node} started container {container.name} of {run.key}")
         if running.ends is not None:
             self._timer_for(run, container, "exit", running.ends, out)
+        self.execute(run, container, out)
+        self.listening(run, container, True, out)
         self.begin_probes(run, container, spec, now, out)
         if container.kind == "sidecar" and container.started:
             self._advance(run, now, out)
@@ -205,12 +209,20 @@ class Containers(Probing, Serving):
         out.cancel(f"{run.uid}/{container.name}/exit")
         self.end_probes(run, container, out)
         self.close_logs(run.uid, container.name, out)
+        self.end_process(run, container, out)
+        self.listening(run, container, False, out)
         container.exit_message = ""
         self.effect(
             out, "container", run,
             f"container {container.name} of {run.key} on {self.config.node} ended with exit code {container.exit_code}",
         )  # fmt: skip
         self._ended(run, container, now, out)
+
+    def _died(self, run: PodRun, container: ContainerRun, code: int, now: int, out: Outbox) -> None:
+        """The process that is this container's program ended by itself."""
+        if container.state == "running":
+            container.exit_code, container.exit_reason = code, "Completed" if code == 0 else "Error"
+            self._event(run, container, "exit", now, out)
 
     def _ended(self, run: PodRun, container: ContainerRun, now: int, out: Outbox) -> None:
         """Restart it, or see whether the pod is through."""
@@ -281,6 +293,7 @@ class Containers(Probing, Serving):
         self._account(run, -1)
         run.requests = {}
         self._release_address(run)
+        self.unplug(run, out)
         self.publish(run, out)
 
     def _stop(
@@ -324,8 +337,12 @@ class Containers(Probing, Serving):
             container.state, container.attempts = "running", 1
             container.started_at = parse_rfc3339(state["running"]["startedAt"], self.config.epoch)
             container.program = program(spec.get("command") or [], spec.get("args") or [], self.surroundings(run, spec))
+            if self.process_of(run, container):
+                container.program = Program()
             if container.program.ends is not None:
                 self._timer_for(run, container, "exit", container.started_at + container.program.ends - now, out)
+            self.adopt_process(run, container, out)
+            self.listening(run, container, True, out)
             self.begin_probes(run, container, spec, now, out)
         elif "terminated" in state:
             self._adopt_ended(run, container, known)

@@ -48,6 +48,10 @@ class KubeletConfig(ClientConfig, frozen=True, kw_only=True):
     runtime_version: str = "fakeRuntime://0.1.0"
     """As Kubernetes' own hollow nodes say of themselves: the runtime here is one, too."""
     service_host: str = "10.96.0.1"
+    dns: str = "10.96.0.10"
+    """``clusterDNS``."""
+    kernel: str = ""
+    """The process that is this node's kernel."""
 
 
 class Kubelet(PodWorkers):
@@ -227,8 +231,9 @@ class Kubelet(PodWorkers):
             self.pod_timer(name, data, now, out)
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
-        """Requests to port 10250."""
-        self.serve(src, message, now, out)
+        """Requests to port 10250; what a process that is a container here says; answers of the node's kernel."""
+        if not self.process_said(src, message, now, out):
+            self.serve(src, message, now, out)
 
     # -- reporting pods -------------------------------------------------------------------------------------------
 

@@ -171,6 +171,7 @@ class PodWorkers(Containers):
                 return
             run.ip = address
         run.sandbox = True
+        self.plug(run, out)
         run.state = machine.POD["sandbox", "ready"]
         self.effect(out, "sandbox", run, f"{self.config.node} made the sandbox of {run.key} with address {run.ip}")
         self.publish(run, out)
@@ -230,6 +231,7 @@ class PodWorkers(Containers):
             return
         run.state = machine.POD["terminating", "failed" if run.failing else "stopped"]
         run.sandbox = False
+        self.unplug(run, out)
         self._account(run, -1)
         run.requests = {}
         self._release_address(run)
@@ -247,6 +249,9 @@ class PodWorkers(Containers):
             self._drop_timers(run, container, out)
             self.end_probes(run, container, out)
             self.close_logs(run.uid, container.name, out)
+            if container.state in ("running", "stopping"):
+                self.end_process(run, container, out)
+        self.unplug(run, out)
         if run.requests:
             self._account(run, -1)
         self._release_address(run)
@@ -276,6 +281,7 @@ class PodWorkers(Containers):
         if run.ip != self.config.address:
             self.state.addresses[run.ip] = run.uid
         run.sandbox = True
+        self.plug(run, out)
         run.sent = status
         for known, container in self._statuses(run, status):
             self._adopt_container(run, container, known, now, out)

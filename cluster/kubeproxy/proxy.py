@@ -119,7 +119,7 @@ class KubeProxy(ApiClient):
         """Prepare the kernel and watch. A mode that isn't there is refused: nothing is written, and ``status`` says why."""
         super().boot(disk, now, out)
         if self.config.supervisor:
-            out.send(self.config.supervisor, ProcessBooted())
+            self._ask(out)
             return
         try:
             mode_named(self.config.mode)
@@ -127,6 +127,11 @@ class KubeProxy(ApiClient):
             self.state.refusal = str(error)
             return
         self._run(self.config.mode or "iptables", now, out)
+
+    def _ask(self, out: Outbox) -> None:
+        """Which container am I? Asked until somebody says so: the kubelet may have just been started, too."""
+        out.send(self.config.supervisor, ProcessBooted(), cause=0)
+        out.timer("ask", 2 * SECOND, cause=0)
 
     @property
     def mode(self) -> str:
@@ -240,7 +245,10 @@ class KubeProxy(ApiClient):
 
     def on_timer(self, name: str, data: Any, now: int, out: Outbox) -> None:
         """``sync``: write. ``periodic``: look whether somebody flushed the tables."""
-        if name == "sync":
+        if name == "ask":
+            if not self.state.pod:
+                self._ask(out)
+        elif name == "sync":
             self.sync(now, out)
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)

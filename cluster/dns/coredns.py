@@ -84,7 +84,9 @@ class CoreDns(ApiClient):
                 service = (doc["metadata"].get("labels") or {}).get("kubernetes.io/service-name", "")
                 key = f"{doc['metadata']['namespace']}/{service}"
                 slices[key] = (*slices.get(key, ()), doc)
-            services = {f"{doc['metadata']['namespace']}/{doc['metadata']['name']}": doc for doc in self.store("services")}
+            services = {
+                f"{doc['metadata']['namespace']}/{doc['metadata']['name']}": doc for doc in self.store("services")
+            }
             spaces = frozenset(doc["metadata"]["name"] for doc in self.store("namespaces"))
             found = self.__dict__["_objects"] = Objects(services, slices, spaces, self.config.epoch)
         return found

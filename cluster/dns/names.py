@@ -129,7 +129,9 @@ def _service(labels: list[str], name: str, kind: str, objects: Objects) -> Found
             if not rows and not objects.slices.get(key):
                 return None
             return Found(answers=_addresses(name, kind, addresses))
-        return Found(answers=_addresses(name, kind, dict.fromkeys(spec.get("clusterIPs") or [spec.get("clusterIP", "")])))
+        return Found(
+            answers=_addresses(name, kind, dict.fromkeys(spec.get("clusterIPs") or [spec.get("clusterIP", "")]))
+        )
     if len(more) == 1 and headless:
         mine = dict.fromkeys(address for address, hostname, _ in rows if more[0] == (hostname or dashed(address)))
         return Found(answers=_addresses(name, kind, mine)) if mine else None
@@ -164,10 +166,14 @@ def _ports(
                     extra += _addresses(target, "ANY", (address,))
     else:
         for one in service["spec"].get("ports") or ():
-            if (not port or one.get("name") == port) and (not protocol or one.get("protocol", "TCP").lower() == protocol):
+            if (not port or one.get("name") == port) and (
+                not protocol or one.get("protocol", "TCP").lower() == protocol
+            ):
                 answers.append(DnsRecord(name, "SRV", f"0 100 {one['port']} {base}.", TTL))
         if answers:
-            extra += _addresses(base, "ANY", service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP", "")])
+            extra += _addresses(
+                base, "ANY", service["spec"].get("clusterIPs") or [service["spec"].get("clusterIP", "")]
+            )
     if not answers:
         return None if port else Found()
     if kind not in ("SRV", "ANY"):
@@ -210,5 +216,7 @@ def _reverse(name: str, objects: Objects) -> Found | None:
         service = objects.services.get(key)
         if service is not None:
             base = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc.{ZONE}."
-            names += [f"{host or dashed(where)}.{base}" for where, host, _ in endpoints(service, objects) if where == address]
+            names += [
+                f"{host or dashed(where)}.{base}" for where, host, _ in endpoints(service, objects) if where == address
+            ]
     return Found(answers=tuple(DnsRecord(name, "PTR", one, TTL) for one in names)) if names else None

@@ -78,16 +78,17 @@ class Hosted(Serving):
         """This kubelet was restarted; the process may run or not. If not, it asks again who it is until it is told."""
         process = self.process_of(run, container)
         if process:
+            self.state.alive[process] = True
             out.execute(process)
 
     def _kill(self, process: str, out: Outbox) -> None:
         out.kill(process)
-        self.state.killing[process] = True
+        self.state.alive.pop(process, None)
 
     def end_process(self, run: PodRun, container: ContainerRun, out: Outbox) -> None:
         """The container ended: kill its process, unless another container here has the same."""
         process = self.process_of(run, container)
-        if process and not any(True for other, one in self._containers_of(process) if one is not container):
+        if process and all(one is container for _, one in self._containers_of(process)):
             self._kill(process, out)
 
     def _containers_of(self, process: str) -> list[tuple[PodRun, ContainerRun]]:
@@ -109,7 +110,7 @@ class Hosted(Serving):
         """A message of a process that is a container here. False: it is none."""
         match message:
             case ProcessBooted():
-                self.state.killing.pop(src, None)
+                self.state.alive[src] = True
                 for run, container in self._containers_of(src):
                     if container.state == "running":
                         out.send(src, self._beginning(run, container, False))
@@ -120,8 +121,8 @@ class Hosted(Serving):
                 for run, container in self._containers_of(src):
                     self._log(run, container, lines, now, out)
                     self._died(run, container, code, now, out)
-            case PeerDown() if self.state.killing.pop(message.peer, False):
-                pass
+            case PeerDown() if not self.state.alive.pop(message.peer, False):
+                pass  # we killed it ourselves, or it has just been executed: that is no news
             case PeerDown():
                 for run, container in self._containers_of(message.peer):
                     self._died(run, container, 137, now, out)

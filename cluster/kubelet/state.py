@@ -124,5 +124,5 @@ class KubeletState(ClientState):
     started: int = 0
     streams: dict[int, LogStream] = field(default_factory=dict)
     sessions: dict[int, ExecSession] = field(default_factory=dict)
-    killing: dict[str, bool] = field(default_factory=dict)
-    """Processes that this kubelet has just killed: their death is no news."""
+    alive: dict[str, bool] = field(default_factory=dict)
+    """Processes that are containers here, have said so, and haven't died since."""

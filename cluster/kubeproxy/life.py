@@ -28,8 +28,9 @@ class CannotStart(Exception):
     """The process ends with status 1; the arguments are its last lines as (severity, source, text)."""
 
 
-def klog(severity: str, source: str, text: str, epoch: int, now: int) -> str:
+def klog(line: tuple[str, str, str], epoch: int, now: int) -> str:
     """``I1125 09:00:00.000123       1 server_linux.go:66] "Using iptables proxy"``."""
+    severity, source, text = line
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=epoch + now // SECOND)
     return f"{severity}{moment:%m%d %H:%M:%S}.{now % SECOND // 1000:06d}       1 {source}] {text}"
 

@@ -163,11 +163,11 @@ class KubeProxy(ApiClient):
     def _say(self, lines: list[tuple[str, str, str]], now: int, out: Outbox) -> None:
         """Write to standard error: the container's log."""
         if self.config.supervisor and lines:
-            texts = tuple(life.klog(*line, self.config.epoch, now) for line in lines)
+            texts = tuple(life.klog(line, self.config.epoch, now) for line in lines)
             out.send(self.config.supervisor, ProcessOutput(texts))
 
     def _end(self, failure: life.CannotStart, now: int, out: Outbox) -> None:
-        texts = tuple(life.klog(*line, self.config.epoch, now) for line in failure.args[0])
+        texts = tuple(life.klog(line, self.config.epoch, now) for line in failure.args[0])
         out.send(self.config.supervisor, ProcessEnded(1, texts))
         out.exit(1)
 

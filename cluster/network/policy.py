@@ -56,11 +56,12 @@ def decide(direction: str, pod: Doc, wire: Wire, policies: Iterable[Doc], pods: 
     remote = wire.dst if direction == "egress" else wire.src
     target = pods.get(wire.dst) if direction == "egress" else pod
     for policy in selecting:
-        for index, rule in enumerate(policy["spec"].get(direction) or ()):
-            peers = rule.get("to" if direction == "egress" else "from") or ()
+        rules: list[Doc] = policy["spec"].get(direction) or []
+        for index, rule in enumerate(rules):
+            peers: list[Doc] = rule.get("to" if direction == "egress" else "from") or []
             if peers and not any(_peer(peer, remote, policy, pods, spaces) for peer in peers):
                 continue
-            ports = rule.get("ports") or ()
+            ports: list[Doc] = rule.get("ports") or []
             if ports and not any(_port(port, wire, target) for port in ports):
                 continue
             text = f"NetworkPolicy {_key(policy)} {direction} rule {index + 1} allows {_words(rule, direction)}"

@@ -157,7 +157,9 @@ def http(listener: Listener, request: Request, place: Place) -> Answer:
         case "http-echo":
             return Answer(200, listener.arg + "\n", "text/plain; charset=utf-8", headers=(("X-App-Name", "http-echo"),))
         case "hello-app":
-            return Answer(200, f"Hello, world!\nVersion: 1.0.0\nHostname: {place.hostname}\n", "text/plain; charset=utf-8")
+            return Answer(
+                200, f"Hello, world!\nVersion: 1.0.0\nHostname: {place.hostname}\n", "text/plain; charset=utf-8"
+            )
         case "echo":
             body = (
                 f"\n\nHostname: {place.hostname}\n\nPod Information:\n\t-no pod information available-\n\nRequest Information:\n"
@@ -170,7 +172,11 @@ def http(listener: Listener, request: Request, place: Place) -> Answer:
                 "/clientip": f"{place.client}:{place.client_port}", "/hostname": place.hostname, "/hostName": place.hostname,
                 "/healthz": "ok", "/": "NOW: (date)",
             }  # fmt: skip
-            return Answer(200, known[path], "text/plain") if path in known else Answer(404, "404 page not found\n", "text/plain")
+            return (
+                Answer(200, known[path], "text/plain")
+                if path in known
+                else Answer(404, "404 page not found\n", "text/plain")
+            )
         case "hostname":
             return Answer(200, place.hostname + "\n", "text/plain; charset=utf-8")
         case "python":

@@ -114,7 +114,9 @@ def routes(config: KernelConfig, state: KernelState, cidrs: Mapping[str, str]) -
 
 def local_addresses(config: KernelConfig, state: KernelState, cidrs: Mapping[str, str]) -> tuple[str, ...]:
     """Addresses of the node itself, eth0's first."""
-    found = [a.partition("/")[0] for link in links(config, state, cidrs) if link["name"] != "lo" for a in link["addresses"]]
+    found = [
+        a.partition("/")[0] for link in links(config, state, cidrs) if link["name"] != "lo" for a in link["addresses"]
+    ]
     return tuple(dict.fromkeys((config.address, *found)))
 
 

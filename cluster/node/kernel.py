@@ -21,6 +21,11 @@ from msgspec import structs
 
 from cluster.clientgo import ApiClient, Doc
 from cluster.netfilter.conntrack import tuple_of
+from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.render import save
+from cluster.netfilter.walk import Walk, Walker
 from cluster.network import servers
 from cluster.node import interfaces, tools
 from cluster.node.path import Known, Way, policy_json, travel, walk_json
@@ -53,7 +58,6 @@ UNREACHABLE_AFTER = 3 * SECOND
 OUTSIDE = "outside"
 """The uid of a client beyond the cluster, whose packets come in at eth0 of this node."""
 OUTSIDE_ADDRESS = "172.18.0.1"
-BUILTIN_MODULES = ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh", "nf_conntrack", "br_netfilter", "overlay")
 
 
 class Kernel(ApiClient):
@@ -187,7 +191,7 @@ class Kernel(ApiClient):
             if talk is not None:
                 self._done(data, "timeout", None, now, out)
         elif name.startswith("late/"):
-            self._emit(*data, now, out)
+            self._emit(data[0], data[1], now, out)
 
     # -- a program's call -----------------------------------------------------------------------------------------
 
@@ -428,7 +432,9 @@ class Kernel(ApiClient):
         else:
             answer = servers.Answer(broken="http0.9")
         wait = out.dice.between(200, 1500) * (MILLISECOND // 1000)
-        out.timer(f"late/{segment.trace}/{segment.packet.sport}", wait, (Segment(back, kind, answer, segment.trace), uid))
+        out.timer(
+            f"late/{segment.trace}/{segment.packet.sport}", wait, (Segment(back, kind, answer, segment.trace), uid)
+        )
 
     def _application(self, request: int, message: Any, now: int, out: Outbox) -> None:
         """A process of this host answered what a packet asked."""
@@ -440,6 +446,21 @@ class Kernel(ApiClient):
         self._emit(structs.replace(segment, payload=payload), uid, now, out)
 
     # -- for onlookers --------------------------------------------------------------------------------------------
+
+    def rules_text(self) -> str:
+        """What ``iptables-save`` prints here, or, when nftables mode wrote last, ``nft list ruleset``."""
+        tables = self.state.tables.current()
+        return list_ruleset(tables.nft) if tables.mode == "nftables" else save(tables.ruleset)
+
+    def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
+        """Everywhere ``packet`` can go by the tables as they are; lines are those of ``rules_text``."""
+        tables, own = (
+            self.state.tables.current(),
+            interfaces.local_addresses(self.config, self.state, self.known().cidrs),
+        )
+        if tables.mode == "nftables":
+            return NftWalker(parse_nft(list_ruleset(tables.nft)), own).walk(packet, local=local)
+        return Walker(tables.ruleset, own).walk(packet, local=local)
 
     def _remember(self, segment: Segment, way: Way, now: int, out: Outbox) -> None:
         """Keep the passage, and note a connection's first packet if it descends from a request."""
@@ -469,7 +490,12 @@ class Kernel(ApiClient):
 
     def status(self) -> dict[str, Any]:
         state = self.state
-        return {"node": self.config.node, "mode": state.tables.mode, "pods": len(state.pods), "flows": len(state.conntrack.flows) // 2}
+        return {
+            "node": self.config.node,
+            "mode": state.tables.mode,
+            "pods": len(state.pods),
+            "flows": len(state.conntrack.flows) // 2,
+        }
 
 
 def _five(packet: Packet) -> tuple[str, int, str, int, str]:

@@ -84,7 +84,9 @@ def travel(
         return structs.replace(way, verdict="drop", why=refused.text, policies=decisions, state=ctstate, walk=walk)
     if leaf.masquerade or leaf.packet.src != packet.src:
         source = _masquerade(config, known, way) if leaf.masquerade else leaf.packet.src
-        way = structs.replace(way, packet=structs.replace(translated, src=source, sport=_port(state, translated, source, now)))
+        way = structs.replace(
+            way, packet=structs.replace(translated, src=source, sport=_port(state, translated, source, now))
+        )
     flow = None
     if first and commit and packet.protocol in TRACKED:
         flow = state.conntrack.confirm(packet, way.packet, now)
@@ -119,7 +121,9 @@ def _advance(flow: Flow, kind: str, now: int) -> None:
 
 def _why_known(flow: Flow) -> str:
     if flow.dnat or flow.snat:
-        return f"its connection is known: {flow.original.dst}:{flow.original.dport} is {flow.reply.src}:{flow.reply.sport}"
+        return (
+            f"its connection is known: {flow.original.dst}:{flow.original.dport} is {flow.reply.src}:{flow.reply.sport}"
+        )
     return "its connection is known"
 
 
@@ -195,7 +199,9 @@ def _route(config: KernelConfig, state: KernelState, known: Known, packet: Packe
             if node == config.node:
                 return Way("lost", packet, f"no pod has {address}", device, "cni0")
             out = "flannel.1" if config.overlay else "eth0"
-            return Way("forward", packet, f"pods of {node} are behind {out}", device, out, node=node, tunnel=config.overlay)
+            return Way(
+                "forward", packet, f"pods of {node} are behind {out}", device, out, node=node, tunnel=config.overlay
+            )
     return Way("outside", packet, "the default route", device, "eth0")
 
 
@@ -221,7 +227,13 @@ def walk_json(way: Way) -> dict[str, Any] | None:
         return None
     return as_json(way.walk) | {
         "policies": [policy_json(one) for one in way.policies],
-        "route": {"verdict": way.verdict, "device": way.device_out, "node": way.node, "tunnel": way.tunnel, "why": way.why},
+        "route": {
+            "verdict": way.verdict,
+            "device": way.device_out,
+            "node": way.node,
+            "tunnel": way.tunnel,
+            "why": way.why,
+        },
     }
 
 

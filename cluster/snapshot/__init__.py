@@ -12,6 +12,7 @@ from cluster.snapshot.journeys import journey, network
 from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
+from cluster.snapshot.node_network import kernel_rules, node_network
 from cluster.snapshot.objects import object_yaml, objects
 from cluster.snapshot.otlp import otlp
 from cluster.snapshot.place import find, place
@@ -54,6 +55,8 @@ VIEWS = {
     "request_list": request_list,
     "requests": requests,
     "rules": rules,
+    "node_network": node_network,
+    "kernel_rules": kernel_rules,
     "nodes": nodes_rules,
     "terms": terms,
 }

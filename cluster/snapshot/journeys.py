@@ -108,7 +108,7 @@ def journey(
         **told,
         "node": node,
         "nodeIP": proxy.config.node_ip,
-        "mode": mode or proxy.config.mode,
-        "own": proxy.config.mode,
+        "mode": mode or proxy.mode,
+        "own": proxy.mode,
         "from": {"name": src, "pod": known.get(address, ""), "ip": address, "node": home},
     }

@@ -26,8 +26,8 @@ ORDER = {
     "kube-proxy": 5,
     "balancer": 6,
 }
-HIDDEN = ("shell", "kubeadm")
-"""Kinds that are the desk people sit at, not the cluster."""
+HIDDEN = ("shell", "kubeadm", "kernel", "coredns")
+"""Kinds that are the desk people sit at, the machines themselves, and what is shown as a Pod."""
 PHASES = ("Ready", "Running", "Creating", "Pending", "Terminating", "Succeeded", "Failed", "CrashLoop", "Unknown")
 """The order of a cell's counts."""
 LISTED_WORKERS = 24

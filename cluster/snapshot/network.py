@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from cluster.kubeproxy.proxy import KubeProxy
 from cluster.netfilter.walk import as_json
+from cluster.snapshot.node_network import kernels
 from cluster.snapshot.scene import Scene
 from cluster.wire.packet import Packet
 
@@ -33,7 +34,10 @@ def proxies(world: Any) -> dict[str, KubeProxy]:
 
 def rules(scene: Scene, node: str, mode: str = "") -> str:
     """The node's rules as its tool prints them; ``mode``: as they would be in that mode. KeyError, ValueError (a mode that isn't)."""
-    return proxies(scene.world)[node].rules_text(mode)
+    running = proxies(scene.world)
+    if node in running and (mode or running[node].state.syncs):
+        return running[node].rules_text(mode)
+    return kernels(scene.world)[node].rules_text()  # its kube-proxy is dead or has just started: what the kernel kept
 
 
 def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
@@ -52,10 +56,15 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     running = proxies(world)
     if not node:
         node = next(iter(running), "")
-    if node not in running:
-        return {"error": f"no kube-proxy runs on {node!r}"}
+    kept = kernels(world)
+    if node not in running and node not in kept:
+        return {"error": f"there is no node {node!r} that is switched on"}
     sent = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port)
-    walk = as_json(running[node].walk(sent, local=local and node == at, mode=getattr(probe, "mode", "")))
+    mode = getattr(probe, "mode", "")
+    if node in running and (mode or running[node].state.syncs):
+        walk = as_json(running[node].walk(sent, local=local and node == at, mode=mode))
+    else:
+        walk = as_json(kept[node].walk(sent, local=local and node == at))
     known = names(objects)
     return {
         **walk,

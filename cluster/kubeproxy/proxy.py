@@ -32,8 +32,8 @@ from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.modes.iptables import PortRules
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration
 from cluster.kubeproxy.rulebook import Rulebook
-from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.kubeproxy.writes import Cleanup, write_of
+from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
@@ -425,7 +425,7 @@ class KubeProxy(ApiClient):
         if not self.state.syncs or self.state.flushed:
             return Ruleset()
         ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
-        return mode_named(self.config.mode).kernel_of(ports, self.options())
+        return mode_named(self.mode).kernel_of(ports, self.options())
 
     def _script(self) -> str:
         """nftables mode: the table as the last sync left it."""

@@ -17,16 +17,20 @@ from typing import Any
 from msgspec import Struct
 
 from cluster.kubeproxy.change_tracker import PortName
-from cluster.kubeproxy.modes import iptables, mode_named, nftables
+from cluster.kubeproxy.modes import iptables, ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.options import ProxyOptions
+from cluster.netfilter.hooks import BUILTIN
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.node_tables import NodeTables
 from cluster.netfilter.parse import parse_rule, restore
 from cluster.netfilter.tables import Ruleset
 
 SERVICE_CHAINS = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-SEP-", "KUBE-FW-", "KUBE-EXT-")
-GONE_NAT = ("KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING")
-GONE_FILTER = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS")
+GONE_NAT = ("KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-POSTROUTING", "KUBE-NODE-PORT", "KUBE-LOAD-BALANCER")
+GONE_FILTER = (
+    "KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS", "KUBE-NODE-PORT", "KUBE-IPVS-FILTER",
+    "KUBE-IPVS-OUT-FILTER", "KUBE-SOURCE-RANGES-FIREWALL",
+)  # fmt: skip
 IPTABLES_BASED = ("iptables", "ipvs", "userspace")
 
 
@@ -88,6 +92,41 @@ class NftablesWrite(Struct, frozen=True):
             tables.nft.tables[key] = table
 
 
+class WholeWrite(Struct, frozen=True):
+    """IPVS and userspace mode: rules, sets and virtual servers, written as a whole."""
+
+    mode: str
+    options: ProxyOptions
+    ports: Mapping[PortName, Any]
+
+    def covers(self, earlier: Any) -> bool:
+        return type(earlier) is WholeWrite and earlier.mode == self.mode
+
+    def after(self, earlier: Any) -> "WholeWrite":
+        return self
+
+    def apply(self, tables: NodeTables) -> None:
+        """Its own chains are replaced, its jumps ensured, its sets and virtual servers brought up to date; all others stay."""
+        made, ruleset = mode_named(self.mode).kernel_of(dict(self.ports), self.options), tables.ruleset
+        for table, chains in made.tables.items():
+            there = ruleset.table(table)
+            for name, chain in chains.items():
+                if name not in BUILTIN.get(table, ()):
+                    there[name] = chain
+                    continue
+                missing = [rule for rule in chain.rules if rule not in there[name].rules]
+                there[name].rules[:0] = missing
+                there[name].lines = []
+        if made.ipvs is None:
+            return
+        ruleset.sets.update(made.sets)
+        if ruleset.ipvs is None:
+            ruleset.ipvs = made.ipvs
+        else:
+            ruleset.ipvs.servers, ruleset.ipvs.addresses = made.ipvs.servers, made.ipvs.addresses
+        tables.known = {}
+
+
 class Cleanup(Struct, frozen=True):
     """What a kube-proxy that starts in ``mode`` takes away."""
 
@@ -106,8 +145,8 @@ class Cleanup(Struct, frozen=True):
                 del tables.nft.tables[key]
             return
         _remove_iptables(tables.ruleset)
+        tables.ruleset.sets, tables.ruleset.ipvs = {}, None
         tables.known = {}
-        tables.ipvs = None
 
 
 def _ensure_jumps(ruleset: Ruleset, mode: ModuleType) -> None:
@@ -131,25 +170,27 @@ def _ensure_jumps(ruleset: Ruleset, mode: ModuleType) -> None:
 
 
 def _remove_iptables(ruleset: Ruleset) -> None:
+    """``CleanupLeftovers`` of iptables and of IPVS: jumps, then chains that are left without one."""
     gone = {"nat": GONE_NAT, "filter": GONE_FILTER}
-    for table, jumps in iptables.BASE_JUMPS.items():
+    for jumps in (iptables.BASE_JUMPS, ipvs.BASE_JUMPS):
+        for table, lines in jumps.items():
+            chains = ruleset.table(table)
+            for line in lines:
+                _, chain, words = line.split(" ", 2)
+                rule = parse_rule(words)
+                if "KUBE-FIREWALL" not in words and rule in chains[chain].rules:
+                    chains[chain].rules.remove(rule)
+                    chains[chain].lines = []
+    for table, names in gone.items():
         chains = ruleset.table(table)
-        for line in jumps:
-            _, chain, words = line.split(" ", 2)
-            rule = parse_rule(words)
-            if rule in chains[chain].rules and "KUBE-FIREWALL" not in words:
-                at = chains[chain].rules.index(rule)
-                del chains[chain].rules[at]
-                if chains[chain].lines:
-                    del chains[chain].lines[at]
         for chain in list(chains):
-            if chain in gone[table] or (table == "nat" and chain.startswith(SERVICE_CHAINS)):
+            if chain in names or (table == "nat" and chain.startswith(SERVICE_CHAINS)):
                 del chains[chain]
 
 
-def write_of(mode: str, options: ProxyOptions, state: Any, full: bool) -> TablesWrite | NftablesWrite:
+def write_of(mode: str, options: ProxyOptions, state: Any, full: bool) -> TablesWrite | NftablesWrite | WholeWrite:
     """The write of the sync that ``state`` (a ``ProxyState``) has just made."""
-    if mode_named(mode) is nftables:
+    if written_whole(mode_named(mode)):
         ports = {name: chosen for found in state.chosen.values() for name, chosen in found.items()}
-        return NftablesWrite(mode, options, ports)
+        return (NftablesWrite if mode == "nftables" else WholeWrite)(mode, options, ports)
     return TablesWrite(mode, options, tuple(state.book.names), dict(state.book.ports), full)

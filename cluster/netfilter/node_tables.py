@@ -1,4 +1,4 @@
-"""Everything that programs wrote into one node's kernel: iptables' tables, nft's, IPVS' virtual servers, and who wrote it.
+"""Everything that programs wrote into one node's kernel: iptables' tables with sets and virtual servers, nft's, and who wrote it.
 
 The tables outlive whoever wrote them. kube-proxy in another mode adds its own beside the old ones; only what it removes on purpose
 (``platformCleanup``) or what somebody flushes goes.
@@ -20,8 +20,6 @@ class NodeTables(Struct):
 
     ruleset: Ruleset = field(default_factory=fresh_ruleset)
     nft: Nft = field(default_factory=Nft)
-    ipvs: Any = None
-    """Virtual servers and sets; what IPVS mode keeps there."""
     known: dict[Any, Any] = field(default_factory=dict)
     """Service port → its rules, as the last writer of iptables wrote them."""
     pending: list[Any] = field(default_factory=list)

@@ -57,8 +57,8 @@ def veth_name(uid: str) -> str:
 
 def ipvs_addresses(state: KernelState) -> list[str]:
     """What ``kube-ipvs0`` holds; empty without IPVS mode."""
-    ipvs = state.tables.ipvs
-    return list(getattr(ipvs, "addresses", ()) or ()) if ipvs is not None else []
+    ipvs = state.tables.current().ruleset.ipvs
+    return list(ipvs.addresses) if ipvs is not None else []
 
 
 def links(config: KernelConfig, state: KernelState, cidrs: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -80,10 +80,9 @@ def links(config: KernelConfig, state: KernelState, cidrs: Mapping[str, str]) ->
     for nic in plugged:
         rows.append({"index": nic.index, "name": nic.veth, "kind": "veth", "mtu": mtu, "mac": mac(nic.veth), "addresses": [],
                      "master": "cni0", "peer": "eth0", "pod": nic.attach.key, "ip": nic.attach.ip})  # fmt: skip
-    virtual = ipvs_addresses(state)
-    if virtual or (state.tables.ipvs is not None and getattr(state.tables.ipvs, "device", True)):
+    if state.tables.current().ruleset.ipvs is not None:
         rows.append({"index": 4096, "name": "kube-ipvs0", "kind": "dummy", "mtu": 1500, "mac": mac(f"ipvs/{config.node}"),
-                     "addresses": [f"{address}/32" for address in virtual]})  # fmt: skip
+                     "addresses": [f"{address}/32" for address in ipvs_addresses(state)]})  # fmt: skip
     return rows
 
 

@@ -21,10 +21,10 @@ from msgspec import structs
 
 from cluster.clientgo import ApiClient, Doc
 from cluster.netfilter.conntrack import tuple_of
+from cluster.netfilter.dump import save_dump
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.render import save
 from cluster.netfilter.walk import Walk, Walker
 from cluster.network import servers
 from cluster.node import interfaces, tools
@@ -450,7 +450,7 @@ class Kernel(ApiClient):
     def rules_text(self) -> str:
         """What ``iptables-save`` prints here, or, when nftables mode wrote last, ``nft list ruleset``."""
         tables = self.state.tables.current()
-        return list_ruleset(tables.nft) if tables.mode == "nftables" else save(tables.ruleset)
+        return list_ruleset(tables.nft) if tables.mode == "nftables" else save_dump(tables.ruleset)
 
     def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
         """Everywhere ``packet`` can go by the tables as they are; lines are those of ``rules_text``."""

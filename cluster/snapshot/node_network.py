@@ -8,9 +8,9 @@ Simplified here: routes and policies are told from the cluster's objects, also w
 from typing import Any
 
 from cluster.kubeproxy.writes import SERVICE_CHAINS
+from cluster.netfilter.dump import save_dump
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.node_tables import NodeTables
-from cluster.netfilter.render import save
 from cluster.network.policy import policy_types, selects
 from cluster.node import interfaces
 from cluster.node.kernel import Kernel
@@ -77,12 +77,12 @@ RULES = [
 def kernel_rules(scene: Scene, node: str) -> dict[str, str]:
     """``{iptables, nftables}``: what ``iptables-save`` and ``nft list ruleset`` print on the node, leftovers and all."""
     tables = kernels(scene.world)[node].state.tables.current()
-    return {"iptables": save(tables.ruleset), "nftables": list_ruleset(tables.nft)}
+    return {"iptables": save_dump(tables.ruleset), "nftables": list_ruleset(tables.nft)}
 
 
 def table_counts(tables: NodeTables) -> dict[str, int]:
     """Rules in iptables' tables and in nft's; virtual servers."""
-    servers = getattr(tables.ipvs, "servers", ()) if tables.ipvs is not None else ()
+    servers = tables.ruleset.ipvs.servers if tables.ruleset.ipvs is not None else {}
     return {
         "iptables": tables.ruleset.rule_count(),
         "nftables": sum(len(chain.rules) for table in tables.nft.tables.values() for chain in table.chains.values()),
@@ -102,7 +102,7 @@ def leftovers(tables: NodeTables) -> list[dict[str, Any]]:
         if tables.mode not in ("", "nftables") and key[1].startswith("kube-proxy"):
             rules = sum(len(chain.rules) for chain in table.chains.values())
             found.append({"mode": "nftables", "chains": len(table.chains), "rules": rules, "flush": f"nft delete table {key[0]} {key[1]}"})  # fmt: skip
-    servers = getattr(tables.ipvs, "servers", ()) if tables.ipvs is not None else ()
+    servers = tables.ruleset.ipvs.servers if tables.ruleset.ipvs is not None else {}
     if tables.mode not in ("", "ipvs") and servers:
         found.append({"mode": "ipvs", "chains": 0, "rules": len(servers), "flush": "ipvsadm -C"})
     return found

@@ -30,7 +30,7 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
             printed.err += f"modprobe: FATAL: Module {name} not found in directory /lib/modules/6.1.0-clearplane\n"
             printed.code = 1
         elif removing:
-            if name.startswith("ip_vs") and kernel.state.tables.current().ipvs is not None:
+            if name.startswith("ip_vs") and kernel.state.tables.current().ruleset.ipvs is not None:
                 printed.err += f"modprobe: FATAL: Module {name} is in use.\n"
                 printed.code = 1
             else:

@@ -101,6 +101,7 @@ def branch(r: Raft) -> Raft:
     return replace(
         r, dice=replace(r.dice), log=replace(r.log, entries=r.log.entries[:]), votes=dict(r.votes),
         progress={member: replace(p, inflights=deque(p.inflights)) for member, p in r.progress.items()},
+        voters=r.voters[:], outgoing=r.outgoing[:], learners=r.learners[:],
         reads=[replace(read, acks=dict(read.acks)) for read in r.reads], early_reads=r.early_reads[:],
         messages=[], after=[], read_states=[],
     )  # fmt: skip

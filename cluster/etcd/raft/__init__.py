@@ -8,14 +8,14 @@ apply, answers to reads. The only chance is a die in the state, thrown for elect
 Read in this order: ``roles`` (who a member can be), ``log``, ``quorum``, ``progress``, ``state``, ``election``,
 ``replication``, ``reads``, ``confchange``, ``node`` (the door).
 
-Simplified here: membership changes are one member at a time (etcd itself uses no joint consensus); only the safe read
-mode, not the lease-based one. Upstream: etcd-io/raft.
+Simplified here: no limit on the bytes in flight (only on messages), no ForgetLeader, and a leader that is removed leads until that is committed.
+Upstream: etcd-io/raft.
 """
 
-from cluster.etcd.raft.confchange import ConfChange
+from cluster.etcd.raft.confchange import ConfChange, ConfChangeV2, InvalidChange
 from cluster.etcd.raft.log import RaftLog, Snapshot
 from cluster.etcd.raft.node import RawNode
 from cluster.etcd.raft.roles import TRANSITIONS, Role
 from cluster.etcd.raft.state import Raft, ReadState
 
-__all__ = ["TRANSITIONS", "ConfChange", "Raft", "RaftLog", "RawNode", "ReadState", "Role", "Snapshot"]
+__all__ = ["TRANSITIONS", "ConfChange", "ConfChangeV2", "InvalidChange", "Raft", "RaftLog", "RawNode", "ReadState", "Role", "Snapshot"]

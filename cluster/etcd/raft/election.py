@@ -39,7 +39,7 @@ def campaign(r: Raft, kind: Literal["pre", "real", "transfer"]) -> None:
     ask, answer = ("MsgPreVote", "MsgPreVoteResp") if kind == "pre" else ("MsgVote", "MsgVoteResp")
     context = TRANSFER if kind == "transfer" else None
     index, log_term = r.log.last, r.log.last_term
-    for voter in r.voters:
+    for voter in r.electorate():
         if voter == r.id:
             r.after.append(RaftMessage(type=answer, to=r.id, frm=r.id, term=term))
         else:

@@ -24,6 +24,9 @@ class Snapshot(Struct, frozen=True):
     voters: tuple[int, ...]
     learners: tuple[int, ...]
     data: Any = None
+    outgoing: tuple[int, ...] = ()
+    learners_next: tuple[int, ...] = ()
+    auto_leave: bool = False
 
 
 def size_of(entry: Entry) -> int:

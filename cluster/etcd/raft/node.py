@@ -97,9 +97,13 @@ class RawNode:
         elif r.role == "follower" and r.lead:
             r.messages.append(message)
 
-    def apply_conf_change(self, change: confchange.ConfChange) -> None:
-        """A committed membership change is being applied."""
+    def apply_conf_change(self, change: confchange.ConfChange | confchange.ConfChangeV2) -> None:
+        """A committed membership change is being applied. InvalidChange."""
         confchange.apply(self.raft, change)
+
+    def applied(self) -> None:
+        """``log.applied`` moved: a joint configuration may end by itself now."""
+        confchange.leave_when_applied(self.raft)
 
     def unreachable(self, member: int) -> None:
         """A message to ``member`` certainly did not arrive."""
@@ -211,8 +215,8 @@ class RawNode:
             return False
         accepted: list[NewEntry] = []
         for offset, (data, cause, type_) in enumerate(proposals, 1):
-            if type_ == "EntryConfChange":
-                if r.pending_conf > r.log.applied:
+            if type_ != "EntryNormal":
+                if not confchange.admissible(r, getattr(data, "request", data)):
                     data, type_ = None, "EntryNormal"
                 else:
                     r.pending_conf = r.log.last + offset

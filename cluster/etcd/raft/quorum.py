@@ -1,9 +1,9 @@
 """Majorities: what a set of voters has decided.
 
 In: the voters' ids and what each of them said. Out: the highest index a majority has, or won/lost/pending.
-A cluster without voters decides everything at once (it cannot disagree with itself).
+A cluster without voters decides everything at once (it cannot disagree with itself). In a joint configuration both halves must agree.
 
-Upstream: etcd-io/raft quorum/majority.go.
+Upstream: etcd-io/raft quorum/majority.go and joint.go.
 """
 
 from typing import Literal
@@ -40,3 +40,12 @@ def vote_result(voters: list[int], votes: dict[int, bool]) -> VoteResult:
     if yes >= need or not voters:
         return "won"
     return "lost" if len(voters) - no < need else "pending"
+
+
+def joint_result(voters: list[int], outgoing: list[int], votes: dict[int, bool]) -> VoteResult:
+    """What ``votes`` mean to both halves: won if both won, lost as soon as one lost."""
+    result = vote_result(voters, votes)
+    if not outgoing or result == "lost":
+        return result
+    other = vote_result(outgoing, votes)
+    return other if other == "lost" or result == "won" else "pending"

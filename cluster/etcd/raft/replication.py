@@ -90,6 +90,8 @@ def maybe_commit(r: Raft) -> bool:
     """Commit what a quorum has, if it is of my own term (older entries ride along)."""
     progress = r.progress
     index = quorum.committed_index([progress[voter].match for voter in r.voters])
+    if r.outgoing:
+        index = min(index, quorum.committed_index([progress[voter].match for voter in r.outgoing]))
     log = r.log
     if index > log.committed and log.term_of(index) == r.term:
         for at in range(log.committed - log.offset, index - log.offset):
@@ -168,17 +170,21 @@ def handle_snapshot(r: Raft, m: RaftMessage) -> None:
         else:
             log.restore(snapshot)
             r.restored = True
-            set_members(r, list(snapshot.voters), list(snapshot.learners))
+            r.auto_leave = snapshot.auto_leave
+            set_members(r, *map(list, (snapshot.voters, snapshot.learners, snapshot.outgoing, snapshot.learners_next)))
             r.after.append(RaftMessage(type="MsgAppResp", to=m.frm, frm=r.id, term=r.term, index=log.last))
             return
     r.after.append(RaftMessage(type="MsgAppResp", to=m.frm, frm=r.id, term=r.term, index=log.committed))
 
 
-def set_members(r: Raft, voters: list[int], learners: list[int]) -> None:
+def set_members(
+    r: Raft, voters: list[int], learners: list[int], outgoing: list[int] | None = None, learners_next: list[int] | None = None
+) -> None:
     """These are the members now. Known ones keep their progress; new ones start as just seen, to get a first append."""
+    r.outgoing, r.learners_next = outgoing or [], learners_next or []
     old = r.progress
     progress: dict[int, Progress] = {}
-    for member in (*voters, *learners):
+    for member in (*voters, *r.outgoing, *learners):
         known = old.get(member)
         learner = member in learners
         if known is None:

@@ -46,6 +46,9 @@ class Raft(Struct):
     max_message_bytes: int = 1 << 20
     max_inflight: int = 512
     max_uncommitted: int = 1 << 62
+    """Bytes of proposals that may be appended and not committed; etcd sets no limit."""
+    lease_reads: bool = False
+    """Serve linearizable reads on the strength of check-quorum's lease, without asking: fast, and only as true as the clocks. etcd never does."""
 
     term: int = 0
     vote: int = 0
@@ -55,6 +58,12 @@ class Raft(Struct):
     """What the last change of role, or of the leader followed, came from: an arrow of ``roles.TRANSITIONS``."""
     voters: list[int] = field(default_factory=list)
     learners: list[int] = field(default_factory=list)
+    outgoing: list[int] = field(default_factory=list)
+    """While the configuration is joint: the voters of its old half. Empty else."""
+    learners_next: list[int] = field(default_factory=list)
+    """Voters of the old half that become learners when it is left."""
+    auto_leave: bool = False
+    """The leader ends the joint configuration by itself."""
     progress: dict[int, Progress] = field(default_factory=dict)
     """By member id, in the order they joined. Kept by followers too (it says who is a member)."""
     votes: dict[int, bool] = field(default_factory=dict)
@@ -91,11 +100,17 @@ class Raft(Struct):
 
     def promotable(self) -> bool:
         """May I stand for election?"""
-        return self.id in self.voters
+        return self.id in self.voters or self.id in self.outgoing
+
+    def electorate(self) -> list[int]:
+        """Everybody with a vote, each once."""
+        if not self.outgoing:
+            return self.voters
+        return [*self.voters, *(member for member in self.outgoing if member not in self.voters)]
 
     def quorum_of(self, said: dict[int, bool]) -> quorum.VoteResult:
         """What ``said`` (id → yes) means with today's voters."""
-        return quorum.vote_result(self.voters, said)
+        return quorum.joint_result(self.voters, self.outgoing, said)
 
     def throw_timeout(self) -> None:
         """A new randomized election timeout."""

@@ -47,8 +47,9 @@ class Net:
                 r.restored = False
                 for entry in r.log.to_apply():
                     r.log.applied = entry.index
-                    if entry.type == "EntryConfChange":
+                    if entry.type != "EntryNormal":
                         node.apply_conf_change(entry.data)
+                node.applied()
                 out = r.messages + r.after
                 r.messages, r.after = [], []
                 for m in out:

@@ -1,11 +1,11 @@
 # Everything is set up in .venv the first time it is needed; after that these lines cost a few milliseconds.
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden swarm bench bench-browser pictures clean
+.PHONY: help run test check golden swarm swarm-bugs bench bench-browser pictures clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 1
-RUNS ?= 20
+RUNS ?= 1000
 PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## these lines
@@ -27,8 +27,11 @@ check: $(VENV)/.dev ## format, lint, types, import layers, templates
 golden: $(VENV)/.dev ## rewrite the transcripts that tests compare with
 	$(PY) -m pytest tests/scripts --golden
 
-swarm: $(VENV)/.dev ## random faults: make swarm SEED=1 RUNS=20
+swarm: $(VENV)/.dev ## random faults on etcd: make swarm SEED=1 RUNS=1000
 	$(PY) -m tests.swarm --seed $(SEED) --runs $(RUNS)
+
+swarm-bugs: $(VENV)/.dev ## break Raft in each classic way: the swarm must catch it
+	$(PY) -m tests.swarm --bugs
 
 bench: $(VENV)/.dev ## the figures, as a table and JSON
 	$(PY) -m bench

@@ -196,7 +196,8 @@ def add_member(world: World, spec: ClusterSpec, process: str, host: str, member:
     if host not in world.state.hosts:
         world.add_host(host)
     known = [slot.config for slot in world.state.slots.values() if slot.kind == "etcd"]
-    members = tuple(MemberSeed(id=c.id, name=c.name, process=seed.process, host=c.host)
+    members = seeds(spec) if spec.bare else tuple(  # a bare cluster's log begins empty, with its first members
+        MemberSeed(id=c.id, name=c.name, process=seed.process, host=c.host)
                     for c in known for seed in c.members if seed.id == c.id)  # fmt: skip
     me = MemberSeed(id=member, name=process if spec.bare else host, process=process, host=host)
     world.add_process(process, "etcd", host, member_config(spec, process, (*members, me), joining=True))

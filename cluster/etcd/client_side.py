@@ -5,7 +5,8 @@
   **unknown outcome**: it may still be committed.
 - Linearizable reads wait for a ReadIndex round. One round is under way at a time; what comes meanwhile shares the next.
 - Serializable reads, status and hashes are answered at once from what this member has.
-- Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on.
+- Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on. Before a leader renews or ends a lease
+  it makes sure, by such a round, that it still leads.
 
 Errors: ``wire.etcd.EtcdError`` with etcd's codes and texts. Upstream: server/etcdserver/v3_server.go.
 """
@@ -63,7 +64,7 @@ class ClientSide(LeaseSide):
         elif kind in _FOR_LEADER and r.role != "leader":
             self._pass_on(src, q, now, out)
         elif kind is w.LeaseKeepAliveRequest:
-            out.send(src, self._keep_alive(q, now, out))
+            self._read(src, q, False, now, out)  # a leader that was deposed and does not know it must not renew
         elif kind is w.LeaseTimeToLiveRequest:
             out.send(src, self._time_to_live(q, now))
         elif kind in (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest):
@@ -160,14 +161,16 @@ class ClientSide(LeaseSide):
 
     def _read(self, src: str, q: Any, local: bool, now: int, out: Outbox) -> None:
         if local:
-            out.send(src, self._look(q))
+            out.send(src, self._look(q, now))
         else:
             self.state.queued.append(Waiter(src, q, out.cause, now))
             self._next_round(now, out)
 
-    def _look(self, q: Any) -> Any:
+    def _look(self, q: Any, now: int) -> Any:
         """Answer a read from what is applied here."""
         app = self.state.app
+        if type(q) is w.LeaseKeepAliveRequest:
+            return self._keep_alive(q, now)
         if type(q) is w.RangeRequest:
             found = app.store.range(q)
             return w.RangeResponse(q.id, self.header(), tuple(found.kvs), found.more, found.count)
@@ -222,11 +225,14 @@ class ClientSide(LeaseSide):
         assert current is not None
         for waiter in current.waiters:
             answer: Any
+            if type(waiter.request) is w.LeaseRevokeRequest:
+                self.revoke_expired(waiter.request, why is None, now, out)
+                continue
             if why is not None:
                 answer = w.EtcdError(waiter.request.id, *why)
             else:
                 try:
-                    answer = self._look(waiter.request)
+                    answer = self._look(waiter.request, now)
                 except Refused as refused:
                     answer = w.EtcdError(waiter.request.id, refused.code, refused.message)
             out.send(waiter.client, answer, cause=waiter.cause)
@@ -279,10 +285,7 @@ class ClientSide(LeaseSide):
         s = self.state
         r = s.raft
         s.version_proposed = False
-        if r.role == "leader":
-            s.app.lessor.promote(now, self.config.election_ns)
-            self._arm_leases(now, out)
-        elif was_leader:
+        if was_leader and r.role != "leader":
             s.app.lessor.demote()
             s.leases_armed = 0
             out.cancel("leases")

@@ -6,10 +6,11 @@ Upstream: server/etcdserver/v3_server.go (LeaseRenew …) and server.go (revokeE
 
 from typing import Any
 
+from cluster.etcd import errors
 from cluster.etcd.errors import Refused
 from cluster.etcd.lease import SCAN
 from cluster.etcd.raft import RawNode
-from cluster.etcd.state import Proposal
+from cluster.etcd.state import Proposal, Waiter
 from cluster.etcd.watch_side import WatchSide
 from cluster.sim.actor import Outbox
 from cluster.sim.clock import SECOND
@@ -45,11 +46,31 @@ class LeaseSide(WatchSide):
         s.leases_armed = 0
         if s.app.lessor.primary:
             for lease in s.app.lessor.expired(now):
-                lease.revoking = self.internal(w.LeaseRevokeRequest(0, lease.id), now)
+                lease.revoking = True
+                s.queued.append(Waiter("", w.LeaseRevokeRequest(0, lease.id), 0, now))
+            self._next_round(now, out)
             self._arm_leases(now, out)
         self.ready(now, out)
 
-    def _keep_alive(self, q: w.LeaseKeepAliveRequest, now: int, out: Outbox) -> w.LeaseKeepAliveResponse:
+    def revoke_expired(self, q: w.LeaseRevokeRequest, confirmed: bool, now: int, out: Outbox) -> None:
+        """Propose the end of a lease if this member is the leader (``confirmed`` by a quorum a moment ago)."""
+        lessor = self.state.app.lessor
+        lease = lessor.leases.get(q.lease)
+        if lease is not None and lessor.primary:
+            lease.revoking = confirmed and self.internal(q, now)
+            self._arm_leases(now, out)
+
+    def promote_lessor(self, now: int, out: Outbox) -> None:
+        """My first entry of this term is applied, and with it all that earlier leaders did to leases: now their time is mine to keep."""
+        self.state.app.lessor.promote(now, self.config.election_ns)
+        self._arm_leases(now, out)
+
+    def _next_round(self, now: int, out: Outbox) -> None:
+        raise NotImplementedError
+
+    def _keep_alive(self, q: w.LeaseKeepAliveRequest, now: int) -> w.LeaseKeepAliveResponse | w.EtcdError:
+        if not self.state.app.lessor.primary:
+            return w.EtcdError(q.id, *errors.NOT_PRIMARY)
         try:
             ttl = self.state.app.lessor.renew(q.lease, now).ttl
         except Refused:

@@ -61,6 +61,8 @@ class RaftSide(Telling):
         for entry in log.to_apply():
             log.applied = entry.index
             self._apply_quietly(entry)
+        if config.id in s.app.membership.removed:
+            out.timer("removed", SECOND, cause=0)
         if len(r.progress) == 1 and r.promotable():
             r.election_since -= r.election_tick - 1
             s.advanced = True
@@ -135,8 +137,12 @@ class RaftSide(Telling):
         s = self.state
         r = s.raft
         if m.frm in s.app.membership.removed:
+            # The real stream was closed when it was removed, and its next dial is answered 410 Gone.
+            out.send(src, PeerHello(self.config.id, reply=True, gone=True))
             return
         self.heard(m.frm, now)
+        if m.frm not in s.app.membership.processes:
+            s.remotes[m.frm] = src
         if m.type == "MsgHeartbeat" and m.term == r.term and m.frm == r.lead and m.commit <= r.log.committed:
             # The commonest message by far, and nothing else can follow from it.
             r.election_since = r.tick
@@ -189,7 +195,7 @@ class RaftSide(Telling):
         processes = s.app.membership.processes
         messages, s.raft.messages = s.raft.messages, []
         for m in messages:
-            process = processes.get(m.to)
+            process = processes.get(m.to) or s.remotes.get(m.to)
             if process is not None:
                 cause = m.entries[-1].cause if m.entries else None
                 out.send(process, m, cause=cause)
@@ -252,7 +258,7 @@ class RaftSide(Telling):
             if m.to == s.raft.id:
                 node.step(m)
             else:
-                process = processes.get(m.to)
+                process = processes.get(m.to) or s.remotes.get(m.to)
                 if process is not None:
                     out.send(process, m)
 
@@ -281,6 +287,8 @@ class RaftSide(Telling):
         proposal: Proposal | None = entry.data
         s.app.term = entry.term
         if proposal is None:
+            if s.raft.role == "leader" and entry.term == s.raft.term and entry.type == "EntryNormal":
+                self.promote_lessor(now, out)
             return
         if entry.cause:
             self._trace_apply(entry, now, out)
@@ -379,6 +387,10 @@ class RaftSide(Telling):
 
     def lease_granted(self, now: int, out: Outbox) -> None:
         """There is one more lease."""
+        raise NotImplementedError
+
+    def promote_lessor(self, now: int, out: Outbox) -> None:
+        """This leader's first entry is applied."""
         raise NotImplementedError
 
     def reloaded(self, now: int, out: Outbox) -> None:

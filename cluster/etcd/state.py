@@ -141,7 +141,7 @@ class Pending(Struct):
 
 
 class Waiter(Struct, frozen=True):
-    """A client's read that waits for a ReadIndex round."""
+    """What waits for a ReadIndex round: a client's read or keep-alive, or (client "") the end of a lease whose time is over."""
 
     client: str
     request: Request
@@ -204,6 +204,8 @@ class MemberState(Struct):
     round: ReadRound | None = None
     queued: list[Waiter] = field(default_factory=list)
     peers: dict[int, Peer] = field(default_factory=dict)
+    remotes: dict[int, str] = field(default_factory=dict)
+    """Who wrote to this member without being one that it knows: a leader that joined while it was away. Their streams say where they are."""
     leases_armed: int = 0
     published: bool = False
     version_proposed: bool = False

@@ -10,6 +10,7 @@ from cluster.snapshot.flights import flights
 from cluster.snapshot.ha import certificates, ha
 from cluster.snapshot.journeys import journey, network
 from cluster.snapshot.kinds import kinds, mapping, table
+from cluster.snapshot.lesson import lesson
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
 from cluster.snapshot.node_network import kernel_rules, node_network
@@ -33,6 +34,7 @@ VIEWS = {
     "touched": touched,
     "certificates": certificates,
     "ha": ha,
+    "lesson": lesson,
     "find": find,
     "flights": flights,
     "place": place,

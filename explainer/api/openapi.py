@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest
 
-from explainer.api import again, applying, bodies
+from explainer.api import again, applying, bodies, lessons
 from explainer.api.calls import call
 from explainer.runs.bus import Bus
 from explainer.runs.clusters import Options
@@ -37,6 +37,9 @@ CALLS: tuple[tuple[str, str, str, Any], ...] = (
     ("get", f"{C}/bookmarks", "Moments with a name.", None),
     ("post", f"{C}/bookmarks", "Give a moment a name.", bodies.BookmarkBody),
     ("delete", f"{C}/bookmarks/{{number}}", "Forget a bookmark.", None),
+    ("post", "/api/lessons/{slug}/start", "Begin a lesson on a fresh cluster.", None),
+    ("get", f"{C}/lesson", "How far the lesson is that is played on this cluster.", None),
+    ("post", f"{C}/lesson", "Go to a step, do its act, answer, or go back to where it began.", lessons.LessonBody),
     ("post", f"{C}/again", "Another cluster, perhaps of another topology, with the same objects.", again.AgainBody),
     ("get", f"{C}/presenter", "Where the presenter is.", None),
     ("put", f"{C}/presenter", "Say where the presenter is: followers' pages go there.", bodies.PresenterBody),

@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from explainer.api import again, applying, clusters, faults, history, looking, moments, openapi, presenter
+from explainer.api import again, applying, clusters, faults, history, lessons, looking, moments, openapi, presenter
 from explainer.api.calls import json
 
 C = "clusters/<str:cluster>"
@@ -20,12 +20,14 @@ urlpatterns = [
     path("openapi.json", openapi.document),
     path("clusters", clusters.many),
     path("import", moments.load),
+    path("lessons/<str:slug>/start", lessons.start),
     path(C, clusters.one),
     path(f"{C}/clock", clusters.clock),
     path(f"{C}/clock/run", clusters.run),
     path(f"{C}/clock/step", clusters.step),
     path(f"{C}/fork", clusters.fork),
     path(f"{C}/again", again.again),
+    path(f"{C}/lesson", lessons.lesson),
     path(f"{C}/presenter", presenter.presenter),
     path(f"{C}/export", moments.save),
     path(f"{C}/history", history.history),

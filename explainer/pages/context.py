@@ -15,7 +15,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from explainer.fragments import names
+from explainer.lessons import lesson_of
 
+from . import lesson_view
 from .reads import Lost, Missing, Unreachable, read
 
 THEMES = ("auto", "light", "dark", "screen")
@@ -73,6 +75,7 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
     if reading:
         shown["nowMicros"] = int(at) if at.isdigit() else live["nowMicros"]
     base_path, keep = f"/clusters/{cluster}", out["keep"]
+    out["lesson"] = await lesson_view.panel(cluster) if lesson_of(cluster) else None
     out |= {
         "cluster": cluster,
         "at": at,

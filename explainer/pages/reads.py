@@ -74,3 +74,15 @@ async def difference(cluster: str, at: str, other: str, other_at: str) -> dict[s
         raise Lost(str(error)) from error
     except (OSError, TimeoutError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
+
+
+async def lesson(cluster: str) -> dict[str, Any] | None:
+    """Return how far the lesson on this cluster is; None when none is played on it, or nobody answers.
+
+    ``settings.CLEARPLANE_LESSON`` names the coroutine that answers.
+    """
+    source = import_string(getattr(settings, "CLEARPLANE_LESSON", "explainer.runs.client.lesson"))
+    try:
+        return await asyncio.wait_for(source(cluster), PATIENCE_SECONDS)
+    except (OSError, TimeoutError):
+        return None

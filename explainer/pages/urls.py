@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import clusters, compare, etcd, ha, home, map, network, objects, presenter, requests, style
+from .views import clusters, compare, etcd, ha, home, lessons, map, network, objects, presenter, requests, style
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("prefs/", home.prefs, name="prefs"),
     path("style/", style.style, name="style"),
     path("sentences.json", home.sentences_table, name="sentences"),
+    path("lessons/", lessons.lessons_page, name="lessons"),
+    path("lessons/<str:slug>/", lessons.lesson_page, name="lesson"),
+    path("clusters/<str:cluster>/lesson/", lessons.panel, name="panel"),
     path("clusters/", clusters.clusters_page, name="clusters"),
     path("clusters/<str:cluster>/compare/", compare.compare_page, name="moments"),
     path("clusters/<str:cluster>/", map.map_page, name="map"),

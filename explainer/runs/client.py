@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from explainer.runs import keys
 from explainer.runs.bus import Failed, Unavailable, current
 
 PROBES = ("works", "write_cost", "certificates")
@@ -28,6 +29,15 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     except Failed as error:
         kind = LookupError if error.status == 404 else ValueError
         raise kind(error.error) from error
+
+
+async def lesson(cluster: str) -> dict[str, Any] | None:
+    """How far the lesson is that is played on this cluster, as it was kept; None if none is."""
+    try:
+        kept = await current().call_redis("GET", keys.lesson(cluster))
+    except Unavailable:
+        return None
+    return None if kept is None else msgspec.json.decode(kept)
 
 
 async def clusters() -> list[dict[str, Any]]:

@@ -106,6 +106,11 @@ def events(cluster: str) -> str:
     return f"{{{cluster}}}:events"
 
 
+def lesson(cluster: str) -> str:
+    """Which lesson is played on it, and how far."""
+    return f"{{{cluster}}}:lesson"
+
+
 def presenter(cluster: str) -> str:
     return f"{{{cluster}}}:presenter"
 
@@ -146,6 +151,7 @@ def every(cluster: str) -> list[str]:
         bookmarks(cluster),
         events(cluster),
         presenter(cluster),
+        lesson(cluster),
         model(cluster),
         stops(cluster),
         lease(cluster),

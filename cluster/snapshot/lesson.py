@@ -1,0 +1,209 @@
+"""Whether a step of a lesson has come to its end: one CEL expression over the cluster, as it is at this instant.
+
+In → an expression, and the instant at which the step began; out → ``{holds, said, wrong}``. Besides the plurals of all objects
+(``pods``, ``services`` …) an expression may name these tables, each a list of rows:
+
+| table | rows |
+|---|---|
+| ``members`` | etcd's: ``id name host up paused boot role term lead learner commit lastIndex firstIndex snapIndex revision boot`` |
+| ``quorum`` | one: ``voters need have alive mayLose leader`` |
+| ``hosts`` ``processes`` | ``name up paused``; ``name kind host up paused boot leads etcd`` |
+| ``network`` | one: ``parted`` and how many links are ``cut``, ``slow``, ``lossy`` |
+| ``requests`` | what clients outside asked since the step began: ``method path verb resource namespace name code user agent outcome`` |
+| ``terms`` | leaders seen since then: ``term leader`` |
+| ``keys`` | etcd's keys outside of ``/registry/``: ``key value version revision`` |
+| ``alarms`` | ``member alarm`` |
+| ``rules`` | each node's rules: ``node mode text`` |
+| ``walks`` | the packets that the step names, walked now: ``verdict endpoints masquerade node error`` |
+| ``clock`` | one: ``seconds`` since the step began |
+
+Nothing is remembered between two questions, so the learner's next step, a reload and another onlooker see the same.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from cluster.api import scheme
+from cluster.snapshot.cel import Expression, Refused, Unsettled
+from cluster.snapshot.ha import member_rows, quorum
+from cluster.snapshot.map import processes
+from cluster.snapshot.network import Probe, packet, proxies
+from cluster.snapshot.requests import requests
+from cluster.snapshot.scene import Scene
+
+NEWEST = 80
+KEYS = 60
+TEXT_OF_RULES = 60_000
+Rows = list[dict[str, Any]]
+
+
+def lesson(
+    scene: Scene, cel: str, since: int = 0, wrong: Iterable[str] = (), walks: Iterable[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """Whether ``cel`` holds now, and which of the ``wrong`` expressions do. ``since``: virtual micros of the step's beginning."""
+    tables = Tables(scene, since, list(walks))
+    holds, said = _ask(cel, tables)
+    return {"holds": holds, "said": said, "wrong": [_ask(text, tables)[0] for text in wrong]}
+
+
+def _ask(text: str, tables: "Tables") -> tuple[bool, str]:
+    try:
+        return _compiled(text).holds(tables), ""  # type: ignore[arg-type]
+    except (Unsettled, Refused) as error:
+        return False, str(error)
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Expression:
+    plurals = {resource.plural for resource in scheme.builtin().resources() if resource.prefix}
+    return Expression(text, lambda name: name in plurals or name in EXTRA)
+
+
+class Tables:
+    """The objects with the tables above beside them; a table is made when an expression names it."""
+
+    def __init__(self, scene: Scene, since: int, walks: Rows) -> None:
+        self.scene, self.since, self.walks = scene, since, walks
+        self.made: dict[str, dict[str, Any]] = {}
+        self.by_resource = dict.fromkeys((*scene.objects.by_resource, *EXTRA))
+
+    def get(self, name: str) -> Any:
+        if name not in EXTRA:
+            return self.scene.objects.get(name)
+        if name not in self.made:
+            self.made[name] = {str(n): row for n, row in enumerate(EXTRA[name](self))}
+        return self.made[name]
+
+
+def _members(tables: Tables) -> Rows:
+    rows: Rows = []
+    scene = tables.scene
+    for row in member_rows(scene):
+        slot = scene.world.state.slots[row["id"]]
+        actor = scene.world.actors.get(row["id"])
+        status = {} if actor is None else actor.status()
+        known = ("commit", "lastIndex", "firstIndex", "snapIndex")
+        rows.append({**row, "boot": slot.boot, **{key: int(status.get(key) or 0) for key in known}})
+    return rows
+
+
+def _quorum(tables: Tables) -> Rows:
+    return [quorum(tables.scene, member_rows(tables.scene))]
+
+
+def _hosts(tables: Tables) -> Rows:
+    return [
+        {"name": host.name, "up": host.up, "paused": host.paused} for host in tables.scene.world.state.hosts.values()
+    ]
+
+
+def _processes(tables: Tables) -> Rows:
+    rows: Rows = []
+    for row in processes(tables.scene):
+        status = row.pop("status")
+        rows.append({**row, "leads": bool(status.get("leader")), "etcd": str(status.get("etcd", ""))})
+    return rows
+
+
+def _network(tables: Tables) -> Rows:
+    net = tables.scene.world.state.network
+    links = list(net.links.values())
+    slow = sum(1 for link in links if link.low is not None and link.low > net.high)
+    return [
+        {
+            "parted": net.groups is not None,
+            "cut": sum(1 for link in links if link.cut),
+            "slow": slow,
+            "lossy": sum(1 for link in links if link.loss),
+        }
+    ]
+
+
+def _requests(tables: Tables) -> Rows:
+    rows = requests(tables.scene, limit=NEWEST)
+    kept = ("method", "path", "verb", "resource", "namespace", "name", "code", "user", "outcome")
+    return [
+        {**{key: row[key] for key in kept}, "agent": row["userAgent"]}
+        for row in rows
+        if row["startMicros"] >= tables.since
+    ]
+
+
+def _terms(tables: Tables) -> Rows:
+    known = tables.scene.memory.terms
+    return [{"term": term, "leader": leader} for at, term, leader in known if at // 1000 >= tables.since]
+
+
+def _wisest(tables: Tables) -> Any:
+    """The application of the member that has applied most."""
+    actors: list[Any] = [
+        actor
+        for name, actor in tables.scene.world.actors.items()
+        if tables.scene.world.state.slots[name].kind == "etcd"
+    ]
+    return max((actor.state.app for actor in actors), key=lambda app: app.store.revision, default=None)
+
+
+def _keys(tables: Tables) -> Rows:
+    app = _wisest(tables)
+    pairs = (
+        [] if app is None else [pair for key, pair in app.store.current.items() if not key.startswith(b"/registry/")]
+    )
+    return [
+        {
+            "key": pair.key.decode("utf-8", "replace"),
+            "value": pair.value[:200].decode("utf-8", "replace"),
+            "version": pair.version,
+            "revision": pair.mod_revision,
+        }
+        for pair in pairs[:KEYS]
+    ]
+
+
+def _alarms(tables: Tables) -> Rows:
+    app = _wisest(tables)
+    return [{"member": f"{member:x}", "alarm": alarm} for member, alarm in (app.alarms if app is not None else ())]
+
+
+def _rules(tables: Tables) -> Rows:
+    return [
+        {"node": node, "mode": str(proxy.status().get("mode", "")), "text": proxy.rules_text("")[:TEXT_OF_RULES]}
+        for node, proxy in proxies(tables.scene.world).items()
+    ]
+
+
+def _walks(tables: Tables) -> Rows:
+    rows: Rows = []
+    for asked in tables.walks:
+        walk = packet(tables.scene.world, tables.scene.objects, Probe(**asked))
+        rows.append(
+            {
+                "verdict": str(walk.get("verdict", "")),
+                "endpoints": [str(end) for end in walk.get("endpoints") or ()],
+                "masquerade": bool(walk.get("masquerade")),
+                "node": str(walk.get("node", "")),
+                "error": str(walk.get("error", "")),
+            }
+        )
+    return rows
+
+
+def _clock(tables: Tables) -> Rows:
+    return [{"seconds": (tables.scene.world.now // 1000 - tables.since) / 1e6}]
+
+
+EXTRA: dict[str, Callable[[Tables], Rows]] = {
+    "members": _members,
+    "quorum": _quorum,
+    "hosts": _hosts,
+    "processes": _processes,
+    "network": _network,
+    "requests": _requests,
+    "terms": _terms,
+    "keys": _keys,
+    "alarms": _alarms,
+    "rules": _rules,
+    "walks": _walks,
+    "clock": _clock,
+}

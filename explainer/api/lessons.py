@@ -1,0 +1,191 @@
+"""Playing lessons: begin one on a fresh cluster, ask how far it is, go on, let an act be done, go back to where a step began.
+
+A lesson's state belongs to its cluster (``{slug, step, visited, done, answers}`` in Redis), so a reload, the projector and everybody who watches
+see the same step. Whether a step's end has come is asked of the world each time; that it once had is kept.
+
+| call | does |
+|---|---|
+| ``POST /api/lessons/{slug}/start`` | a fresh cluster for it: ``{cluster, href}``, 201 |
+| ``GET /api/clusters/{c}/lesson`` | the state, and of the present step ``holds``, ``said``, ``wrong`` |
+| ``POST /api/clusters/{c}/lesson`` ``{op: go, step}`` | go to a step; its beginning is marked when it is first seen |
+| ``{op: act, act}`` | the present step's act of that number |
+| ``{op: answer, choice}`` | the prediction |
+| ``{op: reset}`` | a fork of the moment at which the present step began: ``{cluster, href}``; this cluster stays |
+"""
+
+import asyncio
+import secrets
+from typing import Annotated, Any, Literal
+
+import msgspec
+from django.http import HttpRequest
+from msgspec import Meta, Struct
+
+from explainer import config, lessons
+from explainer.api.calls import body_as, call, json
+from explainer.api.clusters import born
+from explainer.runs import clusters, keys
+from explainer.runs.bus import Bus, Failed, Unavailable
+
+SETTLE_SECONDS = 30.0
+
+
+class LessonBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """See the module."""
+
+    op: Literal["go", "act", "answer", "reset"]
+    step: Annotated[int, Meta(ge=0, le=99)] = 0
+    act: Annotated[int, Meta(ge=0, le=9)] = 0
+    choice: Annotated[int, Meta(ge=0, le=9)] = 0
+
+
+class State(Struct):
+    """How far a lesson is. ``visited``: step → its beginning; ``answers``: step → choice."""
+
+    slug: str
+    step: int = 0
+    visited: dict[int, tuple[str, int]] = {}
+    done: list[int] = []
+    answers: dict[int, int] = {}
+    fork: int = 0
+
+
+@call("POST")
+async def start(request: HttpRequest, bus: Bus, slug: str) -> Any:
+    """Make the lesson's cluster and begin."""
+    lesson = lessons.lessons().get(slug)
+    if lesson is None:
+        raise Failed(404, f"there is no lesson {slug[:40]!r}")
+    name = f"{lessons.PREFIX}{slug}-{secrets.token_hex(2)}"
+    options = clusters.parse(msgspec.json.encode({**lesson.cluster, "name": name}))
+    settings = config.read()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    await bus.create(options, clusters.server_url(name, host, settings.api_port))
+    await born(bus, options)
+    state = State(slug)
+    await _visit(bus, name, state, 0)
+    await _keep(bus, name, state)
+    return json({"cluster": name, "href": href(name, lesson.steps[0])}, 201)
+
+
+def href(cluster: str, step: lessons.Step) -> str:
+    """The page that a step wants to be looked at."""
+    page = "" if step.page == "map" else f"{step.page}/"
+    return f"/clusters/{cluster}/{page}" + (f"?{step.query}" if step.query else "")
+
+
+@call("GET", "POST")
+async def lesson(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """The state; or one of the module's ops."""
+    script, state = await _state(bus, cluster)
+    if request.method == "POST":
+        body = body_as(request, LessonBody)
+        match body.op:
+            case "go":
+                if body.step >= len(script.steps):
+                    raise Failed(422, f"this lesson has {len(script.steps)} steps")
+                state.step = body.step
+                await _visit(bus, cluster, state, body.step)
+            case "answer":
+                if script.steps[state.step].predict is None:
+                    raise Failed(422, "this step asks nothing")
+                state.answers[state.step] = body.choice
+            case "act":
+                await _act(bus, cluster, script.steps[state.step], body.act)
+            case "reset":
+                return json(await _reset(bus, cluster, script, state), 201)
+        await _keep(bus, cluster, state)
+    return await _told(bus, cluster, script, state)
+
+
+async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -> dict[str, Any]:
+    """The state as JSON, with the present step's end asked of the world."""
+    step = script.steps[state.step]
+    found: dict[str, Any] = {"holds": False, "said": "", "wrong": []}
+    if step.until:
+        since = state.visited.get(state.step, ("", 0))[1]
+        asked = {
+            "cel": step.until,
+            "since": since,
+            "wrong": [row.holds for row in step.wrong],
+            "walks": list(step.walks),
+        }
+        try:
+            found = await bus.query(cluster, "lesson", **asked)
+        except (Failed, Unavailable) as error:
+            found["said"] = str(error)
+        if found["holds"] and state.step not in state.done:
+            state.done.append(state.step)
+            await _keep(bus, cluster, state)
+    elif step.predict is None or state.step in state.answers:
+        found["holds"] = True
+        if state.step not in state.done:
+            state.done.append(state.step)
+            await _keep(bus, cluster, state)
+    return {
+        "slug": state.slug,
+        "step": state.step,
+        "steps": len(script.steps),
+        "done": sorted(state.done),
+        "answers": state.answers,
+        "complete": len(state.done) == len(script.steps),
+        **found,
+        "href": href(cluster, step),
+    }
+
+
+async def _state(bus: Bus, cluster: str) -> tuple[lessons.Lesson, State]:
+    script, kept = lessons.lesson_of(cluster), await bus.call_redis("GET", keys.lesson(cluster))
+    if script is None or kept is None:
+        raise Failed(404, f"no lesson is played on {cluster}")
+    state = msgspec.json.decode(kept, type=State)
+    state.step = min(state.step, len(script.steps) - 1)
+    return script, state
+
+
+async def _keep(bus: Bus, cluster: str, state: State) -> None:
+    await bus.call_redis("SET", keys.lesson(cluster), msgspec.json.encode(state))
+
+
+async def _visit(bus: Bus, cluster: str, state: State, step: int) -> None:
+    """Mark where a step begins, when it is seen for the first time."""
+    if step in state.visited:
+        return
+    try:
+        clock = msgspec.json.decode(await bus.past("view", cluster, "", view="clock", args={}))
+    except (Failed, Unavailable):
+        clock = {**await bus.query(cluster, "clock"), "at": ""}
+    state.visited[step] = (clock["at"] or str(clock["nowMicros"]), clock["nowMicros"])
+
+
+async def _act(bus: Bus, cluster: str, step: lessons.Step, number: int) -> None:
+    if number >= len(step.act):
+        raise Failed(422, f"this step has {len(step.act)} acts")
+    members = (await bus.query(cluster, "ha"))["members"]
+    known = lessons.facts(members, cluster)
+    for one in step.act[number].items:
+        made = lessons.fill(one, known)
+        if made["type"] == "ClockSet":
+            continue
+        if "call" in made:
+            bus.send(cluster, "input", {**made, "call": bus.new_call()})
+        else:
+            await bus.act(cluster, made)
+
+
+async def _reset(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -> dict[str, Any]:
+    """Back to where the step began: a fork of that moment, which is played on from there."""
+    at, _ = state.visited[state.step]
+    stem = f"{lessons.PREFIX}{state.slug}-{cluster.rsplit('-', 1)[-1][:4]}"
+    name = f"{stem}{secrets.token_hex(1)}"
+    await bus.fork(cluster, name, at)
+    done = [step for step in state.done if step < state.step]
+    answers = {step: choice for step, choice in state.answers.items() if step < state.step}
+    visited = {step: mark for step, mark in state.visited.items() if step <= state.step}
+    fresh = State(state.slug, state.step, visited, done, answers, state.fork + 1)
+    await _keep(bus, name, fresh)
+    from explainer.runs.mail import Pace
+
+    await bus.pace(name, Pace("set", None, False))
+    await asyncio.sleep(0)
+    return {"cluster": name, "href": href(name, script.steps[state.step])}

@@ -1,0 +1,165 @@
+// The lesson's panel on a page of its cluster: asks once a second whether the step's end has come, and follows when somebody else goes on.
+// Nothing is decided here: the cluster is asked, so a kubectl in a terminal counts as much as a click.
+
+import { call } from "./control.js";
+import { cluster } from "./feed.js";
+import { t } from "./words.js";
+
+const POLL_MS = 1000;
+const KEPT = ["screen", "lang", "theme"];
+let side = null;
+let state = null;
+let busy = false;
+
+const one = (selector, root = side) => root.querySelector(selector);
+const all = (selector, root = side) => [...root.querySelectorAll(selector)];
+
+export function start(part) {
+  side = part;
+  side.addEventListener("click", clicked);
+  setInterval(() => document.hidden || poll(), POLL_MS);
+  document.addEventListener("moved", mark);
+  poll();
+  look();
+  mark();
+}
+
+const lesson = (method, body) => call(method, "/lesson", body, { live: true });
+
+async function poll() {
+  if (busy) return;
+  busy = true;
+  try {
+    await take(await lesson("GET"));
+  } catch {
+    // The strip at the top says that the connection is lost; the panel keeps what it knew.
+  } finally {
+    busy = false;
+  }
+  mark();
+}
+
+// What the server says of the present step; another step is fetched as a whole, in the reader's language.
+async function take(told) {
+  const body = one("[data-lesson-body]");
+  const was = state;
+  state = told;
+  if (Number(body.dataset.step) !== told.step || (was && JSON.stringify(was.answers) !== JSON.stringify(told.answers))) return redraw(told);
+  const done = told.done.includes(told.step);
+  const line = one("[data-lesson-state]");
+  if (line && done !== line.classList.contains("is-allow")) {
+    line.classList.toggle("is-allow", done);
+    one("use", line).setAttribute("href", done ? "#verdict-allow" : "#verdict-wait");
+    one("[data-lesson-state-words]").textContent = t(done ? "l.done" : "l.waiting");
+    if (done) tell(`${t("l.done")} ${one("[data-lesson-done]")?.textContent ?? ""}`);
+  }
+  const after = one("[data-lesson-done]");
+  if (after) after.hidden = !done;
+  for (const said of all("[data-lesson-wrong]")) said.hidden = done || !told.wrong[Number(said.dataset.lessonWrong)];
+  const next = one("[data-lesson-next]");
+  if (next && done) {
+    next.classList.add("primary");
+    one("[data-next-word]").textContent = one("[data-next-done]").textContent;
+  }
+  for (const dot of all(".lesson-dots button")) {
+    const did = told.done.includes(Number(dot.dataset.lessonStep));
+    if (did && !dot.classList.contains("is-done")) {
+      dot.classList.add("is-done");
+      dot.firstElementChild.textContent = "✓";
+    }
+  }
+  return undefined;
+}
+
+async function redraw(told) {
+  const answer = await fetch(`/clusters/${encodeURIComponent(cluster)}/lesson/${location.search}`);
+  if (!answer.ok) return;
+  const focus = document.activeElement?.dataset?.go;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  one("[data-lesson]").replaceChildren(...[...fresh.body.childNodes].map((node) => document.adoptNode(node)));
+  if (focus) one(`[data-go="${focus}"]`)?.focus({ preventScroll: true });
+  tell(one("[data-lesson-sentence]").textContent);
+  side.scrollTop = 0;
+  look();
+  mark();
+  await take({ ...told, answers: told.answers });
+}
+
+function tell(words) {
+  one("[data-lesson-said]").textContent = words;
+}
+
+// Which page the step wants, and whether this is it.
+function look() {
+  const body = one("[data-lesson-body]");
+  const line = one("[data-lesson-look]");
+  if (line) line.hidden = here(body.dataset.path);
+  const go = one("[data-lesson-go-page]");
+  if (go) go.href = kept(body.dataset.path, body.dataset.query);
+}
+
+const here = (path) => location.pathname === path;
+
+function kept(path, query) {
+  const address = new URLSearchParams(query ?? "");
+  for (const [name, value] of new URLSearchParams(location.search)) if (KEPT.includes(name)) address.set(name, value);
+  return path + (address.size ? `?${address}` : "");
+}
+
+// What to look at; parts of the page come and go, so it is marked anew.
+function mark() {
+  const wanted = one("[data-lesson-body]")?.dataset.mark;
+  const now = new Set(wanted ? document.querySelectorAll(wanted) : []);
+  for (const node of document.querySelectorAll(".lesson-mark")) if (!now.has(node)) node.classList.remove("lesson-mark");
+  for (const node of now) node.classList.add("lesson-mark");
+}
+
+async function clicked(event) {
+  const button = event.target.closest("button");
+  if (!button) return;
+  const { lessonStep, lessonAct, lessonAnswer, lessonCopy, lessonReset } = button.dataset;
+  if (lessonCopy !== undefined) return void copy(button);
+  const body =
+    lessonStep !== undefined ? { op: "go", step: Number(lessonStep) }
+    : lessonAct !== undefined ? { op: "act", act: Number(lessonAct) }
+    : lessonAnswer !== undefined ? { op: "answer", choice: Number(lessonAnswer) }
+    : lessonReset !== undefined ? { op: "reset" }
+    : null;
+  if (!body) return;
+  trouble("");
+  button.disabled = true;
+  if (body.op === "reset") tell(t("l.reset"));
+  try {
+    const told = await lesson("POST", body);
+    if (body.op === "reset") {
+      location.assign(kept(...told.href.split("?")));
+      return;
+    }
+    const [path, query] = told.href.split("?");
+    if (body.op === "go" && !here(path)) {
+      location.assign(kept(path, query));
+      return;
+    }
+    if (body.op === "act") document.dispatchEvent(new CustomEvent("acted"));
+    await take(told);
+  } catch (error) {
+    trouble(t("l.failed", { why: error.message }));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.lessonCopy);
+    tell(t("l.copied"));
+  } catch {
+    getSelection().selectAllChildren(button.closest(".lesson-line").querySelector("code"));
+  }
+}
+
+function trouble(words) {
+  const line = one("[data-lesson-trouble]");
+  line.hidden = !words;
+  line.textContent = words;
+}

@@ -1,6 +1,6 @@
 # Everything is set up in .venv the first time it is needed; after that these lines cost a few milliseconds.
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden swarm swarm-bugs bench bench-browser pictures clean
+.PHONY: help run test check golden swarm swarm-bugs kernel-check bench bench-browser pictures clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -32,6 +32,9 @@ swarm: $(VENV)/.dev ## random faults on etcd: make swarm SEED=1 RUNS=1000
 
 swarm-bugs: $(VENV)/.dev ## break Raft in each classic way: the swarm must catch it
 	$(PY) -m tests.swarm --bugs
+
+kernel-check: $(VENV)/.dev ## our rules and walks against the real kernel, in network namespaces (as root)
+	$(PY) -m tests.kernel
 
 bench: $(VENV)/.dev ## the figures, as a table and JSON
 	$(PY) -m bench

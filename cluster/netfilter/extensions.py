@@ -74,7 +74,8 @@ def _conntrack(options: Options) -> list[Match] | None:
         if option == "--ctstate":
             found.append(CtState(tuple(values[0].split(",")), negate))
         elif option in CT_TUPLE:
-            found.append(CtTuple(option, values[0], negate))
+            value = values[0].removesuffix("/32") if ":" not in values[0] else values[0].removesuffix("/128")
+            found.append(CtTuple(option, value, negate))
         else:
             return None
     return found

@@ -105,6 +105,8 @@ def _tell(teller: Teller, walk: Walk, leaf: Leaf, local: bool, walker: Walker | 
             _frame(teller, "route", hook, here, here, to=hooks[at + 1])
         elif hook == "INPUT" and done < len(steps):  # IPVS took it out and sends it on
             hooks += ["OUTPUT", "POSTROUTING"]
+        elif hook == "POSTROUTING" and done < len(steps):  # to itself: it arrives by the interface lo
+            hooks += ["PREROUTING", "INPUT"]
         at += 1
 
 

@@ -99,8 +99,8 @@ def _chance(walker: "Walker", match: Statistic | Nth) -> float:
     return 1.0 - share if match.negate else share
 
 
-def _interface(walker: "Walker", match: Interface, _flow: "Flow", hook: str) -> bool | None:
-    name = walker.interface(match.side == "-i", hook)
+def _interface(walker: "Walker", match: Interface, flow: "Flow", hook: str) -> bool | None:
+    name = walker.interface(match.side == "-i", hook, flow)
     if name is None:
         return None
     same = name.startswith(match.name[:-1]) if match.name.endswith("+") else name == match.name
@@ -177,15 +177,15 @@ def _recent(walker: "Walker", match: Recent, flow: "Flow", _hook: str) -> bool:
 
 
 def _set(walker: "Walker", match: SetMatch, flow: "Flow", hook: str) -> bool | None:
-    interfaces = walker.interface(True, hook), walker.interface(False, hook)
+    interfaces = walker.interface(True, hook, flow), walker.interface(False, hook, flow)
     held = holds(walker.ruleset.sets, match.name, match.sides, flow, interfaces)
     return None if held is None else held != match.negate
 
 
-def _physdev(walker: "Walker", match: Physdev, _flow: "Flow", hook: str) -> bool | None:
+def _physdev(walker: "Walker", match: Physdev, flow: "Flow", hook: str) -> bool | None:
     if match.op in ("--physdev-is-out", "--physdev-out", "--physdev-is-bridged"):
         return match.negate  # routed packets have no port of a bridge to leave by, and are not bridged
-    port = "" if hook == "OUTPUT" else walker.bridge_in
+    port = "" if hook == "OUTPUT" or flow.looped else walker.bridge_in
     if port is None:
         return None
     same = bool(port) if match.op == "--physdev-is-in" else _like(port, match.name)

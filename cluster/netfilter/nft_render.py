@@ -126,4 +126,15 @@ def spelled(rule: str) -> str:
         rule,
     )
     rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^ ,]+) \}", r"\1\2", rule)  # a set of one is just that one
+    rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^}]*/[^}]*) \}", _ranged, rule)
     return rule.replace(" , ", ", ")
+
+
+def _ranged(found: re.Match[str]) -> str:
+    """A set of prefixes is kept, and printed, in the order of the addresses."""
+    elements = [one.strip() for one in found[2].split(",")]
+    try:
+        elements.sort(key=lambda one: ip_address(re.split("[/-]", one)[0]).packed)
+    except ValueError:
+        return found[0]
+    return f"{found[1]}{{ {', '.join(elements)} }}"

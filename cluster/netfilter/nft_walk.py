@@ -76,7 +76,7 @@ class NftWalker(Passage):
             return False
         if chain.type != "nat":
             return True
-        if flow.ctstate != "NEW" or flow.untracked:
+        if flow.ctstate != "NEW" or flow.untracked or flow.looped:
             return False
         return not (flow.dnat if hook in ("PREROUTING", "OUTPUT") else flow.snat)
 
@@ -299,7 +299,7 @@ class NftWalker(Passage):
                 found = tuple(name for name, held in (("dnat", flow.dnat), ("snat", flow.snat)) if held)
                 return found or ("",)
             case ("meta", "iif" | "iifname" | "oif" | "oifname" as which):
-                interface = self.interface(which[0] == "i", hook)
+                interface = self.interface(which[0] == "i", hook, flow)
                 return None if interface is None else (interface,)
             case ("fib", "saddr" | "daddr" as side, "type"):
                 return (self.type_of(flow, side == "saddr").lower(),)

@@ -1,7 +1,7 @@
 """A packet's way through a node, whatever language its rules are in: the row of hooks, the routing decision, IPVS, and every end.
 
 A packet from outside or a pod passes PREROUTING, is routed, then INPUT (to the node) or FORWARD and POSTROUTING; one that the node itself
-sends passes OUTPUT and POSTROUTING. ``Passage`` goes along; ``walk`` (iptables) and ``nft_walk`` (nft) say what stands at a hook
+sends passes OUTPUT and POSTROUTING, and when it is for the node itself also PREROUTING and INPUT (by the interface ``lo``). ``Passage`` goes along; ``walk`` (iptables) and ``nft_walk`` (nft) say what stands at a hook
 (``stations``) and what it does to the packet (``visit``). Where IPVS stands between two of them it takes the packet out, translates it and sends
 it by OUTPUT and POSTROUTING again.
 
@@ -36,7 +36,7 @@ MAX_CHOICES = 256
 """Addresses and ports of a NAT range that are walked one by one."""
 MAX_ASKED = 2_000_000
 """Rules asked in one walk, all ways together: a text that would take more is told so."""
-ROUTE = "route"
+ROUTE, LOOP = "route", "loop"
 
 
 class Step(Struct, frozen=True):
@@ -116,6 +116,8 @@ class Flow(Struct):
     untracked: bool = False
     balanced: tuple[str, int, str] | None = None
     """The virtual server (address, port, protocol) by which IPVS translated it."""
+    looped: bool = False
+    """Sent by the node to itself: it comes by PREROUTING and INPUT as well, and nat has had its say."""
     assumed: tuple[tuple[str, bool], ...] = ()
     last: int = -1
     asked: int = 0
@@ -207,7 +209,7 @@ class Passage:
         self.steps, self.rows, self.asked = [], {}, 0
         if local is None:
             local = self._own(flow.family, flow.src_number, flow.src)
-        row = self._row(SENT_BY_US) if local else (*self._row(("PREROUTING",)), ("PREROUTING", ROUTE))
+        row = self._sent() if local else (*self._row(("PREROUTING",)), ("PREROUTING", ROUTE))
         leaves: list[Leaf] = []
         for leaf in self._pass(row, 0, flow):
             leaves.append(leaf)
@@ -221,6 +223,9 @@ class Passage:
             found = self.rows[hooks] = tuple((hook, one) for hook in hooks for one in self.stations(hook))
         return found
 
+    def _sent(self) -> tuple[tuple[str, Any], ...]:
+        return (*self._row(SENT_BY_US), ("POSTROUTING", LOOP))
+
     def _pass(self, row: tuple[tuple[str, Any], ...], at: int, flow: Flow) -> Iterator[Leaf]:
         while at < len(row):
             hook, station = row[at]
@@ -228,6 +233,10 @@ class Passage:
             if station == ROUTE:
                 ours = self._own(flow.family, flow.dst_number, flow.dst)
                 row, at = self._row((ARRIVING_FOR_US if ours else ARRIVING_FOR_OTHERS)[1:]), 0
+            elif station == LOOP:  # to itself: it arrives again, by the interface lo
+                if not flow.looped and self._own(flow.family, flow.dst_number, flow.dst):
+                    flow.looped = True
+                    row, at = self._row(ARRIVING_FOR_US), 0
             elif station == IPVS:
                 server = self._virtual(flow)
                 if server is not None:
@@ -289,7 +298,7 @@ class Passage:
             if self._own(passed.family, passed.dst_number, passed.dst):
                 yield from self._pass(row, at, passed)
             else:  # sent anew by the node: OUTPUT (whose nat has had its say), POSTROUTING
-                yield from self._pass(self._row(SENT_BY_US), 0, passed)
+                yield from self._pass(self._sent(), 0, passed)
 
     # -- what both languages ask and do ---------------------------------------------------------------------------
 
@@ -311,8 +320,10 @@ class Passage:
             return "MULTICAST" if number >> 28 == 0xE else "BROADCAST" if number == 0xFFFFFFFF else "UNICAST"
         return "MULTICAST" if number >> 120 == 0xFF else "UNICAST"
 
-    def interface(self, incoming: bool, hook: str) -> str | None:
+    def interface(self, incoming: bool, hook: str, flow: Flow) -> str | None:
         """The interface's name at this hook; "" where a packet has none, None when nobody said."""
+        if incoming and flow.looped:
+            return "lo"
         if incoming:
             return "" if hook in ("OUTPUT", "POSTROUTING") else self.in_interface
         return "" if hook in ("PREROUTING", "INPUT") else self.out_interface

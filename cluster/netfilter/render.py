@@ -62,8 +62,8 @@ def quote(text: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def render_rule(chain: str, rule: Rule) -> str:
-    """``-A CHAIN …`` in save form."""
+def render_rule(chain: str, rule: Rule, family: int = 4) -> str:
+    """``-A CHAIN …`` in save form, as iptables (or ip6tables: ``family`` 6) prints it."""
     head: dict[str, str] = {}
     rest: list[str] = []
     for match in rule.matches:
@@ -76,14 +76,14 @@ def render_rule(chain: str, rule: Rule) -> str:
             case Protocol():
                 head["-p"] = f"{bang}-p {match.name}"
             case _:
-                text = _match(match, bang)
+                text = _match(match, bang, family)
                 module = " ".join(text.split(" ", 2)[:2])
                 if module in _SEVERAL and rest and rest[-1].startswith(module + " "):  # one module, several options
                     text = rest.pop() + text.removeprefix(module)
                 rest.append(text)
     words = ["-A", chain, *(head[o] for o in ("-s", "-d", "-i", "-o", "-p") if o in head), *rest]
     if rule.target is not None:
-        words.append(_target(rule.target))
+        words.append(_target(rule.target, family))
     return " ".join(words)
 
 
@@ -91,7 +91,7 @@ def _range(ports: tuple[int, int]) -> str:
     return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}:{ports[1]}"
 
 
-def _match(match: Match, bang: str) -> str:
+def _match(match: Match, bang: str, family: int) -> str:
     match match:
         case Ports():
             words = ["-m", match.module]
@@ -136,7 +136,7 @@ def _match(match: Match, bang: str) -> str:
         case Statistic():
             return f"-m statistic --mode random {bang}--probability {match.fraction / 0x80000000:.11f}"
         case Recent():
-            return _recent(match, bang)
+            return _recent(match, bang, family)
         case Comment():
             return f"-m comment --comment {quote(match.text)}"
         case Nfacct():
@@ -163,7 +163,7 @@ def _ipvs(match: IpvsMatch) -> str:
     return " ".join(words)
 
 
-def _recent(match: Recent, bang: str) -> str:
+def _recent(match: Recent, bang: str, family: int) -> str:
     words = ["-m recent", f"{bang}--{match.op}"]
     if match.seconds:
         words.append(f"--seconds {match.seconds}")
@@ -171,21 +171,23 @@ def _recent(match: Recent, bang: str) -> str:
         words.append("--reap")
     if match.hitcount:
         words.append(f"--hitcount {match.hitcount}")
-    return " ".join([*words, f"--name {match.name} --mask {match.mask or '255.255.255.255'} {match.side}"])
+    mask = match.mask or ("255.255.255.255" if family == 4 else "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
+    return " ".join([*words, f"--name {match.name} --mask {mask} {match.side}"])
 
 
-def _target(target: Target) -> str:
+def _target(target: Target, family: int) -> str:
     match target:
         case Verdict():
             return f"-j {target.name}"
         case Jump():
             return f"-g {target.chain}" if target.goto else f"-j {target.chain}"
         case Reject():
-            return f"-j REJECT --reject-with {target.reject_with}"
+            default = "icmp-port-unreachable" if family == 4 else "icmp6-port-unreachable"
+            return f"-j REJECT --reject-with {target.reject_with or default}"
         case SetMark():
             return f"-j {target.target} --set-xmark {target.value:#x}/{target.mask:#x}"
         case CopyMark():
-            return " ".join(("-j CONNMARK", *target.words))
+            return f"-j CONNMARK {target.op} --nfmask {target.nfmask:#x} --ctmask {target.ctmask:#x}"
         case Nat():
             words = [f"-j {target.kind}"]
             if target.kind in ("DNAT", "SNAT"):
@@ -220,7 +222,7 @@ def save(ruleset: Ruleset, *, counters: bool = True, only: str = "") -> str:
         tail = " [0:0]" if counters else ""
         lines.extend(f":{name} {chains[name].policy}{tail}" for name in names)
         for name in names:
-            lines.extend(render_rule(name, rule) for rule in chains[name].rules)
+            lines.extend(render_rule(name, rule, ruleset.family) for rule in chains[name].rules)
         lines.append("COMMIT")
     return "\n".join(lines) + "\n" if lines else ""
 

@@ -175,7 +175,7 @@ class RuleReader:
             case "ACCEPT" | "DROP" | "RETURN":
                 self.target = Verdict(name)
             case "REJECT":
-                self.target = Reject(options[0][2][0] if options else "icmp-port-unreachable")
+                self.target = _reject(options)
             case "MARK" | "CONNMARK":
                 self.target = _mark_target(name, options, words)
             case "DNAT" | "SNAT" | "MASQUERADE" | "REDIRECT":
@@ -196,11 +196,21 @@ def _is_option(word: str) -> bool:
     return len(word) > 1 and word[0] == "-" and (word[1] == "-" or word[1].isalpha())
 
 
+def _reject(options: Options) -> Reject:
+    if not options:
+        return Reject()
+    ((_, option, values),) = options
+    if option != "--reject-with" or len(values) != 1:
+        raise ValueError(f"REJECT does not know {option!r}")
+    default = values[0] in ("icmp-port-unreachable", "port-unreach", "icmp6-port-unreachable")
+    return Reject("" if default else values[0])
+
+
 def _mark_target(name: str, options: Options, words: tuple[str, ...]) -> Target:
     if len(options) >= 1 and options[0][1] in ("--save-mark", "--restore-mark") and name == "CONNMARK":
-        if all(v in ("0xffffffff", "0xFFFFFFFF") for _, _option, vs in options[1:] for v in vs):
-            return CopyMark(options[0][1], words)  # type: ignore[arg-type]
-        return UnknownTarget(name, words)
+        masks = {option: int(values[0], 0) for _, option, values in options[1:]}
+        both = masks.get("--mask", 0xFFFFFFFF)
+        return CopyMark(options[0][1], masks.get("--nfmask", both), masks.get("--ctmask", both))  # type: ignore[arg-type]
     if len(options) != 1 or len(options[0][2]) != 1:
         return UnknownTarget(name, words)
     option, text = options[0][1], options[0][2][0]

@@ -214,9 +214,9 @@ class Verdict(Struct, frozen=True, tag=True):
 
 
 class Reject(Struct, frozen=True, tag=True):
-    """Drop and tell the sender so."""
+    """Drop and tell the sender so. ``reject_with`` "": port unreachable."""
 
-    reject_with: str
+    reject_with: str = ""
 
 
 class Jump(Struct, frozen=True, tag=True):
@@ -235,10 +235,11 @@ class SetMark(Struct, frozen=True, tag=True):
 
 
 class CopyMark(Struct, frozen=True, tag=True):
-    """CONNMARK ``--save-mark`` (packet → connection) or ``--restore-mark`` (back)."""
+    """CONNMARK ``--save-mark`` (packet → connection) or ``--restore-mark`` (back), through masks of either mark."""
 
     op: Literal["--save-mark", "--restore-mark"]
-    words: tuple[str, ...] = ()
+    nfmask: int = 0xFFFFFFFF
+    ctmask: int = 0xFFFFFFFF
 
 
 class Nat(Struct, frozen=True, tag=True):

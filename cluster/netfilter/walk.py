@@ -96,7 +96,9 @@ class Walker(Passage):
         """``nat`` sees the first packet of a flow only, and decides about its destination once."""
         if station != "nat":
             return True
-        return flow.ctstate == "NEW" and not flow.untracked and not (hook == "OUTPUT" and flow.balanced is not None)
+        if flow.ctstate != "NEW" or flow.untracked or flow.looped:
+            return False
+        return not (hook == "OUTPUT" and flow.balanced is not None)
 
     def visit(self, hook: str, station: str, flow: Flow) -> Iterator[tuple[Flow, str]]:
         """Through the table's chain of that hook."""
@@ -218,11 +220,11 @@ class Walker(Passage):
                 else:
                     flow.connmark = (flow.connmark & ~mask & 0xFFFFFFFF) ^ value
                     outcome = f"connmark {flow.connmark:#x}"
-            case CopyMark(op=op):
+            case CopyMark(op=op, nfmask=nfmask, ctmask=ctmask):
                 if op == "--save-mark":
-                    flow.connmark = flow.mark
+                    flow.connmark = (flow.connmark & ~ctmask & 0xFFFFFFFF) ^ (flow.mark & nfmask)
                 else:
-                    flow.mark = flow.connmark
+                    flow.mark = (flow.mark & ~nfmask & 0xFFFFFFFF) ^ (flow.connmark & ctmask)
                 outcome = op.removeprefix("--")
             case NoTrack():
                 flow.untracked, flow.ctstate = True, "UNTRACKED"
@@ -250,4 +252,12 @@ class Walker(Passage):
         return self.first_lines.get((table, name), 0) + index
 
     def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: Flow) -> None:
-        self.step(hook, table, name, self.line(table, name, index), render_rule(name, rule), outcome, flow)
+        self.step(
+            hook,
+            table,
+            name,
+            self.line(table, name, index),
+            render_rule(name, rule, self.ruleset.family),
+            outcome,
+            flow,
+        )

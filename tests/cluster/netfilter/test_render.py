@@ -29,7 +29,10 @@ from cluster.netfilter import parse_rule, parse_save, render_rule, save
             "! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x",
             "! -i lo -o eth+ -m set --match-set a src,dst -j LOG --log-prefix x",
         ),
-        ("-m connmark --mark 0x1 -j CONNMARK --restore-mark", "-m connmark --mark 0x1 -j CONNMARK --restore-mark"),
+        (
+            "-m connmark --mark 0x1 -j CONNMARK --restore-mark",
+            "-m connmark --mark 0x1 -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+        ),
     ],
 )
 def test_a_rule_is_printed_as_the_kernel_holds_it(typed: str, printed: str) -> None:

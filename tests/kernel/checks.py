@@ -1,0 +1,244 @@
+"""One case on the real kernel: load, read back, packets. Every disagreement is a line of text; none means agreement.
+
+Flavours: ``legacy`` and ``nft`` (iptables by either kernel interface), ``nftables`` (kube-proxy's own table).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.kubeproxy.offline import is_nft, proxyrules
+from cluster.kubeproxy.options import ProxyOptions
+from cluster.netfilter import Ruleset, Walker, parse_save, restore, save
+from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.passage import Walk
+from cluster.netfilter.walk import as_json
+from cluster.wire.packet import Packet
+from tests.kernel.room import PATIENCE, REFUSAL_PATIENCE, Room, Tried
+
+TRIES = 80
+COUNTED = re.compile(r"^\[(\d+):\d+\] ")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A connection to try."""
+
+    src: str
+    dst: str
+    protocol: str
+    port: int
+
+
+@dataclass
+class Report:
+    """What was compared, and what disagreed."""
+
+    packets: int = 0
+    rules: int = 0
+    skipped: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def check(
+    room: Room, rules: str, flavours: Iterable[str], rows: list[Row], options: ProxyOptions, report: Report, name: str
+) -> None:
+    """Load ``rules`` in every flavour, and compare."""
+    for flavour in flavours:
+        try:
+            check_one(room, rules, flavour, rows, options, report, f"{name} ({flavour})")
+        except RuntimeError as refused:
+            report.wrong.append(f"{name} ({flavour}): the kernel refused: {refused}")
+
+
+def check_one(
+    room: Room, rules: str, flavour: str, rows: list[Row], options: ProxyOptions, report: Report, name: str
+) -> None:
+    """One flavour."""
+    if flavour == "nftables":
+        room.tool("nft", "-f", "-", given="flush ruleset\n" + rules)
+        text = room.tool("nft", "list", "ruleset")
+        ours = list_ruleset(parse_nft(rules))
+        report.rules += rules.count("\nadd rule ")
+        if text != ours:
+            report.wrong.append(f"{name}: listed otherwise than we print it: {_first_difference(text, ours)}")
+        affinity = [
+            " ".join(line.split()[2:5])
+            for line in rules.splitlines()
+            if line.startswith("add set") and "affinity-" in line
+        ]
+        walker: Walker | NftWalker = NftWalker(parse_nft(text), room.node_ips)
+        for row in rows:
+            _packet(room, walker, None, row, report, name, affinity)
+        room.tool("nft", "flush", "ruleset")
+        return
+    tool = f"ip{'6' if options.family == 6 else ''}tables-{flavour}"
+    room.tool(f"{tool}-restore", given=EMPTY)
+    room.tool(f"{tool}-restore", "--noflush", "--counters", given=rules)
+    text = _saved(room, tool)
+    model = Ruleset(options.family)
+    restore(model, EMPTY)
+    restore(model, rules)
+    ours = save(model)
+    report.rules += rules.count("\n-A ")
+    if _tables(text) != _tables(ours):
+        report.wrong.append(f"{name}: saved otherwise than we print it: {_first_difference(*_shown(text, ours))}")
+    walker = Walker(parse_save(text, options.family), room.node_ips, bridge_in="")
+    for row in rows:
+        _packet(room, walker, tool, row, report, name, [])
+    room.tool(f"{tool}-restore", given=EMPTY)
+
+
+EMPTY = "".join(
+    f"*{table}\n" + "".join(f":{chain} ACCEPT [0:0]\n" for chain in chains) + "COMMIT\n"
+    for table, chains in (
+        ("mangle", ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")),
+        ("filter", ("INPUT", "FORWARD", "OUTPUT")),
+        ("nat", ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")),
+    )
+)
+
+
+def _saved(room: Room, tool: str, *flags: str) -> str:
+    lines = room.tool(f"{tool}-save", *flags).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#")) + "\n"
+
+
+def _tables(text: str) -> dict[str, tuple[list[str], list[str]]]:
+    """Table → (chains, rules in order); counters are left out."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+            found[table] = [], []
+        elif line.startswith(":"):
+            found[table][0].append(" ".join(line.split()[:2]))
+        elif line.startswith("-A"):
+            found[table][1].append(line)
+    return {
+        table: (sorted(chains), _by_chain(rules))
+        for table, (chains, rules) in found.items()
+        if table in ("filter", "nat", "mangle", "raw")
+    }
+
+
+def _by_chain(rules: list[str]) -> list[str]:
+    return sorted(rules, key=lambda line: line.split()[1])  # a stable sort: order within a chain counts
+
+
+def _shown(*texts: str) -> list[str]:
+    return ["\n".join(line for table in sorted(found) for line in found[table][1]) for found in map(_tables, texts)]
+
+
+def _first_difference(theirs: str, ours: str) -> str:
+    for one, other in zip(theirs.splitlines(), ours.splitlines(), strict=False):
+        if one != other:
+            return f"{one!r} is {other!r} with us"
+    return f"{len(theirs.splitlines())} lines, {len(ours.splitlines())} with us"
+
+
+# -- packets --------------------------------------------------------------------------------------------------------------
+
+
+def _packet(
+    room: Room, walker: Walker | NftWalker, tool: str | None, row: Row, report: Report, name: str, affinity: list[str]
+) -> None:
+    walk = walker.walk(Packet(row.src, row.dst, row.protocol, 40000, row.port))
+    reached = set(walk.endpoints) if walk.verdict == "DNAT" else set()
+    if tool is not None:
+        for table in ("nat", "filter"):
+            room.tool(tool, "-t", table, "-Z")
+    patience = REFUSAL_PATIENCE if walk.verdict == "REJECT" else PATIENCE
+    tries = TRIES if reached else 1
+    tried = room.connect(row.src, row.dst, row.port, row.protocol, reached, tries, patience, affinity)
+    if "unsupported" in tried.outcomes:
+        report.skipped += 1
+        return
+    report.packets += 1
+    where = f"{name}: {row.src} to {row.dst}:{row.port}/{row.protocol}"
+    report.wrong += [f"{where}: {what}" for what in _compare(walk, tried)]
+    if tool is not None and isinstance(walker, Walker):
+        report.wrong += [f"{where}: {what}" for what in _counters(room, tool, walk, reached <= set(tried.seen))]
+
+
+def _compare(walk: Walk, tried: Tried) -> list[str]:
+    """The answer and the source seen."""
+    got = f"the kernel gave {', '.join(tried.seen) or ', '.join(tried.outcomes)}"
+    if walk.verdict == "DNAT":
+        if set(tried.seen) != set(walk.endpoints) or set(tried.outcomes) != {"answered"}:
+            return [f"we say {', '.join(walk.endpoints)}, {got} ({tried.outcomes})"]
+        sources = {leaf.endpoint: set[str]() for leaf in walk.leaves}
+        for leaf in walk.leaves:
+            sources[leaf.endpoint].add(leaf.packet.src)
+        return [
+            f"the source at {place} is {seen}, we say {sources[place]}"
+            for place, seen in tried.seen.items()
+            if seen != sources[place]
+        ]
+    wanted = {"REJECT": {"refused", "unreachable", "not permitted"}, "DROP": {"timeout", "not permitted"}}.get(
+        walk.verdict
+    )
+    if wanted is not None:
+        return [] if set(tried.outcomes) <= wanted else [f"we say {walk.verdict}, {got}"]
+    if walk.verdict in ("ACCEPT", "NONE"):  # nobody answers for an address but its owner
+        sent = walk.leaves[0].packet
+        return [f"we say {walk.verdict}, {got}" for place in tried.seen if sent.dst not in place]
+    return [f"we cannot tell ({', '.join(walk.unknown)}), {got}"]
+
+
+def _counters(room: Room, tool: str, walk: Walk, complete: bool) -> list[str]:
+    """The rules of ``nat`` that counted are those on our ways, and refusing rules of ``filter`` counted only where we say so."""
+    counted: dict[int, int] = {}
+    kind: dict[int, tuple[str, str]] = {}
+    table = ""
+    for number, line in enumerate(_saved(room, tool, "-c").splitlines(), 1):
+        if line.startswith("*"):
+            table = line[1:]
+        found = COUNTED.match(line)
+        if found and int(found[1]):
+            counted[number] = int(found[1])
+        kind[number] = table, line
+    ours = {step.line for step in walk.steps if step.table == "nat" and step.line}
+    theirs = {number for number in counted if kind[number][0] == "nat"}
+    wrong = []
+    if theirs - ours or (complete and ours - theirs):
+        odd = sorted(theirs - ours or ours - theirs)[0]
+        who = "counted, but is not on our way" if odd in theirs else "is on our way, but did not count"
+        wrong.append(f"{kind[odd][1]} {who}")
+    refusing = {n for n in counted if kind[n][0] == "filter" and re.search(r"-j (DROP|REJECT)", kind[n][1])}
+    expected = {s.line for s in walk.steps if s.table == "filter" and s.outcome in ("DROP", "REJECT")}
+    if refusing != expected:
+        wrong.append(f"refusing rules that counted: {sorted(refusing)}, we say {sorted(expected)}")
+    return wrong
+
+
+# -- cases ----------------------------------------------------------------------------------------------------------------
+
+
+def endpoints_of(rules: str) -> dict[str, set[int]]:
+    """Address → ports of every endpoint that a rule text names."""
+    found: dict[str, set[int]] = {}
+    for place in re.findall(r"(?:--to-destination|dnat to) (\S+)", rules):
+        address, _, port = place.rpartition(":")
+        if address and port.isdigit():
+            found.setdefault(address.strip("[]"), set()).add(int(port))
+    return found
+
+
+def rules_for(objects: str, options: ProxyOptions) -> str:
+    """What kube-proxy writes, with the jumps from the built-in chains."""
+    return proxyrules(objects, options, jumps=True)
+
+
+def flavours_of(rules: str) -> tuple[str, ...]:
+    """By which tools it can be loaded."""
+    return ("nftables",) if is_nft(rules) else ("legacy", "nft")
+
+
+def as_text(walk: Walk) -> Any:
+    """For looking at."""
+    return as_json(walk)

@@ -1,0 +1,21 @@
+"""A sample of ``make kernel-check``: skipped, with the reason, where network namespaces are not allowed."""
+
+import pytest
+
+from tests.kernel.cases import CASES
+from tests.kernel.checks import Report, check, endpoints_of, flavours_of
+from tests.kernel.room import Room, missing
+
+SAMPLE = ("ipt-healthcheck-nodeport", "ipt-itp-cluster", "nft-no-endpoints-reject", "nft-nodeports-ipv4")
+WHY_NOT = missing()
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+@pytest.mark.parametrize("name", SAMPLE)
+def test_the_kernel_agrees(name: str) -> None:
+    rules, options, node_ips, rows = CASES[name]()
+    report = Report()
+    with Room(node_ips, endpoints_of(rules), {row.src for row in rows}) as room:
+        check(room, rules, flavours_of(rules), rows, options, report, name)
+    assert report.wrong == []
+    assert report.packets and report.rules

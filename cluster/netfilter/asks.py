@@ -4,7 +4,7 @@ In: a walker → out: its ``Book``, which finds the rule behind a step, its neig
 walker's own answer, never a second opinion.
 
 ``kind`` of an ask: src, dst, in, out, protocol, sport, dport, flags, state, mark, connmark, srctype, dsttype, chance, recent, key (an nft
-comparison), map (an nft look-up), draw (numgen), other (anything else, as written).
+comparison), map (an nft look-up), set (an ipset; ``key`` its size), draw (numgen), other (anything else, as written).
 """
 
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from cluster.netfilter import nft_parse as nft
 from cluster.netfilter import rules as ipt
-from cluster.netfilter.hooks import BUILTIN, HOOKS
+from cluster.netfilter.hooks import BUILTIN, HOOKS, HOOKS_WITH_IPVS, IPVS
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.render import render_rule
 from cluster.netfilter.walk import Flow, Step, Walker
@@ -38,6 +38,10 @@ class Book(Protocol):
     """The rules behind a walk's steps."""
 
     kind: str
+
+    def size(self) -> dict[str, int]:
+        """``rules`` there are, and ``entries`` of sets, maps and virtual servers."""
+        ...
 
     def stations(self, hook: str) -> list[dict[str, Any]]:
         """``{id, name, priority, rules}`` of every table or base chain at a hook, in calling order, conntrack among them."""
@@ -99,10 +103,28 @@ class IptablesBook:
         chain = self.walker.ruleset.chain(step.table, step.chain)
         return chain.rules if chain is not None else []
 
+    def size(self) -> dict[str, int]:
+        """See ``Book``."""
+        held = self.walker.ruleset
+        servers = held.ipvs.servers.values() if held.ipvs is not None else ()
+        entries = sum(len(one.entries) for one in held.sets.values()) + sum(1 + len(one.servers) for one in servers)
+        return {"rules": held.rule_count(), "entries": entries}
+
     def stations(self, hook: str) -> list[dict[str, Any]]:
         """Tables of the hook; ``rules`` counts those of the table's own chain there, -1: nobody has touched the table."""
         rows: list[dict[str, Any]] = []
-        for table in HOOKS[hook]:
+        for table in HOOKS[hook] if self.walker.ruleset.ipvs is None else HOOKS_WITH_IPVS[hook]:
+            if table == IPVS:
+                servers = self.walker.ruleset.ipvs
+                rows.append(
+                    {
+                        "id": IPVS,
+                        "name": IPVS,
+                        "priority": 99 if hook == "INPUT" else -99,
+                        "rules": len(servers.servers) if servers else 0,
+                    }
+                )
+                continue
             if table == "security" and "security" not in self.walker.ruleset.tables:
                 continue
             chain = self.walker.ruleset.chain(table, hook) if hook in BUILTIN[table] else None
@@ -192,6 +214,18 @@ class IptablesBook:
                 return [Ask("chance", f"{fraction / 0x80000000:.9g}", "", negate, held)]
             case ipt.Recent(name=name, seconds=seconds, op=op, negate=negate):
                 return [] if op == "set" else [Ask("recent", str(seconds), name, negate, held)]
+            case ipt.SetMatch(name=name, sides=sides, negate=negate):
+                found = self.walker.ruleset.sets.get(name)
+                parts = [flow.src if side == "src" else flow.dst for side in sides[:1]]
+                port = flow.sport if sides[-1] == "src" else flow.dport
+                have = f"{parts[0]},{flow.protocol}:{port}" if len(sides) > 1 else parts[0]
+                size = str(len(found.entries)) if found is not None else "?"
+                return [Ask("set", name, have, negate, held, size)]
+            case ipt.IpRange(side=side, text=text, negate=negate):
+                src = side == "--src-range"
+                return [Ask("src" if src else "dst", text, flow.src if src else flow.dst, negate, held)]
+            case ipt.Nth(every=every, negate=negate):
+                return [Ask("chance", f"1/{every}", "", negate, held)]
             case ipt.UnknownMatch(module=module, words=words):
                 return [Ask("other", " ".join(words) or module, "", False, held)]
             case _:
@@ -236,6 +270,12 @@ class NftBook:
         table = self._table(step)
         chain = table.chains.get(step.chain) if table is not None else None
         return chain.rules if chain is not None else []
+
+    def size(self) -> dict[str, int]:
+        """See ``Book``."""
+        tables = self.walker.nft.tables.values()
+        rules = sum(len(chain.rules) for table in tables for chain in table.chains.values())
+        return {"rules": rules, "entries": sum(len(one.values) for table in tables for one in table.sets.values())}
 
     def stations(self, hook: str) -> list[dict[str, Any]]:
         """See ``Book``."""

@@ -43,10 +43,8 @@ class Teller(Struct):
     frames: list[dict[str, Any]]
 
 
-def journey(
-    walker: Walker | NftWalker, packet: Packet, *, local: bool | None = None, way: int = 0, total: int = 0
-) -> dict[str, Any]:
-    """Walk ``packet`` and tell its ``way``-th end (the ends in rule order). ``total``: rules there are, for proportion."""
+def journey(walker: Walker | NftWalker, packet: Packet, *, local: bool | None = None, way: int = 0) -> dict[str, Any]:
+    """Walk ``packet`` and tell its ``way``-th end (the ends in rule order)."""
     walk = walker.walk(packet, local=local)
     book = book_of(walker)
     sent_here = walker.is_local(packet.src) if local is None else local
@@ -62,7 +60,7 @@ def journey(
         "hooks": {hook: book.stations(hook) for hook in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")},
         "frames": [],
         "reply": [],
-        "rules": total,
+        **book.size(),
     }
     if not leaves:
         return answer

@@ -95,7 +95,7 @@ def journey(
     packet = Packet(address, to, protocol.lower(), CLIENT_PORT, port)
     known = names(objects)
     pods = objects.get("pods")
-    told = tell(proxy.walker(mode), packet, local=local, way=way, total=proxy.status()["rules"])
+    told = tell(proxy.walker(mode), packet, local=local, way=way)
     for end in told["ways"]:
         owner = known.get(end["endpoint"].rpartition(":")[0], "")
         end["pod"] = owner

@@ -62,6 +62,8 @@ def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
         "ends_x": ends,
     }
     geometry["rails"] = _rails(hooks, geometry, sizes)
+    if not any(cell["id"] == "ipvs" for cell in hooks["INPUT"]["cells"]):
+        del geometry["rails"]["ipvs"]
     geometry["directions"] = [
         _direction("request", journey["frames"], journey, hooks, geometry, sizes),
         *([_direction("reply", journey["reply"], journey, hooks, geometry, sizes)] if journey["reply"] else []),
@@ -166,6 +168,12 @@ def _rails(
         "INPUT": [(route["x"], y1), (route["x"], y2), (inward["x"], y2)],
         "process": [(inward["x"], y2), (box, y2)],
         "OUTPUT": [(box, y3), (out["right"], y3)],
+        "ipvs": [
+            (inward["x"], y2),
+            (inward["x"] - sizes.gap / 2, y2),
+            (inward["x"] - sizes.gap / 2, y3),
+            (inward["x"], y3),
+        ],
         "up": [(out["right"], y3), (join, y3), (join, y1)],
         "POSTROUTING": [(join, y1), (post["right"], y1)],
         "leave": [(post["right"], y1), (geometry["ends_x"] - 12, y1)],
@@ -176,6 +184,7 @@ WAYS = {
     "FORWARD": ("PREROUTING", "route", "FORWARD", "forwarded", "POSTROUTING", "leave"),
     "INPUT": ("PREROUTING", "route", "INPUT", "process"),
     "OUTPUT": ("OUTPUT", "up", "POSTROUTING", "leave"),
+    "IPVS": ("PREROUTING", "route", "INPUT", "ipvs", "OUTPUT", "up", "POSTROUTING", "leave"),
 }
 
 
@@ -189,7 +198,15 @@ def _direction(
 ) -> dict[str, Any]:
     visited = list(dict.fromkeys(frame["hook"] for frame in frames))
     arrived = frames[-1].get("verdict") not in ("DROP", "REJECT", None) if frames else False
-    kind = "OUTPUT" if "OUTPUT" in visited else "INPUT" if "INPUT" in visited else "FORWARD"
+    kind = (
+        "IPVS"
+        if {"INPUT", "OUTPUT"} <= set(visited)
+        else "OUTPUT"
+        if "OUTPUT" in visited
+        else "INPUT"
+        if "INPUT" in visited
+        else "FORWARD"
+    )
     if kind == "FORWARD" and visited == ["PREROUTING"] and not arrived:
         way: tuple[str, ...] = ("PREROUTING",)
     else:
@@ -198,7 +215,7 @@ def _direction(
     if not arrived and last in way:
         way = way[: way.index(last) + 1]
     rails = geometry["rails"]
-    points = _joined([rails[part] for part in way])
+    points = _joined([rails[part] if part != "OUTPUT" or kind != "IPVS" else rails[part][1:] for part in way])
     marks = _marks(frames, hooks, sizes)
     stops = [_stop(frame, hooks, geometry, sizes) for frame in frames]
     if stops and not arrived:
@@ -271,7 +288,7 @@ def _stop(
     hook = hooks[frame["hook"]]
     match frame["kind"]:
         case "sent":
-            return 8 + sizes.box + 2, hook["rail"]
+            return 8 + sizes.box + (44 if sizes.big else 26), hook["rail"]
         case "route":
             return geometry["route"]["x"], sizes.rail
         case "rule":

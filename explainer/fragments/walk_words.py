@@ -38,6 +38,10 @@ ASKS = {
     ),
     "key": (noop("%(key)s is %(want)s"), noop("%(key)s is not %(want)s")),
     "map": (noop("is found in %(want)s (%(key)s entries, one look)"), ""),
+    "set": (
+        noop("is in the set %(want)s (%(key)s entries, one look)"),
+        noop("is not in the set %(want)s (%(key)s entries, one look)"),
+    ),
     "draw": (noop("draws one of %(want)s numbers"), ""),
     "other": (noop("%(want)s (not known here)"), ""),
 }
@@ -81,6 +85,7 @@ def tell(frames: list[dict[str, Any]], first: int = 1) -> list[dict[str, Any]]:
             "checks": [check(ask) for ask in frame.get("asks", ())],
             "near": [{**near, "check": check(near["ask"])} for near in frame.get("near", ())],
             "changed": changed(frame),
+            "act": act(frame),
             "outcome_kind": outcome_kind(frame),
         }
         for number, frame in enumerate(frames, first)
@@ -104,8 +109,10 @@ def title(frame: dict[str, Any]) -> str:
 def outcome_kind(frame: dict[str, Any]) -> str:
     """Return the verdict's shape: allow, deny, change, skip."""
     outcome = str(frame.get("outcome") or frame.get("verdict") or "")
-    if frame["kind"] == "untranslate" or (
-        re.match(r"(DNAT|SNAT|MASQUERADE|REDIRECT|mark|connmark)\b", outcome) and frame["kind"] == "rule"
+    if (
+        frame["kind"] == "untranslate"
+        or frame.get("station") == "ipvs"
+        or (re.match(r"(DNAT|SNAT|MASQUERADE|REDIRECT|mark|connmark)\b", outcome) and frame["kind"] == "rule")
     ):
         return "change"
     if outcome.upper().removeprefix("POLICY ").startswith(("DROP", "REJECT")):
@@ -113,6 +120,15 @@ def outcome_kind(frame: dict[str, Any]) -> str:
     if outcome.startswith(("unknown", "counted", "RETURN", "return")):
         return "skip"
     return "allow"
+
+
+def act(frame: dict[str, Any]) -> str:
+    """Return what a rule did, in a word: a chain is named by the next step."""
+    outcome = str(frame.get("outcome", ""))
+    drawn = re.match(r"(\d+) of (\d+):", outcome)
+    if drawn:
+        return _("1 of %(n)s") % {"n": drawn[2]}
+    return "" if outcome.startswith(("jump", "goto")) else outcome.removeprefix("policy ").partition(" from ")[0]
 
 
 def changed(frame: dict[str, Any]) -> list[str]:
@@ -189,6 +205,16 @@ def _rule(frame: dict[str, Any], values: dict[str, Any]) -> str:
     if drawn:
         values |= {"n": int(drawn[1]) + 1, "of": drawn[2], "target": drawn[3]}
         return _("Line %(line)s draws number %(n)s of %(of)s: on to the chain %(target)s.") % values
+    if frame.get("station") == "ipvs":
+        if outcome.startswith("no real server"):
+            return (
+                _("IPVS: the virtual server %(chain)s has no real server, so the client is told that nobody listens.")
+                % values
+            )
+        return _("IPVS takes the packet out: the virtual server %(chain)s hands the connection to %(now)s.") % {
+            **values,
+            "now": at(after, "dst"),
+        }
     if word in ("DNAT", "REDIRECT"):
         return _("Line %(line)s translates the destination: %(dst)s becomes %(now)s.") % {
             **values,

@@ -30,4 +30,5 @@ urlpatterns = [
         "clusters/<str:cluster>/objects/<str:resource>/<str:namespace>/<str:name>/", objects.object_page, name="object"
     ),
     path("clusters/<str:cluster>/network/", network.network_page, name="network"),
+    path("clusters/<str:cluster>/network/cost", network.cost_curve, name="cost"),
 ]

@@ -1,6 +1,7 @@
 // The network page: one packet stepped through the picture. Every step is an address of its own; here it is shown without asking the server again,
 // the packet rides to where it happens, and the rules, the comparison and the header follow.
 
+import { say } from "./captions.js";
 import { look } from "./moment.js";
 import { t } from "./words.js";
 
@@ -29,10 +30,13 @@ export function moved() {
   if (first) rules.scrollTop = Math.max(0, first.offsetTop - rules.offsetTop - 60);
   document.querySelector("[data-only]")?.addEventListener("change", (event) => rules?.classList.toggle("only", event.target.checked));
   page = document.querySelector("[data-walk-steps]") ? walk() : null;
+  const cost = document.querySelector("[data-cost]");
+  if (cost) import("./network_cost.js").then((module) => module.start(cost));
 }
 
 // A choice is another address: read in place, as another moment is.
 function send(event) {
+  if (event.target.matches("[data-paste]")) return paste(event);
   const form = event.target.closest(".js-look");
   if (!form || form.method !== "get") return;
   event.preventDefault();
@@ -43,6 +47,27 @@ function send(event) {
   // Another Service has other addresses.
   if (service !== null && there.searchParams.get("service") !== service) there.searchParams.delete("to");
   open(there.href);
+}
+
+// A dump is sent as a form is, and its answer put in the page's place: it has no address.
+async function paste(event) {
+  event.preventDefault();
+  const form = event.target;
+  const button = event.submitter ?? form.querySelector("button");
+  button.disabled = true;
+  try {
+    const body = new FormData(form);
+    if (event.way !== undefined) body.set("way", event.way);
+    const answer = await fetch(form.action, { method: "POST", body });
+    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!drawn.querySelector("main .net")) throw new Error(`${answer.status} ${answer.statusText}`);
+    document.querySelector(".middle").replaceWith(document.adoptNode(drawn.querySelector(".middle")));
+    moved();
+    (document.querySelector("#p-wrong") ?? document.querySelector("[data-walk-verdict]"))?.scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    button.disabled = false;
+    say(t("failed", { why: error.message }), { outcome: "error" });
+  }
 }
 
 const open = (address) => look(document.body.dataset.at ?? "", { address });
@@ -56,6 +81,10 @@ function click(event) {
   } else if (link?.matches("[data-walk-go]")) {
     event.preventDefault();
     page?.move(link.dataset.walkGo);
+  } else if (link?.matches("[data-follow]") && document.querySelector("[data-paste]")) {
+    event.preventDefault();
+    const way = new URL(link.href.baseVal, location.href).searchParams.get("way");
+    paste({ target: document.querySelector("[data-paste]"), preventDefault() {}, way });
   } else if (link?.closest(".net-tabs, [data-follow], [data-look]") || link?.matches("[data-follow]")) {
     event.preventDefault();
     open(link.href instanceof SVGAnimatedString ? new URL(link.href.baseVal, location.href).href : link.href);
@@ -97,7 +126,7 @@ function walk() {
     }
     for (const line of document.querySelectorAll("[data-sentence]")) if (line.matches("p")) line.textContent = steps[at].dataset.sentence;
     document.querySelector("[data-walk-where]").textContent = t("where", { at: at + 1, last: steps.length });
-    if (push) {
+    if (push && !document.querySelector("[data-paste]")) {
       const there = new URL(location.href);
       there.searchParams.set("step", at + 1);
       history.replaceState(null, "", there);

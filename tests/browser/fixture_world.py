@@ -777,7 +777,6 @@ def journey(
         walker_for(rules(node), node_ips=("172.18.0.11",)),
         Packet(address, dst, protocol, 45678, port),
         way=way,
-        total=30,
     )
     owned = {"10.244.1.2": "default/web-7d4b9c6f5d-7baro", "10.244.1.3": "default/web-7d4b9c6f5d-x2k9f"}
     ways = [{**end, "pod": owned.get(end["endpoint"].rpartition(":")[0], ""), "node": "node-1"} for end in told["ways"]]

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import AsyncIterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as noop
 
 from explainer.fragments import hooks_drawing, packet_choices, rules_view, walk_words
-from explainer.pages import context
+from explainer.pages import context, cost, pasting
 from explainer.pages.reads import Missing, Unreachable
 
-from .common import ask, asked_for, attempt, drawn_errors
+from .common import ask, asked_for, attempt, drawn_errors, sent
 
-MODES = ("iptables", "nftables")
-TABS = {"packet": noop("The packet"), "rules": noop("The rules")}
+MODES = ("iptables", "nftables", "ipvs", "userspace")
+TOOLS = {
+    "iptables": "iptables-save",
+    "nftables": "nft list ruleset",
+    "ipvs": "ipset save, ipvsadm-save, iptables-save",
+    "userspace": "iptables-save",
+}
+TABS = {
+    "packet": noop("The packet"),
+    "rules": noop("The rules"),
+    "modes": noop("Modes compared"),
+    "paste": noop("Your own dump"),
+}
 ASKED = ("way", "service", "from", "to", "node", "mode", "src", "dst", "port", "protocol")
 EMPTY: dict[str, Any] = {"services": [], "pods": [], "morePods": 0, "nodes": []}
 
@@ -125,7 +139,14 @@ def drawn(told: dict[str, Any], step: int, screen: bool) -> dict[str, Any]:
 def deciding(frames: list[dict[str, Any]]) -> int:
     """Return the step that one looks at first: the rule that translates the packet, or loses it."""
     words = ("DNAT", "REDIRECT", "DROP", "REJECT", "drop", "reject", "policy")
-    return next((f["number"] for f in frames if f["kind"] == "rule" and f["outcome"].startswith(words)), 1)
+    return next(
+        (
+            f["number"]
+            for f in frames
+            if f["kind"] == "rule" and (f["station"] == "ipvs" or f["outcome"].startswith(words))
+        ),
+        1,
+    )
 
 
 def stacks(frames: list[dict[str, Any]]) -> None:
@@ -185,9 +206,86 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     return {
         "rows": rows,
         "shown_mode": mode,
-        "tool": {"iptables": "iptables-save", "nftables": "nft list ruleset"}[mode],
+        "tool": TOOLS[mode],
         "concerned": len(concerned),
     }
+
+
+async def modes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """The same packet in every mode, hook by hook."""
+    found = await asyncio.gather(*(journey({**data, "mode": "" if mode == data["own"] else mode}) for mode in MODES))
+    columns = []
+    for mode, (told, why) in zip(MODES, found, strict=True):
+        column: dict[str, Any] = {"mode": mode, "why": why, "told": told, "own": mode == data["own"], "hooks": {}}
+        if told is not None and told["ways"]:
+            frames = walk_words.tell(told["frames"])
+            for frame in frames:
+                if frame["kind"] in ("rule", "route", "pass"):
+                    column["hooks"].setdefault(frame["hook"], []).append(frame)
+            end = told["ways"][0]
+            column |= {
+                "asked": max(way["asked"] for way in told["ways"]),
+                "rules": told["rules"],
+                "entries": told["entries"],
+                "ends": [way["endpoint"] or way["verdict"] for way in told["ways"]],
+                "verdict": end["verdict"],
+                "source": end["source"],
+                "steps": sum(frame["kind"] == "rule" for frame in frames),
+            }
+        columns.append(column)
+    hooks = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+    most = max((column.get("asked", 0) for column in columns), default=0) or 1
+    for column in columns:
+        column["share"] = round(100 * column.get("asked", 0) / most)
+    used = [hook for hook in hooks if any(hook in column["hooks"] for column in columns)]
+    rows = [{"hook": hook, "cells": [column["hooks"].get(hook, []) for column in columns]} for hook in used]
+    # userspace's rules end at kube-proxy's own process: which endpoint it chooses is no rule's business.
+    sets = {tuple(sorted(column["ends"])) for column in columns if "ends" in column and column["mode"] != "userspace"}
+    return {
+        "columns": columns,
+        "rows": rows,
+        "agree": len(sets) == 1,
+        "known": cost.measuring().known if cost.measuring().done else [],
+    }
+
+
+async def paste_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """Anybody's dump, a packet, and its way; or what is wrong with them."""
+    text = ""
+    fields = {name: sent(request, name)[:400] for name in pasting.FIELDS}
+    fields["protocol"] = fields["protocol"] or "tcp"
+    out: dict[str, Any] = {"fields": fields, "limit": pasting.MAX_BYTES}
+    if request.method == "POST":
+        text = str(request.POST.get("dump") or "").replace("\r\n", "\n")
+        try:
+            told = await pasting.walk(text, fields)
+            out |= drawn(told, number(request, "step", 0), data["frame"]["screen"])
+        except pasting.Wrong as wrong:
+            out |= {"wrong": wrong, "around": pasting.around(text, wrong.line)}
+    elif asked_for(request, "example") and data["rulebook"] and data["packet"]:
+        mode = data["mode"] or data["own"]
+        given = {} if mode == data["own"] else {"mode": mode}
+        text = await attempt(data["frame"], "rules", "", node=data["rulebook"], **given)
+        node = next(n for n in data["model"]["nodes"] if n["name"] == data["rulebook"])
+        pod = next((p["ip"] for p in data["model"]["pods"] if p["key"] == data["packet"]["src"]), "10.244.1.9")
+        fields |= {
+            "src": pod,
+            "dst": data["packet"]["dst"],
+            "port": str(data["packet"]["port"]),
+            "protocol": data["packet"]["protocol"],
+            "ips": node["ip"],
+        }
+    return {**out, "dump": text}
+
+
+async def cost_curve(request: HttpRequest, cluster: str) -> StreamingHttpResponse:
+    """The measurement of what Services cost, a JSON line a point, as it is made."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for point in cost.measuring().points():
+            yield json.dumps(point).encode() + b"\n"
+
+    return StreamingHttpResponse(lines(), content_type="application/x-ndjson")
 
 
 def number(request: HttpRequest, name: str, otherwise: int) -> int:
@@ -196,4 +294,4 @@ def number(request: HttpRequest, name: str, otherwise: int) -> int:
     return int(text) if text.isdigit() and len(text) < 7 else otherwise
 
 
-DRAWN = {"packet": packet_tab, "rules": rules_tab}
+DRAWN = {"packet": packet_tab, "rules": rules_tab, "modes": modes_tab, "paste": paste_tab}

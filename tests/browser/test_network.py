@@ -1,0 +1,58 @@
+"""The network page's other views: no axe violation and no sideways scroll, a dump pasted and walked, a wrong line shown, costs drawn as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import faults
+from tests.browser.fixture_world import DATA
+from tests.browser.test_pages import SIDEWAYS, SMALLEST
+
+Open = Callable[..., Page]
+PATH = "/clusters/demo/network/?service=default/web&tab="
+POINT = {"lines": 9, "bytes": 9, "partialLines": 0, "syncMillis": 1.5, "walkMicros": 80.0}
+
+
+@pytest.mark.parametrize(("tab", "theme", "language"), [("modes", "screen", "ko"), ("paste&example=1", "light", "ko")])
+def test_every_view_is_whole(open_page: Open, tab: str, theme: str, language: str) -> None:
+    page = open_page(PATH + tab, width=1024, height=768, theme=theme, language=language)
+    assert faults(page) == []
+    assert page.evaluate(SIDEWAYS) <= 0
+    size, text = page.evaluate(SMALLEST)
+    assert size >= (19.5 if theme == "screen" else 11.9), text
+
+
+def test_a_dump_is_pasted_walked_and_corrected(open_page: Open) -> None:
+    page = open_page(PATH + "paste")
+    rules = (DATA / "rules.txt").read_text()
+    page.locator("#p-dump").fill(rules.replace("--dport 80 ", "--dport eighty ", 1))
+    for name, value in (("src", "10.244.1.9"), ("dst", "10.96.118.42"), ("port", "80"), ("ips", "172.18.0.11")):
+        page.locator(f"#p-{name}").fill(value)
+    page.get_by_role("button", name="Walk it").click()
+    wrong = page.get_by_role("alert")
+    line = next(n for n, text in enumerate(rules.splitlines(), 1) if "--dport 80 " in text)
+    expect(wrong).to_contain_text(f"line {line}:")
+    expect(wrong.locator(".here")).to_contain_text("--dport eighty")
+    page.locator("#p-dump").fill(rules)
+    page.get_by_role("button", name="Walk it").click()
+    expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT to one of 2 endpoints.")
+    page.locator("[data-follow]").nth(1).click()
+    expect(page.locator(".end.chosen").first).to_contain_text("10.244.1.3:8080")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-walk-where]")).to_contain_text("6 of")
+
+
+def test_costs_are_drawn_as_they_come(open_page: Open) -> None:
+    page = open_page(PATH + "modes")
+    points = [
+        {**POINT, "mode": mode, "services": n, "asked": n + 15} for n in (10, 100) for mode in ("iptables", "ipvs")
+    ]
+    page.route("**/network/cost", lambda route: route.fulfill(body="".join(json.dumps(p) + "\n" for p in points)))
+    page.get_by_role("button", name="Measure now").click()
+    expect(page.locator("[data-figures] tbody tr")).to_have_count(4)
+    expect(page.locator(".curve .dot")).to_have_count(4)
+    expect(page.locator(".curve .series").first).to_have_text("iptables 115")

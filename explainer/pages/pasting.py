@@ -19,6 +19,7 @@ from cluster.kubeproxy import offline
 from cluster.netfilter.journey import journey
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import ParseError
+from cluster.netfilter.walk import Walker
 from cluster.wire.packet import Packet
 
 MAX_BYTES = 4_000_000
@@ -84,15 +85,18 @@ def _packet(fields: dict[str, str]) -> tuple[Packet, tuple[str, ...]]:
 
 
 def _walk(text: str, packet: Packet, ips: tuple[str, ...], fields: dict[str, str]) -> dict[str, Any]:
-    names = {f"{side}_interface": fields[side][:16] or None for side in ("in", "out")}
+    arrives, leaves = fields["in"][:16] or None, fields["out"][:16] or None
     try:
         if offline.is_nft(text):
-            walker = offline.walker_for(text, node_ips=ips, **names)
+            walker = offline.walker_for(text, node_ips=ips, in_interface=arrives, out_interface=leaves)
             assert isinstance(walker, NftWalker)
             assumed, unknown = "", offline.unknown_statements(walker.nft)
         else:
             ruleset, assumed = offline.read_rules(text, 6 if ":" in packet.dst else 4)
-            walker, unknown = offline.Walker(ruleset, ips, **names), offline.unknown_words(ruleset)
+            walker, unknown = (
+                Walker(ruleset, ips, in_interface=arrives, out_interface=leaves),
+                offline.unknown_words(ruleset),
+            )
     except ParseError as error:
         number = re.match(r"invalid literal for int\(\) with base \d+: (.*)", error.reason)
         reason = _("%(text)s is no number") % {"text": number[1]} if number else error.reason

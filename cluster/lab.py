@@ -122,7 +122,7 @@ class MemberOp(Struct, frozen=True, tag=True):
     """A laboratory act on an etcd member."""
 
     member: str
-    op: Literal["stop", "start", "pause", "resume", "campaign", "transfer"]
+    op: Literal["stop", "start", "pause", "resume", "campaign", "transfer", "snapshot"]
     to: str = ""
 
 
@@ -207,6 +207,29 @@ class DelayIn(Struct, frozen=True, tag=True):
     micros: int
 
 
+class CutsIn(Struct, frozen=True, tag=True):
+    """Ways that are cut, mended or made ``slow_ms`` slow, each (from, to): one act, however many ways a partition has."""
+
+    cut: tuple[tuple[str, str], ...] = ()
+    mend: tuple[tuple[str, str], ...] = ()
+    slow: tuple[tuple[str, str], ...] = ()
+    slow_ms: float = 0.0
+
+
+class DiskIn(Struct, frozen=True, tag=True):
+    """How long an fsync of ``member`` takes from now on: anything between these; None: as the cluster was made."""
+
+    member: str
+    fsync_ms: tuple[float, float] | None = None
+
+
+class AlignIn(Struct, frozen=True, tag=True):
+    """The election timers of ``members`` all run out ``micros`` from now, at the same instant."""
+
+    members: tuple[str, ...]
+    micros: int
+
+
 class NothingIn(Struct, frozen=True, tag=True):
     """An input that was taken out of this history. Its numbers stay unused, so that the same things have the same ids in both branches."""
 
@@ -216,7 +239,7 @@ class NothingIn(Struct, frozen=True, tag=True):
 Input = (
     HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdWatchIn | EtcdOpIn
     | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
-    | DropIn | DeliverIn | DelayIn | NothingIn
+    | DropIn | DeliverIn | DelayIn | CutsIn | DiskIn | AlignIn | NothingIn
 )  # fmt: skip
 
 # -- what comes out ---------------------------------------------------------------------------------------------------
@@ -437,6 +460,19 @@ class Lab:
                     self._schedule(item)
                 except KeyError:
                     raise UnknownName("that message is not on its way") from None
+            case CutsIn():
+                self._cuts(item)
+            case DiskIn(member, fsync_ms):
+                if self._slot(member) not in world.state.disks:
+                    raise UnknownName(f"{member} has no disk")
+                disk = world.state.disks[member]
+                low, high = self.spec.fsync_ms if fsync_ms is None else sorted(fsync_ms)
+                disk.fsync_min, disk.fsync_max = round(low * MILLISECOND), round(high * MILLISECOND)
+                self._lab_frame(f"{member} disk {low:g} to {high:g} ms")
+            case AlignIn(members, micros):
+                for name in [self._slot(name) for name in members]:
+                    self._at_the_bench(name, etcd.ElectionAt(self.now + micros * 1000))
+                self._lab_frame(f"timers aligned: {' '.join(members)}")
             case NothingIn(ids):
                 world.state.ids += ids
 
@@ -454,6 +490,31 @@ class Lab:
             world.now_step(event[2], etcd.TickNow())
         else:
             world.deliver(item.sequence)
+
+    def _cuts(self, item: CutsIn) -> None:
+        for place in dict.fromkeys(name for pair in (*item.cut, *item.mend, *item.slow) for name in pair):
+            self._place(place)
+        latency = round(item.slow_ms * MILLISECOND)
+        for pairs, link in (
+            (item.mend, None),
+            (item.cut, Link(cut=True)),
+            (item.slow, Link(low=latency, high=latency)),
+        ):
+            for a, b in pairs:
+                self.world.state.network.set_link(a, b, link, one_way=True)
+        told = (("cut", item.cut), ("mend", item.mend), (f"{item.slow_ms:g} ms", item.slow))
+        self._lab_frame(
+            "; ".join(f"{word} {' '.join(f'{a}→{b}' for a, b in pairs)}" for word, pairs in told if pairs)[:120]
+        )
+
+    def _at_the_bench(self, process: str, message: Any) -> None:
+        """A laboratory message to an etcd member that runs and is awake; to any other it means nothing."""
+        slot = self.world.state.slots[process]
+        if slot.up and not slot.paused and slot.kind == "etcd":
+            self.world.now_step(process, message)
+
+    def _lab_frame(self, label: str) -> None:
+        self.recorder.add_frame(self._frame("lab", label=label))
 
     def _http(self, item: HttpIn) -> None:
         self.world.state.ids += 1
@@ -514,6 +575,9 @@ class Lab:
             self.world.post("outside:lab", process, etcd.Campaign())
         elif item.op == "transfer":
             self.world.post("outside:lab", process, etcd.TransferLeadership(self._slot(item.to)))
+        elif item.op == "snapshot":
+            self._at_the_bench(process, etcd.SnapshotNow())
+            self._lab_frame(f"{process} snapshot")
         else:
             getattr(self.world, item.op)(process)
             self._process_frame(process)

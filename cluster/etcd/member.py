@@ -10,7 +10,7 @@ Upstream: server/etcdserver and server/embed.
 from typing import Any, ClassVar, Final, get_args
 
 from cluster.etcd import views
-from cluster.etcd.client_side import ClientSide
+from cluster.etcd.lab_side import LabSide
 from cluster.etcd.membership import MemberSeed
 from cluster.etcd.peers import PeerHello
 from cluster.etcd.raft import RawNode
@@ -41,7 +41,7 @@ _ANSWERS: Final = (w.EtcdError, w.LeaseKeepAliveResponse, w.LeaseTimeToLiveRespo
 """What a leader sends back to a member that passed a request on."""
 
 
-class EtcdMember(ClientSide):
+class EtcdMember(LabSide):
     """An etcd member. ``state.raft`` is its Raft, ``state.app`` what the log made."""
 
     kind: ClassVar[str] = "etcd"
@@ -69,6 +69,8 @@ class EtcdMember(ClientSide):
             self.ready(now, out)
         elif kind is w.TickNow:
             self.hurry(now, out)
+        elif kind in self.acts:
+            getattr(self, self.acts[kind])(message, now, out)
         elif kind is w.TransferLeadership:
             self._transfer(message.to, now, out)
         elif kind in _REQUESTS:

@@ -4,11 +4,13 @@ In → a ``Scene`` (spec, world, objects, traces); out → dicts in the contract
 here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query``.
 """
 
+from cluster.snapshot.bench import bench
 from cluster.snapshot.complete import completion
 from cluster.snapshot.etcd import members
 from cluster.snapshot.flights import flights
 from cluster.snapshot.ha import certificates, ha
 from cluster.snapshot.journeys import journey, network
+from cluster.snapshot.keyspace import keyspace
 from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.lesson import lesson
 from cluster.snapshot.map import cluster_map, processes, ready
@@ -25,6 +27,8 @@ from cluster.snapshot.thing import about, revisions, thing, touched
 
 VIEWS = {
     "about": about,
+    "bench": bench,
+    "keyspace": keyspace,
     "kinds": kinds,
     "mapping": mapping,
     "relations": relations,

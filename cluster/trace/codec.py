@@ -47,6 +47,8 @@ def flight_frame(flight: tuple[int, int, str, str, Any, int, str], hosts: Any) -
         "arriveMicros": arrival // 1000,
         "cause": cause,
     }
+    if kind == "RaftMessage" and message.reject:
+        frame["reject"] = True
     if why:
         frame["dropped"] = why
     return frame

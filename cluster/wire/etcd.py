@@ -354,6 +354,16 @@ class TickNow(Struct, frozen=True, tag=True):
     """From the laboratory: this member's clock runs fast; its next heartbeat, or its election timeout, is due now."""
 
 
+class ElectionAt(Struct, frozen=True, tag=True):
+    """From the laboratory: the election timer of this member runs out at this very instant (virtual ns)."""
+
+    at: int
+
+
+class SnapshotNow(Struct, frozen=True, tag=True):
+    """From the laboratory: take a snapshot and compact the log up to it, as 10,000 applied entries would make a member do."""
+
+
 class TransferLeadership(Struct, frozen=True, tag=True):
     """From the laboratory: hand leadership to the member whose process is ``to``."""
 

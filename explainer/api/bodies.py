@@ -111,6 +111,28 @@ class DelayBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     micros: Annotated[int, Meta(ge=1, le=600_000_000)]
 
 
+class CutsBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST network/cuts``: ways [from, to] that are cut, mended or made slow, in one act."""
+
+    cut: Annotated[list[tuple[Name, Name]], Meta(max_length=400)] = []
+    mend: Annotated[list[tuple[Name, Name]], Meta(max_length=400)] = []
+    slow: Annotated[list[tuple[Name, Name]], Meta(max_length=400)] = []
+    slow_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0.0
+
+
+class DiskBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST etcd/members/{m}/disk``: an fsync takes between these; null: as the cluster was made."""
+
+    fsync_ms: tuple[Annotated[float, Meta(ge=0, le=60_000)], Annotated[float, Meta(ge=0, le=60_000)]] | None = None
+
+
+class AlignBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST etcd/timers``: the election timers of these members run out so many micros from now, together."""
+
+    members: Annotated[list[Name], Meta(min_length=1, max_length=32)]
+    micros: Annotated[int, Meta(ge=1, le=3_600_000_000)]
+
+
 class EtcdOpBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """``POST etcd/ops``: one operation on a key, recorded."""
 

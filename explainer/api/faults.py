@@ -4,13 +4,24 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from explainer.api.bodies import DelayBody, EtcdOpBody, LinkBody, MemberBody, NoBody, PartitionBody, TransferBody
+from explainer.api.bodies import (
+    AlignBody,
+    CutsBody,
+    DelayBody,
+    DiskBody,
+    EtcdOpBody,
+    LinkBody,
+    MemberBody,
+    NoBody,
+    PartitionBody,
+    TransferBody,
+)
 from explainer.api.calls import ask, body_as, call, number
 from explainer.runs.bus import Bus, Failed
 from explainer.runs.mail import item
 
 RUNNING = ("stop", "start", "pause", "resume")
-MEMBER = (*RUNNING, "campaign", "transfer")
+MEMBER = (*RUNNING, "campaign", "transfer", "snapshot", "disk")
 MESSAGE = ("drop", "deliver", "delay")
 RAFT = ("tables", "invariants", "next")
 
@@ -29,8 +40,11 @@ async def members(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 
 @call("POST")
 async def member(request: HttpRequest, bus: Bus, cluster: str, name: str, op: str) -> Any:
-    """Stop, start, pause, resume a member, let its election timer run out, or hand leadership over."""
+    """Stop, start, pause, resume a member, let its election timer run out, hand leadership over, compact its log, or change its disk."""
     _known(op, MEMBER)
+    if op == "disk":
+        await bus.act(cluster, item("DiskIn", member=name, fsync_ms=body_as(request, DiskBody).fsync_ms))
+        return await bus.query_json(cluster, "members")
     to = body_as(request, TransferBody).to if op == "transfer" else ""
     await bus.act(cluster, item("MemberOp", member=name, op=op, to=to))
     return await bus.query_json(cluster, "members")
@@ -85,8 +99,11 @@ async def network(request: HttpRequest, bus: Bus, cluster: str, op: str) -> Any:
         case "link":
             link = body_as(request, LinkBody)
             act = item("LinkIn", a=link.a, b=link.b, latency_ms=link.latency_ms, loss=link.loss, one_way=link.one_way)
+        case "cuts":
+            cuts = body_as(request, CutsBody)
+            act = item("CutsIn", cut=cuts.cut, mend=cuts.mend, slow=cuts.slow, slow_ms=cuts.slow_ms)
         case _:
-            raise Failed(404, f"the network can partition, heal and link, not {op}")
+            raise Failed(404, f"the network can partition, heal, link and cuts, not {op}")
     await bus.act(cluster, act)
     return {}
 
@@ -109,6 +126,14 @@ async def raft(request: HttpRequest, bus: Bus, cluster: str, what: str) -> Any:
     """Raft looked at: ``tables`` it runs by, ``invariants`` with their evidence, ``next`` events that are legal now."""
     _known(what, RAFT)
     return await ask(request, bus, cluster, f"raft_{what}")
+
+
+@call("POST")
+async def timers(request: HttpRequest, bus: Bus, cluster: str) -> Any:
+    """Let the election timers of some members run out at one instant."""
+    body = body_as(request, AlignBody)
+    await bus.act(cluster, item("AlignIn", members=body.members, micros=body.micros))
+    return await bus.query_json(cluster, "members")
 
 
 @call("GET", "POST")

@@ -44,6 +44,7 @@ urlpatterns = [
     path(f"{C}/etcd/members/<str:name>/promote", faults.promote),
     path(f"{C}/etcd/members/<str:name>/<str:op>", faults.member),
     path(f"{C}/etcd/ops", faults.ops),
+    path(f"{C}/etcd/timers", faults.timers),
     path(f"{C}/etcd/raft/<str:what>", faults.raft),
     path(f"{C}/messages/<int:sequence>/<str:op>", faults.message),
     path(f"{C}/network/<str:op>", faults.network),

@@ -1,57 +1,72 @@
-"""etcd's members as a flat ring beside their logs on one index grid, and the quorum's arithmetic.
+"""etcd's members as a flat ring: places, roles, timers, votes, the lines between them and where those are cut.
 
-In → out: the ``members`` read model (contract: ``/etcd/members?log=full``) in, coordinates and cells out. All members have the same size; the
-role is a shape and a letter, the term a number inside, the timer an arc outside. Terms have no hue: a number and a hatch that cycles
-none, 45°, 135°, dots.
+In → out: the ``bench`` read model in, coordinates out. All members have the same size; the role is a shape and a letter, name and term stand
+inside, the timer is an arc outside, votes are marks between the candidate and the voter. A line that carries a leader's word is drawn in the
+role's colour; a way that is cut ends at a bar before the member that does not hear.
 
-Units: user units of the ring's viewBox (400 by 400).
+Units: user units of the ring's viewBox (``WIDE`` by ``TALL``); angles from the top, clockwise.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
-from django.utils.translation import gettext as _
+WIDE = 560
+TALL = 480
+BODY = 36
+TIMER = 47
+PIPS = 60
+SMALLER = 0.82
+"""Members of a ring of seven and more."""
+LETTERS = {"leader": "L", "candidate": "C", "pre-candidate": "P"}
+BEHIND = 3
+"""Entries that a member may lack before it counts as a laggard: what is on its way is no lag."""
 
-from .words import noop
 
-SIZE = 400
-RADIUS = 130
-MEMBER = 40
-CELL = 34
-SHOWN = 22
-"""Log columns drawn: the newest ones."""
-
-
-def ring(rows: list[dict[str, Any]], now_micros: int) -> list[dict[str, Any]]:
-    """Return the members with their place, shape and timer arc."""
-    out = []
+def ring(model: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the members with their place, shape, timer, votes and lag."""
+    rows = model["members"]
     count = max(len(rows), 1)
+    radius = 0 if count == 1 else 158 if count < 7 else 180
+    scale = SMALLER if count >= 7 else 1
+    top_term = max((row.get("term") or 0 for row in rows), default=0)
+    commit = max((row.get("commit") or 0 for row in rows), default=0)
+    out = []
     for index, row in enumerate(rows):
         angle = -math.pi / 2 + 2 * math.pi * index / count
-        x = SIZE / 2 + (RADIUS if count > 1 else 0) * math.cos(angle)
-        y = SIZE / 2 + (RADIUS if count > 1 else 0) * math.sin(angle)
+        x, y = WIDE / 2 + radius * math.cos(angle), TALL / 2 + radius * math.sin(angle)
         shape = (
             "down" if not row.get("up", True) else "learner" if row.get("learner") else row.get("role") or "follower"
         )
+        last = row.get("lastIndex") or 0
+        lag = max(commit - last, 0)
+        dx, dy = (math.cos(angle), math.sin(angle)) if count > 1 else (0.0, 1.0)
+        side = "start" if dx > 0.3 else "end" if dx < -0.3 else "middle"
         out.append(
             {
                 **row,
                 "x": round(x, 1),
                 "y": round(y, 1),
+                "angle": angle,
                 "shape": shape,
-                "letter": {"leader": "L", "candidate": "C", "pre-candidate": "P", "learner": "l"}.get(shape, ""),
-                "arc": arc(row, now_micros),
-                "label_y": round(y + MEMBER + 22, 1),
+                "letter": LETTERS.get(shape, ""),
+                "arc": arc(row, model["nowMicros"]),
+                "pips": pips(row, rows, index, count),
+                "old_term": (row.get("term") or 0) < top_term,
+                "lag": lag if lag >= BEHIND else 0,
+                "scale": scale,
+                "note_x": round(dx * (TIMER + 12), 1),
+                "note_y": round(dy * (TIMER + (16 if abs(dx) < 0.3 else 8)) + 5, 1),
+                "side": side,
+                "asks": shape in ("candidate", "pre-candidate"),
             }
         )
     return out
 
 
 def arc(row: dict[str, Any], now_micros: int) -> str:
-    """Return the remaining election timer as a dash pattern of a circle with circumference 100, or empty."""
+    """Return the remaining timer as a dash pattern of a circle with circumference 100, or empty."""
     start, end = row.get("timerStartMicros"), row.get("timerEndMicros")
     if start is None or end is None or end <= start or not row.get("up", True):
         return ""
@@ -59,26 +74,143 @@ def arc(row: dict[str, Any], now_micros: int) -> str:
     return f"{100 * left:.1f} 100"
 
 
-def links(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the lines between every two members, shortened to their borders."""
+def pips(row: dict[str, Any], rows: list[dict[str, Any]], index: int, count: int) -> list[dict[str, Any]]:
+    """Return a candidate's votes: a mark towards each voter, that says yes, no or nothing yet."""
+    if row.get("role") not in ("candidate", "pre-candidate") or not row.get("up", True):
+        return []
+    votes = row.get("votes") or {}
+    out = []
+    spread = 0.62 if count > 5 else 0.8
+    voters = [other for other in rows if not other.get("learner")]
+    for number, other in enumerate(voters):
+        # Side by side over the candidate, in the members' order: beside each other they can be counted.
+        at = (number - (len(voters) - 1) / 2) * spread / max(len(voters) / 3, 1) - math.pi / 2
+        if TALL / 2 + math.sin(-math.pi / 2 + 2 * math.pi * index / count) > TALL / 2:
+            at = -at
+        said = votes.get(other["id"])
+        out.append(
+            {
+                "id": other["id"],
+                "x": round(PIPS * math.cos(at), 1),
+                "y": round(PIPS * math.sin(at), 1),
+                "said": "yes" if said else "no" if said is False else "open",
+            }
+        )
+    return out
+
+
+def links(members: list[dict[str, Any]], ways: list[list[Any]]) -> list[dict[str, Any]]:
+    """Return the lines between every two members, shortened to their borders, with a bar for each way that is cut."""
+    state = {(a, b): (how, much) for a, b, how, much in ways}
     out = []
     for i, a in enumerate(members):
         for b in members[i + 1 :]:
             dx, dy = b["x"] - a["x"], b["y"] - a["y"]
             length = math.hypot(dx, dy) or 1
-            cut = (MEMBER + 12) / length
+            ux, uy = dx / length, dy / length
+            there, back = (
+                state.get((a["id"], b["id"]), ("ok", 0)),
+                state.get((b["id"], a["id"]), ("ok", 0)),
+            )
+            both = {there[0], back[0]}
+            closed = [way in ("cut", "apart") for way in (there[0], back[0])]
+            gap = (TIMER + 8) * a["scale"]
+            leads = any(one["shape"] == "leader" for one in (a, b)) and a.get("up", True) and b.get("up", True)
+            bars = [
+                bar(b["x"] - ux * (gap + 14), b["y"] - uy * (gap + 14), ux, uy) if closed[0] else None,
+                bar(a["x"] + ux * (gap + 14), a["y"] + uy * (gap + 14), ux, uy) if closed[1] else None,
+            ]
+            slow = next((f"{much:g} ms" for how, much in (there, back) if how == "slow"), "")
+            lossy = next((f"{much:g} %" for how, much in (there, back) if how == "lossy"), "")
             out.append(
                 {
                     "a": a["id"],
                     "b": b["id"],
-                    "x1": round(a["x"] + dx * cut, 1),
-                    "y1": round(a["y"] + dy * cut, 1),
-                    "x2": round(b["x"] - dx * cut, 1),
-                    "y2": round(b["y"] - dy * cut, 1),
-                    "up": a.get("up", True) and b.get("up", True),
+                    "x1": round(a["x"] + ux * gap, 1),
+                    "y1": round(a["y"] + uy * gap, 1),
+                    "x2": round(b["x"] - ux * gap, 1),
+                    "y2": round(b["y"] - uy * gap, 1),
+                    "state": "cut"
+                    if all(closed)
+                    else "half"
+                    if any(closed)
+                    else "slow"
+                    if slow
+                    else "lossy"
+                    if lossy
+                    else "leads"
+                    if leads
+                    else "idle",
+                    "bars": [one for one in bars if one],
+                    "note": slow or lossy,
+                    # Not at the middle, where the lines of a large ring meet.
+                    "note_x": round(a["x"] + dx * 0.38, 1),
+                    "note_y": round(a["y"] + dy * 0.38 + 5, 1),
+                    "ok": both == {"ok"},
                 }
             )
     return out
+
+
+def bar(x: float, y: float, ux: float, uy: float) -> dict[str, float]:
+    """Return a short line across a way at (x, y) that goes in direction (ux, uy)."""
+    half = 9
+    return {
+        "x1": round(x - uy * half, 1),
+        "y1": round(y + ux * half, 1),
+        "x2": round(x + uy * half, 1),
+        "y2": round(y - ux * half, 1),
+    }
+
+
+def wall(members: list[dict[str, Any]], ways: list[list[Any]]) -> dict[str, Any] | None:
+    """Return the line that parts the ring in two, if the cuts do that: both ways between two arcs of neighbours, and no other.
+
+    ``sides``: the members of the one and of the other.
+    """
+    ids = [member["id"] for member in members]
+    closed = {(a, b) for a, b, how, _ in ways if how in ("cut", "apart")}
+    if len(ids) < 2 or not closed:
+        return None
+    side = [id for id in ids if id == ids[0] or (ids[0], id) not in closed]
+    rest = [id for id in ids if id not in side]
+    wanted = {(a, b) for a in side for b in rest} | {(b, a) for a in side for b in rest}
+    if not rest or closed != wanted:
+        return None
+    place = {member["id"]: (member["x"], member["y"]) for member in members}
+    a, b = (tuple(sum(place[id][axis] for id in group) / len(group) for axis in (0, 1)) for group in (side, rest))
+    length = math.hypot(b[0] - a[0], b[1] - a[1])
+    if not length:
+        return {"sides": [side, rest], "line": None}
+    ux, uy = (b[0] - a[0]) / length, (b[1] - a[1]) / length
+    near = max(place[id][0] * ux + place[id][1] * uy for id in side)
+    far = min(place[id][0] * ux + place[id][1] * uy for id in rest)
+    if far - near < BODY:  # no straight line parts them: the bars on their ways say it
+        return {"sides": [side, rest], "line": None}
+    middle = (near + far) / 2
+    x, y = middle * ux + shift(ux, uy)[0], middle * uy + shift(ux, uy)[1]
+    ends = [edge(x, y, -uy, ux), edge(x, y, uy, -ux)]
+    return {"sides": [side, rest], "line": {"x1": ends[0][0], "y1": ends[0][1], "x2": ends[1][0], "y2": ends[1][1]}}
+
+
+def shift(ux: float, uy: float) -> tuple[float, float]:
+    """Return the way along a line across (ux, uy) from the drawing's origin to where its middle is seen."""
+    along = WIDE / 2 * -uy + TALL / 2 * ux
+    return -uy * along, ux * along
+
+
+def edge(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
+    """Return where a ray from (x, y) leaves the sheet, a little inside."""
+    inside = 12
+    steps = [
+        ((WIDE - inside if d > 0 else inside) - at) / d
+        if axis == 0
+        else ((TALL - inside if d > 0 else inside) - at) / d
+        for axis, at, d in ((0, x, dx), (1, y, dy))
+        if abs(d) > 1e-6
+    ]
+    step = max(min(steps), 0.0)
+    return round(x + dx * step, 1), round(y + dy * step, 1)
 
 
 def quorum(members: list[dict[str, Any]]) -> dict[str, int]:
@@ -93,84 +225,3 @@ def quorum(members: list[dict[str, Any]]) -> dict[str, int]:
         "may_lose": max(have - need, 0),
         "short": max(need - have, 0),
     }
-
-
-def logs(members: list[dict[str, Any]], shown: int = SHOWN) -> dict[str, Any]:
-    """Return all logs on one grid of indexes: a row a member, a cell an index."""
-    last = max((m.get("lastIndex") or 0 for m in members), default=0)
-    first = max(1, last - shown + 1)
-    leader = next((m for m in members if m.get("role") == "leader" and m.get("up", True)), None)
-    progress = {str(p["id"]): p for p in (leader or {}).get("progress") or []}
-    rows = []
-    for member in members:
-        entries = {entry[0]: entry for entry in member.get("log") or []}
-        snap = member.get("snapIndex") or 0
-        cells = []
-        for index in range(first, last + 1):
-            entry = entries.get(index)
-            if entry is not None:
-                state = "committed" if index <= (member.get("commit") or 0) else "stored"
-            elif index <= snap:
-                state = "compacted"
-            else:
-                state = "missing"
-            cells.append(
-                {
-                    "index": index,
-                    "term": entry[1] if entry else "",
-                    "text": entry[2] if entry else "",
-                    "line": line(entry[2]) if entry else "",
-                    "state": state,
-                    "hatch": hatch(entry[1]) if entry else "none",
-                    "x": (index - first) * CELL,
-                }
-            )
-        mark = progress.get(str(member["id"])) or {}
-        rows.append(
-            {
-                "member": member,
-                "cells": cells,
-                "next": column(mark.get("next"), first),
-                "match": column(mark.get("match"), first),
-            }
-        )
-    width = (last - first + 2) * CELL if last else CELL
-    return {
-        "first": first,
-        "last": last,
-        "rows": rows,
-        "width": width,
-        "indexes": [{"index": i, "x": (i - first) * CELL + CELL / 2} for i in range(first, last + 1)],
-    }
-
-
-WRITE = re.compile(r"(?:txn if (?P<guard>.*?) then )?(?P<deed>put|delete) (?P<key>/registry/[^=;\s]+)")
-VERBS = {"create": noop("create"), "update": noop("update"), "put": noop("write"), "delete": noop("delete")}
-
-
-def line(text: str) -> str:
-    """Return an entry in one short line: the verb and the object it carries; entries of etcd's own as they are."""
-    found = WRITE.match(text)
-    if found is None:
-        return text
-    guard, deed = found["guard"], found["deed"]
-    verb = deed if deed == "delete" or guard is None else "create" if f"mod({found['key']})=0" in guard else "update"
-    return f"{_(VERBS[verb])} {thing(found['key'])}"
-
-
-def thing(key: str) -> str:
-    """Return what a key of Kubernetes names: ``/registry/pods/default/web`` is ``pods default/web``."""
-    parts = key.split("/")[2:]
-    if len(parts) > 2 and ("." in parts[0] or parts[0] == "services"):
-        parts = parts[1:] if "." in parts[0] else [{"specs": "services"}.get(parts[1], parts[1]), *parts[2:]]
-    return f"{'nodes' if parts[0] == 'minions' else parts[0]} {'/'.join(parts[1:])}".strip()
-
-
-def column(index: int | None, first: int) -> float | None:
-    """Return the middle of an index's column, or None when it is not drawn."""
-    return None if index is None or index < first else (index - first) * CELL + CELL / 2
-
-
-def hatch(term: int) -> str:
-    """Return a term's hatch."""
-    return ("none", "45", "135", "dots")[int(term) % 4]

@@ -48,6 +48,8 @@ CELLS = {
     "stored": noop("stored"),
     "missing": noop("missing"),
     "compacted": noop("compacted"),
+    "writing": noop("being written"),
+    "doomed": noop("will be overwritten"),
 }
 STAGES = {
     "tls": noop("TLS"),

@@ -22,7 +22,7 @@ AT_ONCE = 60
 """Rows of one commit."""
 COUNTED = frozenset({"request", "birth", "death", "rules"})
 """Kinds that may be counted together; elections and faults stand alone."""
-FAULTS = frozenset({"process", "host", "network", "link"})
+FAULTS = frozenset({"lab", "process", "host", "network", "link"})
 
 
 class Row(Struct, array_like=True):
@@ -107,6 +107,8 @@ def _fault(frame: dict[str, Any]) -> str:
         return "heal" if not groups else "partition " + " | ".join(" ".join(group) for group in groups)[:80]
     if frame["t"] == "link":
         return f"link {frame.get('a', '')} {frame.get('b', '')}"
+    if frame["t"] == "lab":
+        return str(frame.get("label", ""))[:120]
     how = "paused" if frame.get("paused") else "up" if frame.get("up", True) else "down"
     return f"{frame.get('name', '')} {how}"
 

@@ -1,21 +1,27 @@
-// The etcd page, live: the members' part of the page is read anew when something changed, and twice a second while timers run.
-// What has the focus keeps it; parts that did not change are not touched.
+// The etcd page, live: the members' part of the page is read anew when something changed, and while timers run.
+// What has the focus keeps it; parts that did not change are not touched. The ring's motion is etcd_ring.js's, what one does is etcd_acts.js's.
 
+import { say } from "./captions.js";
 import { clock, on, past } from "./feed.js";
+import * as acts from "./etcd_acts.js";
+import * as ring from "./etcd_ring.js";
 
 const LEAST_MS = 300;
 const CALM_MS = 700;
 
-let busy = false;
+let busy = null;
 let due = 0;
+let paused = clock.paused;
+let caption = "";
 
 export function start() {
   if (!show()) return; // nothing is known yet; app.js asks again
-  on("raft", soon);
-  on("process", soon);
-  on("host", soon);
-  on("back", soon);
-  document.addEventListener("acted", soon);
+  for (const kind of ["raft", "process", "host", "network", "link", "lab", "back"]) on(kind, soon);
+  on("clock", () => {
+    if (paused !== clock.paused) soon();
+    paused = clock.paused;
+  });
+  document.addEventListener("acted", () => refresh());
   setInterval(() => document.hidden || clock.paused || refresh(), CALM_MS);
 }
 
@@ -27,10 +33,18 @@ const members = () => document.querySelector("[data-live]");
 function show() {
   const live = members();
   if (!live) return false;
+  newest(live);
+  strips(live);
+  panels(live);
+  caption = live.querySelector("[data-part=caption]")?.textContent ?? "";
+  ring.start(live, refresh);
+  acts.start(live, { refresh, facts: ring.facts });
+  return true;
+}
+
+function newest(live) {
   const logs = live.querySelector("[data-part=logs]");
   if (logs) logs.scrollLeft = logs.scrollWidth;
-  strips(live);
-  return true;
 }
 
 function soon() {
@@ -41,47 +55,106 @@ function soon() {
   }, LEAST_MS);
 }
 
-async function refresh() {
+// One reading at a time; who asks meanwhile gets the next.
+export async function refresh() {
+  if (busy) await busy;
+  busy ??= read();
+  await busy;
+}
+
+async function read() {
   const [live, moment] = [members(), location.search];
-  if (busy) return;
-  busy = true;
   try {
     const address = new URLSearchParams(location.search);
-    address.set("part", "logs");
+    address.set("part", "live");
     const answer = await fetch(`?${address}`, { headers: { "HX-Request": "true" } });
     const text = answer.ok ? await answer.text() : "";
     if (text && live === members() && moment === location.search) patch(live, text);
   } catch {
     // The strip at the top says that the connection is lost.
   } finally {
-    busy = false;
+    busy = null;
   }
 }
 
 function patch(live, html) {
   const fresh = new DOMParser().parseFromString(`<div>${html}</div>`, "text/html");
   const focus = document.activeElement;
-  const key = focus?.dataset?.key;
-  const member = focus?.dataset?.member;
-  const cell = focus?.dataset?.cell;
-  const opened = new Set([...live.querySelectorAll("[data-entry][open]")].map((entry) => entry.dataset.entry));
+  const { key, member, cell } = focus?.dataset ?? {};
   for (const part of live.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (!other || part.dataset.part === "legend") continue;
-    // Newest entries are at the right: who looks there stays there.
-    const end = part.scrollLeft + part.clientWidth >= part.scrollWidth - 40;
-    const scroll = part.scrollLeft;
-    if (part.innerHTML !== other.innerHTML) {
-      part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
-      part.scrollLeft = end ? part.scrollWidth : scroll;
-      for (const entry of part.querySelectorAll("[data-entry]")) entry.open = opened.has(entry.dataset.entry);
-    }
+    if (other) put(part, other, focus);
   }
+  ring.patched();
   if (!live.contains(focus)) {
-    const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : null;
+    const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? acts.after(live, key) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : null;
     if (cell && again) rove(live, again);
     again?.focus({ preventScroll: true });
   }
+  const said = live.querySelector("[data-part=caption]")?.textContent ?? "";
+  if (said && said !== caption) say(said);
+  caption = said;
+}
+
+function put(part, other, focus) {
+  if (part.dataset.part === "facts") {
+    part.dataset.model = other.dataset.model;
+    return;
+  }
+  const box = part.dataset.part === "panel" ? part.querySelector(".panel") : part;
+  if (part.innerHTML === other.innerHTML && part.dataset.panel === other.dataset.panel) return;
+  // Who types is not disturbed.
+  if (box !== part && focus?.matches("input[type=text], input:not([type])") && part.contains(focus) && part.dataset.panel === other.dataset.panel) return;
+  const same = part.dataset.panel === other.dataset.panel;
+  const end = part.scrollLeft + part.clientWidth >= part.scrollWidth - 40;
+  const [left, top] = [part.scrollLeft, box.scrollTop];
+  const open = new Set([...part.querySelectorAll("details[open] > summary[data-key]")].map((one) => one.dataset.key));
+  const shut = new Set([...part.querySelectorAll("details:not([open]) > summary[data-key]")].map((one) => one.dataset.key));
+  const checked = new Set([...part.querySelectorAll("input:checked")].map((one) => one.dataset.key));
+  part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
+  if (other.dataset.panel) part.dataset.panel = other.dataset.panel;
+  part.scrollLeft = end ? part.scrollWidth : left;
+  if (!same) return;
+  const now = part.querySelector(".panel") ?? part;
+  if (box !== part) now.scrollTop = top;
+  for (const one of part.querySelectorAll("details > summary[data-key]")) if (open.has(one.dataset.key)) one.parentElement.open = true;
+  else if (shut.has(one.dataset.key)) one.parentElement.open = false;
+  for (const one of part.querySelectorAll("input[type=radio][data-key]")) if (checked.size) one.checked = checked.has(one.dataset.key);
+}
+
+// ---- panels: links that change what is beside the ring, without leaving the page ------------------------------------------
+
+export function open(panel, more = {}) {
+  const there = new URL(location.href);
+  there.searchParams.set("tab", panel);
+  for (const [name, value] of Object.entries(more)) {
+    if (value) there.searchParams.set(name, value);
+    else there.searchParams.delete(name);
+  }
+  history.replaceState(history.state, "", there);
+  return refresh();
+}
+
+function panels(live) {
+  live.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-tab], a[data-until], a[data-tab-link]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const there = new URL(location.href);
+    if ("until" in link.dataset) {
+      if (link.dataset.until) there.searchParams.set("until", link.dataset.until);
+      else there.searchParams.delete("until");
+    } else if (link.dataset.tab) there.searchParams.set("tab", link.dataset.tab);
+    else there.search = new URL(link.href).search;
+    history.replaceState(history.state, "", there);
+    refresh();
+  });
+  live.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-keys-form]")) return;
+    event.preventDefault();
+    const form = new FormData(event.target);
+    open("keys", { prefix: form.get("prefix"), rev: form.get("rev"), key: "" });
+  });
 }
 
 // ---- the strips by keys: one stop in the tab order, arrows from cell to cell ---------------------------------------------
@@ -107,7 +180,7 @@ function strips(live) {
       event.preventDefault();
       rove(live, to);
       to.focus();
-    } else if (event.key === "Enter") open(live, here);
+    } else if (event.key === "Enter") entry(live, here);
   });
   live.addEventListener("focusin", (event) => tell(live, event.target.closest?.("[data-cell]")));
   live.addEventListener("click", (event) => {
@@ -115,7 +188,7 @@ function strips(live) {
     if (!here) return;
     rove(live, here);
     here.focus();
-    open(live, here);
+    entry(live, here);
   });
 }
 
@@ -124,9 +197,12 @@ function tell(live, cell) {
   if (cell && line.textContent !== cell.getAttribute("aria-label")) line.textContent = cell.getAttribute("aria-label");
 }
 
-function open(live, cell) {
-  const entry = live.querySelector(`[data-entry="${CSS.escape(cell.dataset.cell.split(":")[1])}"]`);
-  if (!entry) return;
-  entry.open = true;
-  entry.scrollIntoView({ block: "nearest" });
+// A cell opens the entry that it holds.
+async function entry(live, cell) {
+  const index = cell.dataset.cell.split(":")[1];
+  if (live.querySelector("[data-part=panel]").dataset.panel !== "entries") await open("entries");
+  const found = live.querySelector(`[data-entry="${CSS.escape(index)}"]`);
+  if (!found) return;
+  found.open = true;
+  found.scrollIntoView({ block: "nearest" });
 }

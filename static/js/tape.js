@@ -139,6 +139,7 @@ function hear() {
   const down = (event) => !event.up && add({ atMicros: event.atMicros ?? now(live), kind: "fault", label: event.name });
   onLive("process", down);
   onLive("host", down);
+  onLive("lab", (event) => add({ atMicros: event.atMicros ?? now(live), kind: "fault", label: event.label }));
   onLive("object", (event) => {
     if (event.resource !== "pods") return;
     const key = event.uid || event.name;

@@ -941,7 +941,10 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     """The pages' source of read models under test. Cluster ``away`` never answers, any other than ``demo`` does not exist."""
     if cluster == "away":
         raise ConnectionError("nobody runs this cluster")
-    from tests.browser import map_world, objects_world
+    from tests.browser import etcd_world, map_world, objects_world
+
+    if view in etcd_world.VIEWS and cluster == "demo":
+        return etcd_world.bench(at=at, **args) if view == "bench" else etcd_world.VIEWS[view](**args)
 
     if view in objects_world.VIEWS:
         return objects_world.ask(view, **args)

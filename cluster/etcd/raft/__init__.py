@@ -18,4 +18,15 @@ from cluster.etcd.raft.node import RawNode
 from cluster.etcd.raft.roles import TRANSITIONS, Role
 from cluster.etcd.raft.state import Raft, ReadState
 
-__all__ = ["TRANSITIONS", "ConfChange", "ConfChangeV2", "InvalidChange", "Raft", "RaftLog", "RawNode", "ReadState", "Role", "Snapshot"]
+__all__ = [
+    "TRANSITIONS",
+    "ConfChange",
+    "ConfChangeV2",
+    "InvalidChange",
+    "Raft",
+    "RaftLog",
+    "RawNode",
+    "ReadState",
+    "Role",
+    "Snapshot",
+]

@@ -90,7 +90,9 @@ def next_members(r: Raft, change: ConfChange | ConfChangeV2) -> Members:
             raise InvalidChange("can't leave a non-joint config")
         return Members(now.voters, [], [*now.learners, *now.learners_next], [])
     if now.outgoing:
-        raise InvalidChange("config is already joint" if change.joint else "can't apply simple config change in joint config")
+        raise InvalidChange(
+            "config is already joint" if change.joint else "can't apply simple config change in joint config"
+        )
     if change.joint:
         if not now.voters:
             raise InvalidChange("can't make a zero-voter config joint")
@@ -100,7 +102,10 @@ def next_members(r: Raft, change: ConfChange | ConfChangeV2) -> Members:
         now.do(each)
     if not now.voters:
         raise InvalidChange("removed all voters")
-    if not change.joint and sum(voter not in before for voter in now.voters) + sum(v not in now.voters for v in before) > 1:
+    if (
+        not change.joint
+        and sum(voter not in before for voter in now.voters) + sum(v not in now.voters for v in before) > 1
+    ):
         raise InvalidChange("more than one voter changed without entering joint config")
     return now
 

@@ -19,9 +19,7 @@ def handle_read(r: Raft, m: RaftMessage) -> None:
     """A read request reached the leader."""
     if r.log.term_of(r.log.committed) != r.term:
         r.early_reads.append(m)
-    elif len(r.voters) == 1 and r.voters[0] == r.id and not r.outgoing:
-        answer(r, m, r.log.committed)
-    elif r.lease_reads and r.check_quorum:
+    elif (len(r.voters) == 1 and r.voters[0] == r.id and not r.outgoing) or (r.lease_reads and r.check_quorum):
         answer(r, m, r.log.committed)
     else:
         if all(read.context != m.context for read in r.reads):  # a repeated question keeps its first index

@@ -178,7 +178,11 @@ def handle_snapshot(r: Raft, m: RaftMessage) -> None:
 
 
 def set_members(
-    r: Raft, voters: list[int], learners: list[int], outgoing: list[int] | None = None, learners_next: list[int] | None = None
+    r: Raft,
+    voters: list[int],
+    learners: list[int],
+    outgoing: list[int] | None = None,
+    learners_next: list[int] | None = None,
 ) -> None:
     """These are the members now. Known ones keep their progress; new ones start as just seen, to get a first append."""
     r.outgoing, r.learners_next = outgoing or [], learners_next or []

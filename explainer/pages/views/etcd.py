@@ -1,44 +1,191 @@
-"""The etcd page: members, roles, logs, quorum."""
+"""The etcd page: the ring, the logs, and one of several panels beside them."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import particles, ring_drawing, words
+from explainer.fragments import log_drawing, raft_view, ring_drawing, roles_drawing
+from explainer.fragments.words import noop
 from explainer.pages import context
 
 from .common import asked_for, attempt, drawn_errors
 
+PANELS = {
+    "next": noop("Next events"),
+    "members": noop("Members"),
+    "entries": noop("Entries"),
+    "ways": noop("Who hears whom"),
+    "keys": noop("Keys"),
+    "promises": noop("Promises"),
+    "roles": noop("Roles"),
+}
+PAUSED = "next"
+RUNNING = "members"
+"""The panel that is open when none was chosen."""
+
 
 @drawn_errors
 async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
-    """Members, roles, logs, quorum."""
+    """``?tab=`` a panel, ``until=`` the last log column, ``prefix= key= rev=`` a place in the key space; ``part=live``: the picture alone."""
     frame = await context.frame(request, cluster, "etcd")
-    rows = await attempt(frame, "members", [], log="full", since=0)
-    rows = rows["members"] if isinstance(rows, dict) else rows
-    rows = [dict(row) for row in rows]
-    now = frame["clock"]["nowMicros"]
-    members = ring_drawing.ring(rows, now)
-    leader = next((m for m in members if m["shape"] == "leader"), None)
-    data = {
-        "frame": frame,
+    until = asked_for(request, "until")
+    shown = 12 if frame["screen"] else log_drawing.SHOWN
+    model = await attempt(
+        frame,
+        "bench",
+        None,
+        shown=shown,
+        until=int(until) if until.isdigit() and len(until) < 12 else 0,
+        promises=asked_for(request, "tab") == "promises",
+    )
+    data: dict[str, Any] = {"frame": frame, "members": []}
+    if model is not None and model["members"]:
+        data |= drawn(frame, model) | await panel(request, frame, model)
+        data["prevote"] = model["settings"]["preVote"]
+    part = bool(asked_for(request, "part"))
+    return render(request, "etcd/live.html" if part else "etcd/page.html", data)
+
+
+def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """Return the pictures."""
+    members = ring_drawing.ring(model)
+    parted = ring_drawing.wall(members, model["ways"])
+    leaders = [m for m in members if m["shape"] == "leader"]
+    facts = {
+        "members": [
+            {key: m.get(key) for key in ("id", "shape", "up", "paused", "term", "learner", "x", "y", "host", "timerStartMicros", "timerEndMicros", "lastIndex")}
+            for m in members
+        ],
+        "flights": model["flights"],
+        "ways": model["ways"],
+        "settings": model["settings"],
+        "nowMicros": model["nowMicros"],
+    }  # fmt: skip
+    return {
         "members": members,
-        "links": ring_drawing.links(members),
+        "links": ring_drawing.links(members, model["ways"]),
+        "wall": parted,
         "quorum": ring_drawing.quorum(members),
-        "logs": ring_drawing.logs(members, 14 if frame["screen"] else ring_drawing.SHOWN),
-        "leader": leader,
-        "size": ring_drawing.SIZE,
-        "cell": ring_drawing.CELL,
+        "grid": log_drawing.logs(model),
+        "leader": max(leaders, key=lambda m: m["term"], default=None),
+        "wide": ring_drawing.WIDE,
+        "tall": ring_drawing.TALL,
         "term": max((m.get("term") or 0 for m in members), default=0),
-        "roles": [(name, words.role(name)) for name in words.ROLES],
+        "facts": json.dumps(facts, separators=(",", ":")),
+        "caption": raft_view.caption(members, parted),
+        "cuts": sum(1 for way in model["ways"] if way[2] != "ok"),
+        "bare": model["settings"]["bare"],
     }
-    if leader:
-        told = _("%(member)s leads in term %(term)s.") % {"member": leader["id"], "term": leader["term"]}
-        data["caption"] = particles.settle(told)
-    elif members:
-        data["caption"] = _("Nobody leads. Writes wait.")
-    if asked_for(request, "part") == "logs":
-        return render(request, "etcd/live.html", data)
-    return render(request, "etcd/page.html", data)
+
+
+async def panel(request: HttpRequest, frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """Return the panel that is open, and the row of all."""
+    asked = asked_for(request, "tab")
+    standing = frame["clock"]["paused"] or bool(frame["at"])
+    name = asked if asked in PANELS else PAUSED if standing else RUNNING
+    due = raft_view.due(model)
+    data: dict[str, Any] = {
+        "panel": name,
+        "panels": [{"name": one, "label": _(label)} for one, label in PANELS.items()],
+        "due": due,
+        "standing": standing,
+    }
+    members = ring_drawing.ring(model)
+    for row in due:
+        for one in row["carries"]:
+            one["trace_href"] = trace_href(frame, one["cause"])
+    match name:
+        case "entries":
+            data["entries"] = log_drawing.entries(log_drawing.logs(model), model)
+            for entry in data["entries"]:
+                entry["trace_href"] = trace_href(frame, entry["cause"])
+                entry["object_href"] = object_href(frame, entry)
+                entry["folder"] = entry["key"].rpartition("/")[0] + "/"
+        case "ways":
+            data["matrix"] = raft_view.matrix(model)
+        case "promises":
+            data["promises"] = raft_view.promises(model)
+        case "roles":
+            data["diagram"] = roles_drawing.diagram(model, members)
+            data["progress"] = roles_drawing.progress(model, members)
+            data["settings"] = model["settings"]
+        case "keys":
+            data["keys"] = await keys(request, frame)
+    return data
+
+
+def trace_href(frame: dict[str, Any], cause: int) -> str:
+    """Return where a request's trace is."""
+    return f"/clusters/{frame['cluster']}/requests/{cause}/{frame['keep']}"
+
+
+def object_href(frame: dict[str, Any], which: dict[str, str]) -> str:
+    """Return where an object's page is."""
+    names = "/".join(quote(which[part], safe=":") for part in ("resource", "namespace", "name"))
+    return f"/clusters/{frame['cluster']}/objects/{names}/{frame['keep']}"
+
+
+async def keys(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a level of the key space, and the history of a key."""
+    prefix = (asked_for(request, "prefix") or "/")[:1000]
+    key = asked_for(request, "key")[:2000]
+    revision = asked_for(request, "rev")
+    asked = int(revision) if revision.isdigit() and len(revision) < 12 else 0
+    found = await attempt(frame, "keyspace", None, prefix=prefix, key=key, revision=asked)
+    while found and "prefix" not in request.GET and len(found["rows"]) == 1 and found["rows"][0].get("folder"):
+        prefix = found["rows"][0]["folder"]  # nothing to choose: go on to where there is
+        found = await attempt(frame, "keyspace", None, prefix=prefix, key=key, revision=asked)
+    if found is None:
+        return None
+    parts = [part for part in prefix.split("/") if part]
+    crumbs = [{"name": "/", "prefix": "/"}]
+    for n, part in enumerate(parts):
+        crumbs.append({"name": part, "prefix": "/" + "/".join(parts[: n + 1]) + "/"})
+    for row in found["rows"]:
+        row["short"] = (row.get("folder") or row.get("key") or "")[len(prefix) :]
+    if found["key"]:
+        found["key"] |= log_drawing.place(found["key"]["key"])
+        found["object_href"] = object_href(frame, found["key"])
+        for n, version in enumerate(found["key"]["versions"]):
+            older = found["key"]["versions"][n + 1 : n + 2]
+            version["trace_href"] = trace_href(frame, version["cause"])
+            version["pretty"] = pretty(version["value"])
+            version["changes"] = changes(older[0]["value"], version["value"]) if older else []
+            version["verb"] = (
+                _("deleted") if version["deleted"] else _("created") if version["version"] == 1 else _("changed")
+            )
+    return {**found, "crumbs": crumbs}
+
+
+def pretty(value: str) -> str:
+    """Return JSON with two spaces; other text as it is."""
+    try:
+        return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
+    except ValueError:
+        return value
+
+
+def changes(old: str, new: str) -> list[dict[str, str]]:
+    """Return the fields that differ between two JSON values: ``{path, was, now}``, at most twelve."""
+    try:
+        before, after = flat(json.loads(old)), flat(json.loads(new))
+    except ValueError:
+        return []
+    paths = [path for path in dict.fromkeys([*before, *after]) if before.get(path) != after.get(path)]
+    kept = [path for path in paths if "/managedFields/" not in path]
+    return [{"path": path, "was": before.get(path, ""), "now": after.get(path, "")} for path in kept[:12]]
+
+
+def flat(value: Any, path: str = "") -> dict[str, str]:
+    """Return a document as path → scalar."""
+    if isinstance(value, dict) and value:
+        return {k: v for key, child in value.items() for k, v in flat(child, f"{path}/{key}").items()}
+    if isinstance(value, list) and value:
+        return {k: v for n, child in enumerate(value) for k, v in flat(child, f"{path}/{n}").items()}
+    return {path: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}

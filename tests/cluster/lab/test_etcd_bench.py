@@ -1,0 +1,169 @@
+"""The etcd page's bench: the model of what members hold, and inputs that cut ways, set timers, slow disks down, compact logs."""
+
+import pytest
+
+from cluster.lab import (
+    AlignIn,
+    ClusterSpec,
+    CutsIn,
+    DiskIn,
+    Entry,
+    EtcdOpIn,
+    HealIn,
+    Lab,
+    LinkIn,
+    MemberOp,
+    Pki,
+    UnknownName,
+)
+from cluster.sim.clock import MILLISECOND, SECOND
+
+SPEC = ClusterSpec(name="bench", epoch=1_700_000_000, pki=Pki(*[b""] * 8), seed=3, bare=True, etcd_members=3)
+
+
+@pytest.fixture(scope="module")
+def calm() -> bytes:
+    lab = Lab.start(SPEC)
+    lab.run_until(5 * SECOND)
+    return lab.checkpoint()
+
+
+@pytest.fixture
+def lab(calm: bytes) -> Lab:
+    return Lab.restore(calm)
+
+
+def model(lab: Lab) -> dict:
+    return lab.query("bench")
+
+
+def leader(lab: Lab) -> str:
+    return max((m for m in model(lab)["members"] if m["role"] == "leader"), key=lambda m: m["term"])["id"]
+
+
+def others(lab: Lab) -> list[str]:
+    return [m["id"] for m in model(lab)["members"] if m["id"] != leader(lab)]
+
+
+def roles(lab: Lab) -> dict[str, str]:
+    return {m["id"]: m["role"] for m in model(lab)["members"]}
+
+
+def after(lab: Lab, span: int) -> None:
+    lab.run_until(lab.now + span)
+
+
+def test_aligned_timers_over_equal_ways_split_the_vote(lab: Lab) -> None:
+    two = others(lab)
+    lab.submit(MemberOp(leader(lab), "stop"))
+    lab.submit(CutsIn(slow=((two[0], two[1]), (two[1], two[0])), slow_ms=20))
+    lab.submit(AlignIn(tuple(two), 1_100_000))
+    after(lab, 1_100 * MILLISECOND)
+    assert {roles(lab)[name] for name in two} == {"pre-candidate"}
+    after(lab, 100 * MILLISECOND)
+    members = {m["id"]: m for m in model(lab)["members"]}
+    assert [members[name]["role"] for name in two] == ["candidate", "candidate"]
+    assert [members[name]["votedFor"] for name in two] == two
+    after(lab, 8 * SECOND)
+    assert leader(lab) in two
+
+
+def test_one_way_cuts_are_shown_and_mended(lab: Lab) -> None:
+    a, b = others(lab)
+    lab.submit(CutsIn(cut=((a, b),)))
+    ways = {(x, y): state for x, y, state, _ in model(lab)["ways"]}
+    assert (ways[a, b], ways[b, a]) == ("cut", "ok")
+    lab.submit(LinkIn(a, b, latency_ms=200, one_way=True))
+    assert [a, b, "slow", 200.0] in model(lab)["ways"]
+    lab.submit(CutsIn(mend=((a, b),)))
+    assert all(way[2] == "ok" for way in model(lab)["ways"])
+    with pytest.raises(UnknownName):
+        lab.submit(CutsIn(cut=((a, "m9"),)))
+
+
+def test_a_slow_disk_holds_an_entry_back_on_that_member_only(lab: Lab) -> None:
+    where = leader(lab)
+    lab.submit(DiskIn(where, (400, 400)))
+    lab.submit(EtcdOpIn("slow", where, "put", "k", "v"))
+    after(lab, 100 * MILLISECOND)
+    rows = {m["id"]: m for m in model(lab)["members"]}
+    assert rows[where]["slow"] and rows[where]["durable"] < rows[where]["lastIndex"] == rows[where]["commit"]
+    lab.submit(DiskIn(where))
+    assert not {m["id"]: m for m in model(lab)["members"]}[where]["slow"]
+
+
+def test_a_member_behind_a_compacted_log_gets_a_snapshot(lab: Lab) -> None:
+    where, away = leader(lab), others(lab)[-1]
+    lab.submit(MemberOp(away, "stop"))
+    lab.submit(EtcdOpIn("one", where, "put", "k", "v"))
+    after(lab, SECOND)
+    for row in model(lab)["members"]:
+        if row["up"]:
+            lab.submit(MemberOp(row["id"], "snapshot"))
+    after(lab, SECOND)
+    lab.submit(MemberOp(away, "start"))
+    seen = set()
+    for _ in range(400):
+        after(lab, MILLISECOND)
+        seen |= {p["state"] for m in model(lab)["members"] for p in m["progress"] if p["id"] == away}
+    assert seen == {"probe", "snapshot", "replicate"}
+    assert len({m["kvDigest"] for m in model(lab)["members"]}) == 1
+
+
+def test_an_old_leader_returns_and_its_entry_is_overwritten_and_every_promise_holds(lab: Lab) -> None:
+    old = leader(lab)
+    ways = tuple(pair for other in others(lab) for pair in ((old, other), (other, old)))
+    lab.submit(CutsIn(cut=ways))
+    lab.submit(EtcdOpIn("lost", old, "put", "lost", "v"))
+    after(lab, 4 * SECOND)
+    assert leader(lab) != old
+    lab.submit(EtcdOpIn("kept", leader(lab), "put", "kept", "v"))
+    after(lab, SECOND)
+    logs = {m["id"]: [entry[2] for entry in m["log"]] for m in model(lab)["members"]}
+    assert "put lost=v" in logs[old] and "put kept=v" not in logs[old]
+    lab.submit(CutsIn(mend=ways))
+    after(lab, 2 * SECOND)
+    logs = {m["id"]: [entry[2] for entry in m["log"]] for m in model(lab)["members"]}
+    assert "put lost=v" not in logs[old] and "put kept=v" in logs[old]
+    promises = lab.query("bench", promises=True)["promises"]
+    assert len(promises) == 6 and all(row["holds"] for row in promises)
+
+
+def test_the_history_of_a_key_and_the_level_it_is_on(lab: Lab) -> None:
+    where = leader(lab)
+    for n, f in enumerate(("put", "put", "delete")):
+        lab.submit(EtcdOpIn(f"h{n}", where, f, "/a/b/c", str(n)))  # type: ignore[arg-type]
+        after(lab, SECOND)
+    lab.submit(EtcdOpIn("other", where, "put", "/a/x", "1"))
+    after(lab, SECOND)
+    found = lab.query("keyspace", prefix="/a/", key="/a/b/c")
+    assert [row.get("key") for row in found["rows"]] == ["/a/x"]
+    assert [(v["version"], v["deleted"], v["value"]) for v in found["key"]["versions"]] == [
+        (0, True, ""),
+        (2, False, "1"),
+        (1, False, "0"),
+    ]
+    old = found["key"]["versions"][1]["mod"]
+    assert lab.query("keyspace", prefix="/a/", revision=old)["rows"] == [{"folder": "/a/b/", "count": 1}]
+
+
+def test_every_act_of_the_bench_replays(lab: Lab) -> None:
+    """The same journal, the same history: cuts, timers, disks and snapshots are inputs like others."""
+    journal: list[Entry] = []
+
+    def do(item) -> None:
+        journal.append(Entry(lab.now, lab.world.state.events, item))
+        lab.submit(item)
+
+    origin = lab.checkpoint()
+    first, second = others(lab)
+    do(CutsIn(cut=((first, second),)))
+    do(DiskIn(second, (5, 9)))
+    do(AlignIn((first, second), 1_500_000))
+    do(MemberOp(leader(lab), "snapshot"))
+    after(lab, 3 * SECOND)
+    do(HealIn())
+    after(lab, 3 * SECOND)
+    again = Lab.seek(origin, journal, lab.now)
+    assert again.digest() == lab.digest()
+    assert again.query("bench") == model(lab)

@@ -155,9 +155,10 @@ class Table(Struct):
 
 
 class Nft(Struct):
-    """All tables, in the order of the text."""
+    """All tables, in the order of the text. ``bases``: the chains at hooks, by priority; made when first asked."""
 
     tables: dict[tuple[str, str], Table] = field(default_factory=dict)
+    bases: dict[str, tuple[tuple[Table, Chain], ...]] | None = None
 
 
 def tokens(text: str) -> list[Token]:
@@ -267,6 +268,7 @@ def parse_nft(text: str) -> Nft:
 
 def _command(reader: Reader, nft: Nft) -> None:
     line, word = reader.line, reader.take().text
+    nft.bases = None
     if word == "table":
         _table(reader, nft)
     elif word in ("add", "create"):

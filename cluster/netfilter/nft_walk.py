@@ -60,14 +60,10 @@ class NftWalker(Passage):
 
     def stations(self, hook: str) -> tuple[tuple[Table, Chain], ...]:
         """The base chains at the hook, by priority."""
-        found = [
-            (table, chain)
-            for table in self.nft.tables.values()
-            if table.family in WALKED
-            for chain in table.chains.values()
-            if chain.hook == hook.lower()
-        ]
-        return tuple(sorted(found, key=lambda pair: pair[1].priority))
+        bases = self.nft.bases
+        if bases is None:
+            bases = self.nft.bases = _bases(self.nft)
+        return bases.get(hook.lower(), ())
 
     def consulted(self, hook: str, station: tuple[Table, Chain], flow: Flow) -> bool:
         """A table of the packet's family; a ``nat`` chain for the first packet of a flow only, and until one has decided."""
@@ -99,8 +95,9 @@ class NftWalker(Passage):
         """Every way through the chain from rule ``start``: the flow and a verdict, "" when it reaches the end."""
         if depth > MAX_DEPTH:
             raise Stop(f"chain {chain.name}: jumps are nested deeper than {MAX_DEPTH}")
+        self.enter(len(chain.rules) - start)
         for index in range(start, len(chain.rules)):
-            self.count(flow)
+            flow.asked += 1
             splits = list(self._rule(hook, table, chain.name, chain.rules[index], flow))
             if len(splits) == 1 and splits[0][1] == "":
                 flow = splits[0][0]
@@ -329,6 +326,16 @@ class NftWalker(Passage):
 
     def _step(self, hook: str, table: Table, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
         self.step(hook, f"{table.family} {table.name}", chain, line, rule, outcome, flow)
+
+
+def _bases(nft: Nft) -> dict[str, tuple[tuple[Table, Chain], ...]]:
+    found: dict[str, list[tuple[Table, Chain]]] = {}
+    for table in nft.tables.values():
+        if table.family in WALKED:
+            for chain in table.chains.values():
+                if chain.hook:
+                    found.setdefault(chain.hook, []).append((table, chain))
+    return {hook: tuple(sorted(pairs, key=lambda pair: pair[1].priority)) for hook, pairs in found.items()}
 
 
 def _set_mark(mark: SetMark, flow: Flow) -> str:

@@ -34,7 +34,7 @@ MAX_UNKNOWN = 8
 """Unknown matches on one way that are walked both ways; with more the walk stops."""
 MAX_CHOICES = 256
 """Addresses and ports of a NAT range that are walked one by one."""
-MAX_ASKED = 2_000_000
+MAX_ASKED = 5_000_000
 """Rules asked in one walk, all ways together: a text that would take more is told so."""
 ROUTE, LOOP = "route", "loop"
 
@@ -254,10 +254,9 @@ class Passage:
                 return
         yield leaf_of(flow, "")
 
-    def count(self, flow: Flow) -> None:
-        """One more rule is asked. Stop when it has been far too many."""
-        flow.asked += 1
-        self.asked += 1
+    def enter(self, rules: int) -> None:
+        """So many more rules will be asked. Stop when it has been far too many."""
+        self.asked += rules
         if self.asked > MAX_ASKED:
             raise Stop(f"more than {MAX_ASKED:,} rules were asked: there are too many ways through this text")
 

@@ -95,7 +95,10 @@ class RuleReader:
                 self.at += 2
             else:
                 raise ValueError(f"unknown option {word!r}")
-        return Rule(tuple(self.matches), self.target)
+        # addresses first: they keep most packets out, and asking them first is quickest
+        first = [match for match in self.matches if type(match) is Address]
+        rest = [match for match in self.matches if type(match) is not Address] if first else self.matches
+        return Rule((*first, *rest), self.target)
 
     def _take(self) -> str:
         if self.at >= len(self.words):

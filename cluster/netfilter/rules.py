@@ -14,7 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 
-class Net(Struct, frozen=True):
+class Net(Struct, frozen=True, gc=False):
     """An address range. ``text`` is how iptables-save prints it (``10.0.0.0/8``, ``10.0.0.1/32``)."""
 
     family: int
@@ -27,7 +27,7 @@ class Net(Struct, frozen=True):
         return family == self.family and address & self.mask == self.value
 
 
-class Address(Struct, frozen=True, tag=True):
+class Address(Struct, frozen=True, tag=True, gc=False):
     """``-s`` or ``-d``."""
 
     side: Literal["-s", "-d"]
@@ -35,7 +35,7 @@ class Address(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class Interface(Struct, frozen=True, tag=True):
+class Interface(Struct, frozen=True, tag=True, gc=False):
     """``-i`` or ``-o``; a trailing ``+`` stands for anything."""
 
     side: Literal["-i", "-o"]
@@ -43,14 +43,14 @@ class Interface(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class Protocol(Struct, frozen=True, tag=True):
+class Protocol(Struct, frozen=True, tag=True, gc=False):
     """``-p``; "all" matches everything."""
 
     name: str
     negate: bool = False
 
 
-class Ports(Struct, frozen=True, tag=True):
+class Ports(Struct, frozen=True, tag=True, gc=False):
     """``-m tcp|udp|sctp`` with its ports (inclusive ranges); without any it matches its protocol."""
 
     module: str
@@ -63,7 +63,7 @@ class Ports(Struct, frozen=True, tag=True):
     not_flags: bool = False
 
 
-class Multiport(Struct, frozen=True, tag=True):
+class Multiport(Struct, frozen=True, tag=True, gc=False):
     """``-m multiport``: any of the ranges."""
 
     which: Literal["--sports", "--dports", "--ports"]
@@ -71,7 +71,7 @@ class Multiport(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class CtState(Struct, frozen=True, tag=True):
+class CtState(Struct, frozen=True, tag=True, gc=False):
     """``-m conntrack --ctstate`` (or the older ``-m state --state``). DNAT and SNAT are states here too."""
 
     states: tuple[str, ...]
@@ -79,7 +79,7 @@ class CtState(Struct, frozen=True, tag=True):
     module: Literal["conntrack", "state"] = "conntrack"
 
 
-class CtTuple(Struct, frozen=True, tag=True):
+class CtTuple(Struct, frozen=True, tag=True, gc=False):
     """``-m conntrack`` by the connection's own addresses: ``--ctorigdst`` and kin, ``--ctorigdstport``, ``--ctproto``, ``--ctdir``."""
 
     option: str
@@ -87,7 +87,7 @@ class CtTuple(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class Mark(Struct, frozen=True, tag=True):
+class Mark(Struct, frozen=True, tag=True, gc=False):
     """``-m mark``/``connmark``: (mark & mask) == value."""
 
     value: int
@@ -96,7 +96,7 @@ class Mark(Struct, frozen=True, tag=True):
     module: Literal["mark", "connmark"] = "mark"
 
 
-class AddrType(Struct, frozen=True, tag=True):
+class AddrType(Struct, frozen=True, tag=True, gc=False):
     """``-m addrtype``: what the routing table says of the source or destination address."""
 
     src_type: str = ""
@@ -105,14 +105,14 @@ class AddrType(Struct, frozen=True, tag=True):
     not_dst: bool = False
 
 
-class Statistic(Struct, frozen=True, tag=True):
+class Statistic(Struct, frozen=True, tag=True, gc=False):
     """``-m statistic --mode random``: the kernel keeps the probability as a fraction of 2^31."""
 
     fraction: int
     negate: bool = False
 
 
-class Recent(Struct, frozen=True, tag=True):
+class Recent(Struct, frozen=True, tag=True, gc=False):
     """``-m recent``: a list of source addresses with the time each was last seen. kube-proxy's session affinity."""
 
     op: Literal["set", "rcheck", "update", "remove"]
@@ -125,7 +125,7 @@ class Recent(Struct, frozen=True, tag=True):
     side: Literal["--rsource", "--rdest"] = "--rsource"
 
 
-class Nth(Struct, frozen=True, tag=True):
+class Nth(Struct, frozen=True, tag=True, gc=False):
     """``-m statistic --mode nth``: every ``every``-th packet, counted from ``packet``."""
 
     every: int
@@ -133,7 +133,7 @@ class Nth(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class SetMatch(Struct, frozen=True, tag=True):
+class SetMatch(Struct, frozen=True, tag=True, gc=False):
     """``-m set --match-set name sides``: whether an ipset holds the packet's parts."""
 
     name: str
@@ -143,7 +143,7 @@ class SetMatch(Struct, frozen=True, tag=True):
     """Further options, as written (``--return-nomatch`` …): with any of them it is not asked here."""
 
 
-class Physdev(Struct, frozen=True, tag=True):
+class Physdev(Struct, frozen=True, tag=True, gc=False):
     """``-m physdev``: the bridge's port. ``op`` --physdev-is-in, -is-out, -is-bridged, --physdev-in, --physdev-out."""
 
     op: str
@@ -151,7 +151,7 @@ class Physdev(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class IpRange(Struct, frozen=True, tag=True):
+class IpRange(Struct, frozen=True, tag=True, gc=False):
     """``-m iprange``: an address between two, inclusive."""
 
     side: Literal["--src-range", "--dst-range"]
@@ -162,7 +162,7 @@ class IpRange(Struct, frozen=True, tag=True):
     negate: bool = False
 
 
-class Limit(Struct, frozen=True, tag=True):
+class Limit(Struct, frozen=True, tag=True, gc=False):
     """``-m limit``: a bucket that ``rate`` (``5/min``) fills, ``burst`` at most. ``interval``: ns a packet costs."""
 
     rate: str
@@ -170,7 +170,7 @@ class Limit(Struct, frozen=True, tag=True):
     interval: int
 
 
-class IpvsMatch(Struct, frozen=True, tag=True):
+class IpvsMatch(Struct, frozen=True, tag=True, gc=False):
     """``-m ipvs``: a packet of an IPVS connection, to that virtual address, protocol, port. ``ipvs`` alone: of any."""
 
     vaddr: Net | None = None
@@ -182,19 +182,19 @@ class IpvsMatch(Struct, frozen=True, tag=True):
     """``--ipvs`` or ``! --ipvs``, where written."""
 
 
-class Comment(Struct, frozen=True, tag=True):
+class Comment(Struct, frozen=True, tag=True, gc=False):
     """``-m comment``: always true."""
 
     text: str
 
 
-class Nfacct(Struct, frozen=True, tag=True):
+class Nfacct(Struct, frozen=True, tag=True, gc=False):
     """``-m nfacct``: counts, always true."""
 
     name: str
 
 
-class UnknownMatch(Struct, frozen=True, tag=True):
+class UnknownMatch(Struct, frozen=True, tag=True, gc=False):
     """A match this kernel doesn't have. ``words`` as written, from ``-m``."""
 
     module: str
@@ -207,26 +207,26 @@ Match = (
 )  # fmt: skip
 
 
-class Verdict(Struct, frozen=True, tag=True):
+class Verdict(Struct, frozen=True, tag=True, gc=False):
     """ACCEPT, DROP or RETURN."""
 
     name: Literal["ACCEPT", "DROP", "RETURN"]
 
 
-class Reject(Struct, frozen=True, tag=True):
+class Reject(Struct, frozen=True, tag=True, gc=False):
     """Drop and tell the sender so. ``reject_with`` "": port unreachable."""
 
     reject_with: str = ""
 
 
-class Jump(Struct, frozen=True, tag=True):
+class Jump(Struct, frozen=True, tag=True, gc=False):
     """To a chain of the same table; after its end the walk comes back, unless ``goto``."""
 
     chain: str
     goto: bool = False
 
 
-class SetMark(Struct, frozen=True, tag=True):
+class SetMark(Struct, frozen=True, tag=True, gc=False):
     """MARK ``--set-xmark value/mask``: mark = (mark & ~mask) ^ value. The conntrack mark for CONNMARK."""
 
     value: int
@@ -234,7 +234,7 @@ class SetMark(Struct, frozen=True, tag=True):
     target: Literal["MARK", "CONNMARK"] = "MARK"
 
 
-class CopyMark(Struct, frozen=True, tag=True):
+class CopyMark(Struct, frozen=True, tag=True, gc=False):
     """CONNMARK ``--save-mark`` (packet → connection) or ``--restore-mark`` (back), through masks of either mark."""
 
     op: Literal["--save-mark", "--restore-mark"]
@@ -242,7 +242,7 @@ class CopyMark(Struct, frozen=True, tag=True):
     ctmask: int = 0xFFFFFFFF
 
 
-class Nat(Struct, frozen=True, tag=True):
+class Nat(Struct, frozen=True, tag=True, gc=False):
     """DNAT, SNAT, MASQUERADE, REDIRECT. ``address`` "" where the kernel chooses; ``port`` 0: unchanged.
 
     ``last_address`` and ``last_port``: the end of a range, from which the kernel chooses.
@@ -256,20 +256,20 @@ class Nat(Struct, frozen=True, tag=True):
     last_port: int = 0
 
 
-class NoTrack(Struct, frozen=True, tag=True):
+class NoTrack(Struct, frozen=True, tag=True, gc=False):
     """NOTRACK or CT ``--notrack``: conntrack (and so NAT) leaves this packet alone."""
 
     words: tuple[str, ...]
 
 
-class Passive(Struct, frozen=True, tag=True):
+class Passive(Struct, frozen=True, tag=True, gc=False):
     """LOG, NFLOG, TCPMSS …: something else happens, the walk goes on as if nothing had."""
 
     name: str
     words: tuple[str, ...] = ()
 
 
-class UnknownTarget(Struct, frozen=True, tag=True):
+class UnknownTarget(Struct, frozen=True, tag=True, gc=False):
     """A target this kernel doesn't have."""
 
     name: str
@@ -279,7 +279,7 @@ class UnknownTarget(Struct, frozen=True, tag=True):
 Target = Verdict | Reject | Jump | SetMark | CopyMark | Nat | NoTrack | Passive | UnknownTarget
 
 
-class Rule(Struct, frozen=True):
+class Rule(Struct, frozen=True, gc=False):
     """All of ``matches``, then ``target`` (None: only counts)."""
 
     matches: tuple[Match, ...] = ()

@@ -14,7 +14,7 @@ Upstream: Linux net/ipv4/netfilter/ip_tables.c (``ipt_do_table``).
 
 from collections.abc import Iterator
 
-from cluster.netfilter.hooks import HOOKS, HOOKS_WITH_IPVS, IPVS
+from cluster.netfilter.hooks import BUILTIN, HOOKS, HOOKS_WITH_IPVS, IPVS
 from cluster.netfilter.matching import matches
 from cluster.netfilter.passage import (
     MAX_DEPTH,
@@ -32,6 +32,7 @@ from cluster.netfilter.passage import (
 from cluster.netfilter.recent import RecentLists
 from cluster.netfilter.render import layout, render_rule
 from cluster.netfilter.rules import (
+    Address,
     CopyMark,
     Jump,
     Match,
@@ -78,11 +79,18 @@ class Walker(Passage):
         self.recent = recent
         self.bridge_in = bridge_in
         self.ipvs = ruleset.ipvs
+        self.shape: tuple[tuple[int, ...], ...] = ()
         self.first_lines: dict[tuple[str, str], int] | None = None
+        """(table, chain) → the line of its first rule, for tables that were not read from a text."""
 
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        self.first_lines = None
+        shape = tuple(
+            (len(chains), *(len(chains[name].rules) for name in BUILTIN.get(table, ()) if name in chains))
+            for table, chains in self.ruleset.tables.items()
+        )
+        if shape != self.shape:  # somebody wrote since the last walk
+            self.shape, self.first_lines = shape, None
         return super().walk(packet, local=local, ctstate=ctstate)
 
     # -- stations: tables -----------------------------------------------------------------------------------------
@@ -121,9 +129,16 @@ class Walker(Passage):
         if depth > MAX_DEPTH:
             raise Stop(f"chain {name} of table {table} is nested deeper than {MAX_DEPTH} jumps: a loop")
         rules = chain.rules
+        self.enter(len(rules) - start)
         for index in range(start, len(rules)):
             rule = rules[index]
-            self.count(flow)
+            flow.asked += 1
+            if rule.matches and not self.tried:  # the quick way past most rules of a long chain
+                first = rule.matches[0]
+                if type(first) is Address and not first.negate:
+                    number = flow.dst_number if first.side == "-d" else flow.src_number
+                    if number & first.net.mask != first.net.value or first.net.family != flow.family:
+                        continue
             chance, unknown = matches(self, rule, flow, hook)
             if chance == 0.0:
                 if self.tried:

@@ -8,7 +8,7 @@ name) over the cluster, not over what was typed; so a real kubectl in a terminal
 ``until`` is read, or answered: ``predict`` asks before it reveals.
 
 In sentences, commands, acts and marks, ``{leader}``, ``{leader_host}``, ``{follower}``, ``{follower_host}``, ``{other}``, ``{other_host}``,
-``{down}``, ``{down_host}`` (a member that is stopped) and ``{cluster}`` stand for what they are when the step is shown. Sentences are pairs, English and Korean; for any other language the English is
+``{down}``, ``{down_host}`` (a member that is stopped), ``{scheduler}``, ``{controller_manager}`` (those that lead) and ``{cluster}`` stand for what they are when the step is shown. Sentences are pairs, English and Korean; for any other language the English is
 looked up in the catalogue.
 """
 
@@ -121,20 +121,25 @@ def lesson_of(cluster: str) -> Lesson | None:
     return next((one for slug, one in lessons().items() if name.startswith(f"{slug}-")), None)
 
 
-def facts(members: list[dict[str, Any]], cluster: str = "") -> dict[str, str]:
-    """What placeholders stand for. ``members``: the ``members`` of the ``ha`` read model."""
+def facts(ha: dict[str, Any], cluster: str = "") -> dict[str, str]:
+    """What placeholders stand for. ``ha``: the read model of that name."""
+    members = ha.get("members", [])
     leader = next((row for row in members if row["up"] and row["role"] == "leader"), None)
     rest = [row for row in members if row is not leader and row["up"]]
-    out = {"cluster": cluster}
-    for name, row in (
-        ("leader", leader),
-        ("follower", rest[0] if rest else None),
-        ("other", rest[1] if len(rest) > 1 else None),
-    ):
-        out[name] = row["id"] if row else name
-        out[f"{name}_host"] = row["host"] if row else name
     down = next((row for row in members if not row["up"]), None)
-    out |= {"down": down["id"] if down else "down", "down_host": down["host"] if down else "down_host"}
+    named = {
+        "leader": leader,
+        "follower": rest[0] if rest else None,
+        "other": rest[1] if len(rest) > 1 else None,
+        "down": down,
+    }
+    out = {"cluster": cluster}
+    for name, row in named.items():
+        out[name] = row["id"] if row else name
+        out[f"{name}_host"] = row["host"] if row else f"{name}_host"
+    for lease in ha.get("leases", []):
+        leads = next((one["process"] for one in lease["candidates"] if one["leads"]), lease["name"])
+        out[lease["name"].removeprefix("kube-").replace("-", "_")] = leads
     return out
 
 

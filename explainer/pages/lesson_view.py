@@ -75,10 +75,9 @@ async def panel(cluster: str) -> dict[str, Any] | None:
         return None
     at = min(state["step"], len(lesson.steps) - 1)
     try:
-        members = (await reads.read(cluster, "ha"))["members"]
+        known = lessons.facts(await reads.read(cluster, "ha"), cluster)
     except (reads.Unreachable, reads.Missing):
-        members = []
-    known = lessons.facts(members, cluster)
+        known = lessons.facts({}, cluster)
     step = step_view(lesson.steps[at], at + 1, known)
     answer = state.get("answers", {}).get(str(at))
     done = set(state["done"])
@@ -112,7 +111,7 @@ def _next(lesson: lessons.Lesson) -> dict[str, str] | None:
 def prose(lesson: lessons.Lesson) -> dict[str, Any]:
     """Return the whole lesson to be read."""
     known = {"leader": _("the leader"), "leader_host": _("the leader's host"), "follower": _("a follower"), "follower_host": _("a follower's host"),
-             "other": _("the other follower"), "other_host": _("the other follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "cluster": ""}  # fmt: skip
+             "other": _("the other follower"), "other_host": _("the other follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "scheduler": _("the scheduler that leads"), "controller_manager": _("the controller-manager that leads"), "cluster": ""}  # fmt: skip
     return {
         "slug": lesson.slug,
         "title": told(lesson.title),

@@ -37,7 +37,7 @@ def begin(lesson: lessons.Lesson) -> Desk:
 
 
 def known(desk: Desk) -> dict[str, str]:
-    return lessons.facts(desk.lab.query("ha")["members"], "lesson")
+    return lessons.facts(desk.lab.query("ha"), "lesson")
 
 
 def asked(desk: Desk, step: lessons.Step, since: int) -> dict:

@@ -335,6 +335,7 @@ def _service(k: Kubectl) -> Run:
         ports.append({
             "name": each.replace(":", "-"), "port": int(port), "protocol": "TCP",
             "targetPort": int(target) if target.isdigit() else target,
+            **({"nodePort": k.flags["node-port"]} if kind == "NodePort" and k.flags["node-port"] else {}),
         })  # fmt: skip
     if not ports and kind != "ExternalName" and k.flags["clusterip"] != "None":
         raise Failure("at least one tcp port specifier must be provided")

@@ -1,0 +1,78 @@
+"""Drills on high availability: layouts under the same failures, leases, members that come, go and run full."""
+# fmt: off
+
+from explainer.lessons import Act, Lesson, Predict, Step, Wrong, say
+
+THREE = {"controlPlanes": 3, "etcdMembers": 3, "workers": 1}
+EXTERNAL = {"topology": "external", "controlPlanes": 2, "etcdMembers": 3, "workers": 1}
+
+
+def host(op: str, name: str) -> dict:
+    return {"type": "HostOp", "host": name, "op": op}
+
+
+def gateway(path: str, body: str) -> dict:
+    return {"type": "EtcdGatewayIn", "call": "", "member": "{leader}", "path": path, "body": body.encode()}
+
+
+LESSONS = (
+    Lesson(
+        "one-host-down", "ha", 1, say("One host of three", "호스트 셋 가운데 하나"), say("A control-plane host dies with everything on it. What is lost, and what is left to lose?", "컨트롤 플레인 호스트가 그 위의 모든 것과 함께 죽습니다. 무엇을 잃고, 무엇을 더 잃어도 됩니까?"), 4,
+        (
+            Step(say("Stacked: each of the three hosts carries an apiserver, a member of etcd, a scheduler and a controller-manager.", "스택형: 세 호스트가 각각 apiserver, etcd 멤버, 스케줄러, 컨트롤러 매니저를 떠받칩니다."), page="ha", mark=".ha-picture",
+                 predict=Predict(say("One host dies. How many more may die?", "호스트 하나가 죽습니다. 몇 대가 더 죽어도 됩니까?"), (say("None", "0대"), say("One: two apiservers are left", "1대: apiserver가 둘 남으니까")), 0, say("Two apiservers are left, but of three members two are the majority: no spare.", "apiserver는 둘 남지만, 멤버 셋의 과반수는 둘이라 여유가 없습니다."))),
+            Step(say("Switch one off.", "하나를 끕니다."), page="ha", mark=".meter", act=(Act(say("Switch cp-1 off", "cp-1 끄기"), (host("stop", "cp-1"),)),), task=say("Switch cp-1 off and read the meter.", "cp-1을 끄고 미터를 읽으십시오."), until='hosts.exists(h, h.name == "cp-1" && !h.up) && quorum[0].have == 2 && quorum[0].leader != ""',
+                 done=say("Have 2, need 2, may still lose 0. Everything works: see the list.", "2개 있고 2개 필요, 더 잃어도 되는 것은 0. 모든 것이 동작합니다. 목록을 보십시오."),
+                 wrong=(Wrong("quorum[0].have < quorum[0].need", say("More than one host is off: there is no majority. Switch one on again.", "호스트가 둘 이상 꺼져 과반수가 없습니다. 하나를 다시 켜십시오.")),)),
+            Step(say("The balancer leaves the dead apiserver out; kubectl hardly notices.", "로드 밸런서가 죽은 apiserver를 제외합니다. kubectl은 거의 느끼지 못합니다."), page="requests", type=("kubectl get nodes || kubectl get nodes || kubectl get nodes",), task=say("Ask for the nodes. The first connection may still meet the dead one; then ask again.", "노드를 물어보십시오. 첫 연결은 죽은 쪽을 만날 수 있습니다. 그러면 다시 물어보십시오."), until='requests.exists(r, r.resource == "nodes" && r.code == 200)', within=90),
+            Step(say("A dead host is replaced, not mourned: until then there is no spare.", "죽은 호스트는 슬퍼할 것이 아니라 교체할 것입니다. 그때까지는 여유가 없습니다."), page="ha", act=(Act(say("Switch cp-1 on", "cp-1 켜기"), (host("start", "cp-1"),)),), task=say("Switch it on, and wait until one more may be lost.", "켜고, 하나를 더 잃어도 될 때까지 기다리십시오."), until="quorum[0].have == 3 && quorum[0].mayLose == 1"),
+        ), THREE,
+    ),
+    Lesson(
+        "stacked-external", "ha", 2, say("Stacked against external under the same failures", "같은 장애에서의 스택형과 외부형"), say("Two hosts fail. Stacked of three is dead then. And external?", "호스트 두 대가 죽습니다. 셋짜리 스택형은 끝입니다. 외부형은?"), 5,
+        (
+            Step(say("Here etcd has hosts of its own: three for members, two for apiservers. Five hosts instead of three.", "여기서는 etcd에 자기 호스트가 있습니다. 멤버용 셋, apiserver용 둘. 셋이 아니라 다섯입니다."), page="ha", mark=".ha-picture",
+                 predict=Predict(say("cp-1 and etcd-1 fail together. Does `kubectl apply` still work?", "cp-1과 etcd-1이 함께 죽습니다. `kubectl apply`는 아직 됩니까?"), (say("Yes", "예"), say("No", "아니요")), 0, say("One apiserver is left, and two of three members: each layer lost one of its own.", "apiserver 하나와 멤버 셋 가운데 둘이 남습니다. 층마다 자기 것을 하나씩 잃었을 뿐입니다."))),
+            Step(say("Two failures, one in each layer.", "층마다 하나씩, 두 번의 장애입니다."), page="ha", mark=".meter", act=(Act(say("Switch off cp-1 and etcd-1", "cp-1과 etcd-1 끄기"), (host("stop", "cp-1"), host("stop", "etcd-1"))),), task=say("Switch them off; then write something.", "끈 다음 무언가를 쓰십시오."), type=("kubectl create configmap alive --from-literal=a=1 || kubectl create configmap alive --from-literal=a=1 || kubectl create configmap alive --from-literal=a=1",),
+                 until='hosts.filter(h, !h.up).size() == 2 && quorum[0].have == 2 && configmaps.exists(c, c.metadata.name == "alive")', within=120, done=say("Alive. In the stacked layout two hosts would have taken two members along.", "살아 있습니다. 스택형이었다면 호스트 둘이 멤버 둘을 함께 데려갔을 것입니다.")),
+            Step(say("But two failures in one layer are as bad as ever.", "하지만 한 층에서 두 번이면 똑같이 나쁩니다."), page="ha", mark="[data-works]", act=(Act(say("Switch off etcd-2, too", "etcd-2도 끄기"), (host("stop", "etcd-2"),)),), task=say("Switch off a second member's host.", "두 번째 멤버의 호스트를 끄십시오."), until="quorum[0].have == 1",
+                 done=say("An apiserver that runs, and nothing that it could write to.", "실행 중인 apiserver는 있지만 쓸 곳이 없습니다.")),
+            Step(say("Availability by numbers: at 1 % host failures, stacked with 3 hosts is down 0.0298 % of the time, external with 2 + 3 hosts 0.0398 %. External buys isolation.", "숫자로 보는 가용성: 호스트 고장률 1%에서 호스트 3대 스택형은 0.0298%, 2+3대 외부형은 0.0398% 동안 멈춥니다. 외부형으로 얻는 것은 격리입니다."), page="ha", mark="[data-odds]", act=(Act(say("Switch all on", "모두 켜기"), (host("start", "cp-1"), host("start", "etcd-1"), host("start", "etcd-2"))),),
+                 task=say("Switch all on again. Below, “The same workload on another layout” makes the stacked twin to compare with.", "모두 다시 켜십시오. 아래의 “같은 워크로드를 다른 배치에서”가 비교할 스택형 쌍둥이를 만듭니다."), until='hosts.all(h, h.up) && quorum[0].have == 3 && quorum[0].leader != ""'),
+        ), EXTERNAL,
+    ),
+    Lesson(
+        "lease-takeover", "ha", 3, say("One works, the others wait", "하나가 일하고 나머지는 기다립니다"), say("Three schedulers run, one works. It dies in the middle of the day.", "스케줄러 셋이 실행되고 하나가 일합니다. 그 하나가 한낮에 죽습니다."), 4,
+        (
+            Step(say("Scheduler and controller-manager run on every control-plane host. A Lease in etcd says who works: now {scheduler}.", "스케줄러와 컨트롤러 매니저는 모든 컨트롤 플레인 호스트에서 실행됩니다. 누가 일하는지는 etcd의 Lease가 말합니다. 지금은 {scheduler}입니다."), page="ha",
+                 predict=Predict(say("The holder renews every 2 s; the Lease is valid for 15 s. It dies. How long does a new Pod wait?", "보유자는 2초마다 갱신하고 Lease는 15초 동안 유효합니다. 보유자가 죽습니다. 새 Pod는 얼마나 기다립니까?"), (say("Not at all", "전혀"), say("About 15 to 20 s", "약 15~20초"), say("Until somebody restarts it", "누군가 다시 시작할 때까지")), 1,
+                                 say("The others wait until the Lease has not changed for 15 s by their own clocks, then one writes its name into it.", "나머지는 자기 시계로 15초 동안 Lease가 바뀌지 않을 때까지 기다린 뒤, 하나가 자기 이름을 씁니다."))),
+            Step(say("Stop it, and wish for a Pod at once.", "멈추고 곧바로 Pod를 바랍니다."), page="ha", act=(Act(say("Stop {scheduler}", "{scheduler} 멈추기"), ({"type": "ProcessOp", "process": "{scheduler}", "op": "stop"},)),), type=("kubectl create deployment late --image=nginx",), task=say("Stop the scheduler that works, then create a Deployment.", "일하는 스케줄러를 멈춘 뒤 Deployment를 만드십시오."),
+                 until='processes.exists(p, p.kind == "kube-scheduler" && !p.up) && pods.exists(p, p.metadata.name.startsWith("late-") && !has(p.spec.nodeName))', done=say("The Pod exists and waits: nobody schedules in this window.", "Pod가 있고 기다립니다. 이 시간 동안에는 아무도 스케줄하지 않습니다.")),
+            Step(say("Watch the Lease run out.", "Lease가 만료되는 것을 보십시오."), page="ha", task=say("Wait for the takeover.", "넘겨받기를 기다리십시오."), until='processes.exists(p, p.kind == "kube-scheduler" && p.up && p.leads) && pods.exists(p, p.metadata.name.startsWith("late-") && has(p.spec.nodeName))', within=60,
+                 done=say("Taken over, and the Pod has its node. resourceVersion saw to it that only one candidate won.", "넘겨받았고 Pod에 노드가 정해졌습니다. resourceVersion 덕분에 후보 하나만 이겼습니다.")),
+        ), THREE,
+    ),
+    Lesson(
+        "replace-member", "etcd", 9, say("Replace a dead member safely", "죽은 멤버를 안전하게 교체하기"), say("A member's disk is gone for good. Remove first or add first? One order can cost the quorum.", "멤버의 디스크가 영영 사라졌습니다. 먼저 빼야 합니까, 더해야 합니까? 한쪽 순서는 쿼럼을 잃게 할 수 있습니다."), 5,
+        (
+            Step(say("A host dies and will not come back.", "호스트가 죽고 돌아오지 않습니다."), page="etcd", act=(Act(say("Switch etcd-3 off", "etcd-3 끄기"), (host("stop", "etcd-3"),)),), task=say("Switch etcd-3 off and wait until there is a leader.", "etcd-3을 끄고 리더가 있을 때까지 기다리십시오."), until='hosts.exists(h, h.name == "etcd-3" && !h.up) && quorum[0].have == 2 && quorum[0].leader != "" && clock[0].seconds > 6.0'),
+            Step(say("Two of three are left, two are needed.", "셋 중 둘이 남았고 둘이 필요합니다."), page="etcd", mark="[data-part=quorum]", predict=Predict(say("You add the new member first. How many are needed while the dead one still counts?", "새 멤버를 먼저 더합니다. 죽은 멤버를 아직 세는 동안 몇이 필요합니까?"), (say("Two of four", "넷 중 둘"), say("Three of four, and two run", "넷 중 셋, 실행 중인 것은 둘")), 1,
+                 say("If the new one then does not start (a typo in its address is enough), the quorum is gone. etcd refuses this order by itself today: “re-configuration failed due to not enough started members”.", "그때 새 멤버가 시작하지 못하면(주소 오타 하나면 충분합니다) 쿼럼이 사라집니다. 오늘날의 etcd는 이 순서를 스스로 거절합니다: “re-configuration failed due to not enough started members”."))),
+            Step(say("So: first remove the dead one.", "그러므로 먼저 죽은 멤버를 뺍니다."), page="etcd", mark="[data-part=quorum]", act=(Act(say("Remove m3", "m3 빼기"), ({"type": "MemberRemoveIn", "call": "", "member": "m3"},)),), task=say("Remove m3.", "m3을 빼십시오."), until="quorum[0].voters == 2 && quorum[0].have == 2", done=say("Two voters, two needed: no spare, but also nothing that is missing.", "투표 멤버 둘, 필요 둘. 여유는 없지만 모자란 것도 없습니다.")),
+            Step(say("Then add the new one, on a new host.", "그런 다음 새 호스트에 새 멤버를 더합니다."), page="etcd", act=(Act(say("Add m4 on etcd-4", "etcd-4에 m4 더하기"), ({"type": "MemberAddIn", "call": "", "name": "m4", "host": "etcd-4"},)),), task=say("Add m4 and wait until it has caught up.", "m4를 더하고 따라잡을 때까지 기다리십시오."), until='quorum[0].voters == 3 && quorum[0].have == 3 && members.exists(m, m.id == "m4" && m.up && m.commit > 0 && members.exists(l, l.role == "leader" && m.revision == l.revision))',
+                 hint=say("A member must have been connected for 5 s before etcd allows a change of membership; if it is refused, wait and press again.", "멤버십을 바꾸려면 멤버들이 5초 동안 연결되어 있어야 합니다. 거절되면 기다렸다가 다시 누르십시오."), done=say("Three again: one may be lost.", "다시 셋입니다. 하나를 잃어도 됩니다.")),
+        ), EXTERNAL,
+    ),
+    Lesson(
+        "disk-full", "etcd", 10, say("The database is full (NOSPACE)", "데이터베이스가 가득 참 (NOSPACE)"), say("The quota is reached: etcd refuses every write that grows, for ever, until somebody clears the alarm.", "할당량에 닿았습니다. etcd는 누군가 경보를 풀 때까지 커지는 모든 쓰기를 거절합니다."), 5,
+        (
+            Step(say("etcd keeps every version until a compaction; its file has a quota of 2 GiB.", "etcd는 compaction 전까지 모든 버전을 보관하며, 파일의 할당량은 2GiB입니다."), page="etcd", predict=Predict(say("The file reaches the quota. What happens?", "파일이 할당량에 닿습니다. 어떻게 됩니까?"), (say("The oldest versions are dropped", "가장 오래된 버전을 버립니다"), say("An alarm is raised, and all members refuse writes", "경보가 울리고 모든 멤버가 쓰기를 거절합니다")), 1, say("The alarm is itself an entry of the log, so all members agree on it. Reads and deletes go on.", "경보 자체가 로그의 항목이므로 모든 멤버가 동의합니다. 읽기와 삭제는 계속됩니다."))),
+            Step(say("Filling 2 GiB would take a while, so the alarm is raised here as etcd raises it itself.", "2GiB를 채우려면 오래 걸리므로, 여기서는 etcd가 스스로 하듯 경보를 울립니다."), page="etcd", act=(Act(say("Raise NOSPACE", "NOSPACE 울리기"), (gateway("/v3/maintenance/alarm", '{"action":"ACTIVATE","memberID":"1","alarm":"NOSPACE"}'),)),), task=say("Raise the alarm.", "경보를 울리십시오."), until='alarms.exists(a, a.alarm == "NOSPACE")'),
+            Step(say("Now write.", "이제 써 봅니다."), page="requests", type=("kubectl create configmap more --from-literal=a=1", "kubectl get nodes"), task=say("Try to create something; then read something.", "무언가를 만들어 보고, 그다음 무언가를 읽으십시오."), until='requests.exists(r, r.method == "POST" && r.resource == "configmaps" && r.code >= 500) && requests.exists(r, r.resource == "nodes" && r.code == 200)',
+                 done=say("“etcdserver: mvcc: database space exceeded”. Reading works.", "“etcdserver: mvcc: database space exceeded”입니다. 읽기는 됩니다.")),
+            Step(say("Compaction and defragmentation make room. And still nothing can be written.", "compaction과 defrag로 자리가 생깁니다. 그래도 아직 쓸 수 없습니다."), page="etcd", act=(Act(say("Defragment, then disarm", "defrag한 뒤 경보 풀기"), (gateway("/v3/maintenance/defragment", "{}"), gateway("/v3/maintenance/alarm", '{"action":"DEACTIVATE","memberID":"1","alarm":"NOSPACE"}'))),), task=say("Make room and disarm: without the second nothing changes.", "자리를 만들고 경보를 푸십시오. 두 번째 없이는 아무것도 바뀌지 않습니다."), until="alarms.size() == 0"),
+            Step(say("Once more.", "다시 한번."), page="requests", type=("kubectl create configmap more --from-literal=a=1",), task=say("Create it again.", "다시 만드십시오."), until='configmaps.exists(c, c.metadata.name == "more")', done=say("Written. The next compaction by the apiserver comes in five minutes; the alarm never goes away by itself.", "쓰였습니다. apiserver의 다음 compaction은 5분 뒤입니다. 경보는 스스로 사라지지 않습니다.")),
+        ), EXTERNAL,
+    ),
+)

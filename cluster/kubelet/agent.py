@@ -185,6 +185,14 @@ class Agent(ApiClient):
         """As ``date`` prints it."""
         raise NotImplementedError
 
+    def net_exec(self, client: str, request: int, words: list[str], run: PodRun, container: ContainerRun, now: int, out: Outbox, tty: bool, session: bool) -> None:  # fmt: skip
+        """Run a program that uses the network."""
+        raise NotImplementedError
+
+    def net_cut(self, request: int, out: Outbox) -> None:
+        """Its client went away."""
+        raise NotImplementedError
+
     def _advance(self, run: PodRun, now: int, out: Outbox) -> None:
         raise NotImplementedError
 

@@ -10,7 +10,7 @@ Upstream: pkg/kubelet/kuberuntime/kuberuntime_container.go, kuberuntime_manager.
 
 from cluster.clientgo import Doc
 from cluster.kubelet import images, machine
-from cluster.kubelet.hosted import Hosted
+from cluster.kubelet.netexec import NetExecs
 from cluster.kubelet.probes import Probing
 from cluster.kubelet.programs import Program, program
 from cluster.kubelet.state import ContainerRun, PodRun
@@ -30,7 +30,7 @@ def backoff(failures: int) -> int:
     return min(BACKOFF_FIRST << min(max(failures - 1, 0), 10), BACKOFF_MAX)
 
 
-class Containers(Probing, Hosted):
+class Containers(Probing, NetExecs):
     """The container layer."""
 
     # -- containers -----------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from cluster.kubelet.status import pod_status, status_patch
 from cluster.sim import MINUTE, SECOND, Outbox
 from cluster.trace.notes import Effect
 from cluster.wire.http import HttpResponse
+from cluster.wire.packet import NetDone
 
 LEASE_PERIOD = 10 * SECOND
 STATUS_PERIOD = 5 * MINUTE
@@ -225,6 +226,8 @@ class Kubelet(PodWorkers):
         elif name == "register":
             if not self.state.registered:
                 self._register(out)
+        elif name.startswith("exec//"):
+            self.net_slept(data, now, out)
         elif name.startswith("log//"):
             self.log_due(data, now, out)
         else:
@@ -232,7 +235,9 @@ class Kubelet(PodWorkers):
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
         """Requests to port 10250; what a process that is a container here says; answers of the node's kernel."""
-        if not self.process_said(src, message, now, out):
+        if type(message) is NetDone:
+            self.net_answered(message, now, out)
+        elif not self.process_said(src, message, now, out):
             self.serve(src, message, now, out)
 
     # -- reporting pods -------------------------------------------------------------------------------------------

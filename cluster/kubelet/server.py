@@ -4,7 +4,8 @@ In: an ``HttpRequest`` from an apiserver → out: a streamed ``HttpResponse`` wi
 exec speaks the channels of v5.channel.k8s.io: 1 stdout, 2 stderr, 3 the final Status, and 0 (stdin) towards us. A refusal is an answer
 with the kubelet's code and words as text.
 
-Simplified here: what a program prints comes from the program model, with the time of printing; commands run by exec finish at once;
+Simplified here: what a program prints comes from the program model, with the time of printing; commands run by exec finish at once, except
+those that use the network (``netexec``);
 attach and port-forward are refused by name.
 
 Upstream: pkg/kubelet/server/server.go, pkg/kubelet/kubelet_pods.go (``GetKubeletContainerLogs``).
@@ -16,9 +17,12 @@ from urllib.parse import parse_qs
 import orjson
 
 from cluster.kubelet.agent import Agent
+from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import Program, run_once
 from cluster.kubelet.state import ContainerRun, ExecSession, LogStream, PodRun
 from cluster.kubelet.status import container_specs
+from cluster.network import script
+from cluster.network.programs import PROGRAMS
 from cluster.sim import SECOND, Outbox
 from cluster.sim.clock import parse_rfc3339
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpResponse
@@ -52,6 +56,7 @@ class Serving(Agent):
         elif type(message) is HttpCancel:
             self.state.streams.pop(message.id, None)
             self.state.sessions.pop(message.id, None)
+            self.net_cut(message.id, out)
             out.cancel(f"log//{message.id}")
         elif type(message) is HttpChunk:
             self._stdin(message, now, out)
@@ -163,6 +168,11 @@ class Serving(Agent):
         for request in [i for i, s in self.state.streams.items() if s.uid == uid and s.container == container]:
             out.send(self.state.streams.pop(request).client, HttpEnd(request))
             out.cancel(f"log//{request}")
+        for request in [i for i, e in self.state.execs.items() if e.uid == uid and e.container == container]:
+            client, session = self.state.execs[request].client, self.state.execs[request].session
+            self.net_cut(request, out)
+            if not session:
+                self._finish(client, request, 137, out)
         for request in [i for i, s in self.state.sessions.items() if s.uid == uid and s.container == container]:
             session = self.state.sessions.pop(request)
             self._finish(session.client, request, 137, out)
@@ -194,9 +204,20 @@ class Serving(Agent):
             if session.tty:
                 out.send(src, HttpChunk(request.id, b"# ", channel=STDOUT))
             return
+        if self._uses_network(words, container, run):
+            self.net_exec(src, request.id, words, run, container, now, out, _flag(query, "tty"), False)
+            return
         code = self._run_command(src, request.id, words, run, container, now, out)
         if code >= 0:
             self._finish(src, request.id, code, out)
+
+    def _uses_network(self, words: list[str], container: ContainerRun, run: PodRun) -> bool:
+        """Whether the exec is for ``netexec``: it uses the network, and the image has the program."""
+        if not self.config.kernel or not script.concerns(words):
+            return False
+        name = words[0].rsplit("/", 1)[-1]
+        image = short_name(container_specs(run.doc)[container.name][1].get("image", ""))
+        return name not in PROGRAMS or script.brings(image, name)
 
     def _run_command(
         self,
@@ -261,6 +282,10 @@ class Serving(Agent):
                 code = word[5:].strip()
                 self._finish(session.client, chunk.id, int(code) if code.isdigit() else 0, out)
                 return
+            if word and self._uses_network(["sh", "-c", word], container, run):
+                tty = session.tty
+                self.net_exec(session.client, chunk.id, ["sh", "-c", word], run, container, now, out, tty, True)
+                continue
             if word:
                 self._run_command(session.client, chunk.id, ["sh", "-c", word], run, container, now, out, session.tty)
             if session.tty:

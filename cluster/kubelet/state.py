@@ -124,5 +124,9 @@ class KubeletState(ClientState):
     started: int = 0
     streams: dict[int, LogStream] = field(default_factory=dict)
     sessions: dict[int, ExecSession] = field(default_factory=dict)
+    execs: dict[int, Any] = field(default_factory=dict)
+    """Request → a ``netexec.NetExec`` that runs."""
+    net_calls: dict[int, int] = field(default_factory=dict)
+    """Call to the kernel → the exec that waits for it."""
     alive: dict[str, bool] = field(default_factory=dict)
     """Processes that are containers here, have said so, and haven't died since."""

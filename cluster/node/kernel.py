@@ -136,6 +136,13 @@ class Kernel(ApiClient):
             out.cause = cause
             self.on_message(src, message, now, out)
 
+    def step(self, src: str, message: Any, now: int, out: Outbox) -> None:
+        """An API server's answer to a pod's request is a packet's payload, all else is a client's business."""
+        if type(message) is HttpResponse and message.id in self.state.pending:
+            self._application(message.id, message, now, out)
+            return
+        super().step(src, message, now, out)
+
     # -- messages -------------------------------------------------------------------------------------------------
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
@@ -160,8 +167,6 @@ class Kernel(ApiClient):
                 self._call(src, message, now, out)
             case Segment():
                 self._pass(message, "flannel.1" if message.tunnel else "eth0", False, "", now, out)
-            case HttpResponse(id=request):
-                self._application(request, message, now, out)
             case HttpCancel() | PeerDown():
                 pass
             case _ if hasattr(message, "id") and message.id in state.pending:
@@ -308,6 +313,8 @@ class Kernel(ApiClient):
         forwarded = structs.replace(segment, packet=way.packet)
         match way.verdict:
             case "pod":
+                if device != "cni0":
+                    forwarded = structs.replace(forwarded, ttl=forwarded.ttl - 1)
                 self._deliver(forwarded, way.pod, now, out)
             case "host":
                 self._deliver(forwarded, "", now, out)
@@ -363,7 +370,7 @@ class Kernel(ApiClient):
         """The packet is at a socket's door, of a pod or of the node."""
         packet = segment.packet
         key = (packet.dst, packet.protocol, packet.dport)
-        if segment.kind not in FIRST and key in self.state.conversations:
+        if segment.kind not in ("syn", "echo") and key in self.state.conversations:
             self._answered(key, segment, now, out)
             return
         if segment.kind not in FIRST and segment.kind not in ("data", "fin"):

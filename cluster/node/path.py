@@ -6,7 +6,7 @@ why. The first packet of a connection walks the tables; later ones, and replies,
 Order: PREROUTING (or OUTPUT) · routing · NetworkPolicy of pods on this node, where a CNI plug-in's chains stand in FORWARD: after destination
 NAT and before source NAT · POSTROUTING · the entry is confirmed.
 
-Simplified here: packets of a known connection are not walked through ``filter`` again (its rules accept ESTABLISHED); where old and new tables of
+Simplified here: an echo reply is taken to belong to a request; packets of a known connection are not walked through ``filter`` again (its rules accept ESTABLISHED); where old and new tables of
 two modes both translate, the first that was registered wins: iptables' before nftables'.
 """
 
@@ -68,6 +68,10 @@ def travel(
             _advance(flow, kind, now)
         way = _route(config, state, known, passed, device)
         return structs.replace(way, state="ESTABLISHED" if flow.seen_reply else "NEW", flow=flow, why=_why_known(flow))
+    if kind == "echo-reply":
+        return structs.replace(
+            _route(config, state, known, packet, device), state="ESTABLISHED", why="the answer to an echo request"
+        )
     first = kind in ("syn", "udp", "echo")
     ctstate = "NEW" if first else "INVALID"
     walk, leaf = _walk(config, state, known, packet, device, local, ctstate, now, dice)

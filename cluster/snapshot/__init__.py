@@ -23,12 +23,14 @@ from cluster.snapshot.raft import raft_invariants, raft_next, raft_tables
 from cluster.snapshot.relations import relations
 from cluster.snapshot.requests import nearest, recent, request, request_list, requests, terms
 from cluster.snapshot.scene import Scene
+from cluster.snapshot.syncs import changes
 from cluster.snapshot.thing import about, revisions, thing, touched
 
 VIEWS = {
     "about": about,
     "bench": bench,
     "keyspace": keyspace,
+    "changes": changes,
     "kinds": kinds,
     "mapping": mapping,
     "relations": relations,

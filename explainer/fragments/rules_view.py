@@ -34,21 +34,24 @@ def lines(text: str) -> list[dict[str, Any]]:
 
 def _nft_lines(text: str) -> list[dict[str, Any]]:
     out = []
-    table = chain = ""
+    table = chain = held = ""
     for number, line in enumerate(text.rstrip("\n").split("\n"), 1):
         words = line.split()
         kind, target = "rule" if chain else "element", ""
         if line.startswith("table "):
             table, kind = " ".join(words[1:3]), "table"
         elif line.startswith("\t") and words and words[0] in ("chain", "set", "map"):
-            chain, kind = words[1] if words[0] == "chain" else "", "chain"
+            chain, held = (words[1], "") if words[0] == "chain" else ("", words[1])
+            kind = "chain"
         elif words == ["}"]:
-            chain, kind = "" if line == "\t}" else chain, "commit"
+            chain, held = ("", "") if line == "\t}" else (chain, held)
+            kind = "commit"
         elif not words:
             kind = "comment"
         for verb in ("jump", "goto"):
             target = target or _after(line, verb)
-        out.append({"number": number, "text": line, "table": table, "chain": chain, "target": target, "kind": kind})
+        row = {"number": number, "text": line, "table": table, "chain": chain, "target": target, "kind": kind}
+        out.append({**row, "set": held})
     return out
 
 
@@ -71,7 +74,7 @@ def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int
             or f" {name}" in text
             or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
         )
-        if f"-{name}/" in text or f'"{name}:' in text:  # nft's names of chains and its comments
+        if f"-{name}/" in text or f'"{name}:' in text or f"-{name}/" in row["chain"]:  # nft's names of chains and its comments
             picked.add(row["number"])
         if named and name in text.replace(f"{name}-", ""):
             picked.add(row["number"])

@@ -86,6 +86,7 @@ def tell(frames: list[dict[str, Any]], first: int = 1) -> list[dict[str, Any]]:
             "near": [{**near, "check": check(near["ask"])} for near in frame.get("near", ())],
             "changed": changed(frame),
             "act": act(frame),
+            "service": service(frame),
             "outcome_kind": outcome_kind(frame),
         }
         for number, frame in enumerate(frames, first)
@@ -129,6 +130,16 @@ def act(frame: dict[str, Any]) -> str:
     if drawn:
         return _("1 of %(n)s") % {"n": drawn[2]}
     return "" if outcome.startswith(("jump", "goto")) else outcome.removeprefix("policy ").partition(" from ")[0]
+
+
+COMMENTED = re.compile(r"^(?:\w+ \w+ for )?([a-z0-9][a-z0-9.-]*/[a-z0-9][a-z0-9.-]*)(?::| |$)")
+CHAINED = re.compile(r"^(?:service|local|external|firewall|endpoint)-[A-Z2-7]{8}-([a-z0-9.-]+/[a-z0-9.-]+)/")
+
+
+def service(frame: dict[str, Any]) -> str:
+    """Return the Service that kube-proxy wrote the rule for, as its comment or its chain's name tells."""
+    found = COMMENTED.match(str(frame.get("comment", ""))) or CHAINED.match(str(frame.get("chain", "")))
+    return found[1] if found else ""
 
 
 def changed(frame: dict[str, Any]) -> list[str]:

@@ -25,10 +25,6 @@ export function start() {
 
 export function moved() {
   page?.stop();
-  const rules = document.querySelector("[data-rules]");
-  const first = rules?.querySelector(".rule.concerned");
-  if (first) rules.scrollTop = Math.max(0, first.offsetTop - rules.offsetTop - 60);
-  document.querySelector("[data-only]")?.addEventListener("change", (event) => rules?.classList.toggle("only", event.target.checked));
   page = document.querySelector("[data-walk-steps]") ? walk() : null;
   const cost = document.querySelector("[data-cost]");
   if (cost) import("./network_cost.js").then((module) => module.start(cost));
@@ -75,6 +71,12 @@ const open = (address) => look(document.body.dataset.at ?? "", { address });
 function click(event) {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   const link = event.target.closest?.("a");
+  // A jump opens the chain it leads to; back is the browser's own.
+  if (link?.matches("[data-jump]")) {
+    const chain = document.getElementById(link.hash.slice(1));
+    if (chain) chain.open = true;
+    return;
+  }
   if (link?.matches("[data-step]")) {
     event.preventDefault();
     page?.go(Number(link.dataset.step));

@@ -792,7 +792,40 @@ def journey(
     }
 
 
+def changes(service: str) -> list[dict[str, Any]]:
+    """One endpoint of the Service web went."""
+    if service != "default/web":
+        return []
+    request = {"namespace": "default", "subresource": "", "user": "system:node", "code": 200, "path": "/"}
+    began = NOW - 4_000_000
+    pod = {
+        **request,
+        "id": 4060,
+        "verb": "delete",
+        "resource": "pods",
+        "name": "web-7d4b9c6f5d-7baro",
+        "at": began,
+        "endAt": began + 5000,
+    }
+    gone = "-A KUBE-SEP-X -m tcp -p tcp -j DNAT --to-destination 10.244.1.2:8080"
+    nodes = [
+        {"node": f"node-{i}", "at": began + 500_000 + 90_000 * i, "added": 1, "removed": 2, "came": ["-A KUBE-SVC-X -j KUBE-SEP-Y"], "went": [gone]}
+        for i in (1, 2, 3)
+    ]  # fmt: skip
+    head = {
+        **request,
+        "id": 4102,
+        "verb": "update",
+        "resource": "endpointslices",
+        "name": "web-x1",
+        "at": began + 60_000,
+        "endAt": began + 64_000,
+    }
+    return [{**head, "chain": [pod], "beganMicros": began, "nodes": nodes, "came": [], "gone": ["10.244.1.2:8080"]}]
+
+
 VIEWS = {
+    "changes": changes,
     "network": network,
     "journey": journey,
     "nodes": lambda: [{"node": f"{kind}-{i}", "mode": "iptables"} for kind in ("cp", "node") for i in (1, 2, 3)],

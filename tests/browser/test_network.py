@@ -17,7 +17,15 @@ PATH = "/clusters/demo/network/?service=default/web&tab="
 POINT = {"lines": 9, "bytes": 9, "partialLines": 0, "syncMillis": 1.5, "walkMicros": 80.0}
 
 
-@pytest.mark.parametrize(("tab", "theme", "language"), [("modes", "screen", "ko"), ("paste&example=1", "light", "ko")])
+@pytest.mark.parametrize(
+    ("tab", "theme", "language"),
+    [
+        ("modes", "screen", "ko"),
+        ("paste&example=1", "light", "ko"),
+        ("rules", "dark", "ko"),
+        ("changes", "light", "en"),
+    ],
+)
 def test_every_view_is_whole(open_page: Open, tab: str, theme: str, language: str) -> None:
     page = open_page(PATH + tab, width=1024, height=768, theme=theme, language=language)
     assert faults(page) == []
@@ -56,3 +64,28 @@ def test_costs_are_drawn_as_they_come(open_page: Open) -> None:
     expect(page.locator("[data-figures] tbody tr")).to_have_count(4)
     expect(page.locator(".curve .dot")).to_have_count(4)
     expect(page.locator(".curve .series").first).to_have_text("iptables 115")
+
+
+def test_rules_are_searched_folded_and_followed(open_page: Open) -> None:
+    page = open_page(PATH + "rules")
+    expect(page.locator(".tree-svg .card.endpoint")).to_have_count(2)
+    page.locator("#n-q").fill("10.244.1.3:8080")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chainbox")).to_have_count(2)
+    expect(page.locator(".rules .hit")).to_have_count(2)
+    page.locator("#n-q").fill("")
+    page.keyboard.press("Enter")
+    box = page.locator("#c-nat-KUBE-SVC-CDGGSHYLG3RE2FKL")
+    expect(page.locator(".tree-svg")).to_be_visible()
+    box.get_by_role("link", name="KUBE-SEP-2AZ33KU3V5PGPQZH").click()
+    expect(page.locator("#c-nat-KUBE-SEP-2AZ33KU3V5PGPQZH[open] .rules")).to_be_visible()
+
+
+def test_a_change_is_followed_to_every_node(open_page: Open) -> None:
+    page = open_page(PATH + "changes")
+    expect(page.locator("main")).to_contain_text("10.244.1.2:8080 is gone. Until the last node has synced, 710 ms")
+    expect(page.locator(".gantt .node.gone")).to_have_count(3)
+    expect(page.get_by_role("link", name="Trace request #4102")).to_have_attribute(
+        "href", "/clusters/demo/requests/4102/"
+    )
+    expect(page.locator(".diff .del")).to_have_count(1)

@@ -12,9 +12,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as noop
 
-from explainer.fragments import hooks_drawing, packet_choices, rules_view, walk_words
+from explainer.fragments import chain_tree, changes_drawing, hooks_drawing, packet_choices, rules_view, walk_words
 from explainer.pages import context, cost, pasting
-from explainer.pages.reads import Missing, Unreachable
+from explainer.pages.reads import Missing, Unreachable, read
 
 from .common import ask, asked_for, attempt, drawn_errors, sent
 
@@ -28,6 +28,7 @@ TOOLS = {
 TABS = {
     "packet": noop("The packet"),
     "rules": noop("The rules"),
+    "changes": noop("Who changed what"),
     "modes": noop("Modes compared"),
     "paste": noop("Your own dump"),
 }
@@ -85,7 +86,9 @@ async def packet_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, An
     told, why = await journey(data)
     if told is None:
         return {"why": why}
-    return drawn(told, number(request, "step", 0), data["frame"]["screen"])
+    services = frozenset(service["key"] for service in data["services"])
+    base = f"/clusters/{data['frame']['cluster']}"
+    return drawn(told, number(request, "step", 0), data["frame"]["screen"], base, services)
 
 
 async def journey(data: dict[str, Any], **more: Any) -> tuple[dict[str, Any] | None, str]:
@@ -103,7 +106,9 @@ async def journey(data: dict[str, Any], **more: Any) -> tuple[dict[str, Any] | N
     return (None, told["refused"]) if "refused" in told else (told, "")
 
 
-def drawn(told: dict[str, Any], step: int, screen: bool) -> dict[str, Any]:
+def drawn(
+    told: dict[str, Any], step: int, screen: bool, base: str = "", services: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     """Return a journey as the packet tab's template takes it."""
     request_frames = walk_words.tell(told["frames"])
     reply_frames = walk_words.tell(told["reply"], len(request_frames) + 1)
@@ -111,6 +116,8 @@ def drawn(told: dict[str, Any], step: int, screen: bool) -> dict[str, Any]:
     picture = hooks_drawing.picture(told, screen)
     stops = [stop for direction in picture["directions"] for stop in direction["stops"]]
     for frame, (x, y) in zip(frames, stops, strict=True):
+        known = frame["service"] if frame["service"] in services else ""
+        frame["service"], frame["service_path"] = known, f"{base}/objects/services/{known}/"
         frame["x"], frame["y"] = round(x, 1), round(y, 1)
         frame["lines"] = [
             {**row, **walk_words.short(row["text"])} if "text" in row else row for row in frame.get("excerpt", ())
@@ -201,13 +208,24 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     text = await attempt(data["frame"], "rules", "", node=data["rulebook"], **given) if data["rulebook"] else ""
     rows = rules_view.lines(text)
     concerned = rules_view.about(rows, data["service"])
-    for row in rows:
-        row["concerned"] = row["number"] in concerned
+    query = asked_for(request, "q")[:80]
+    tree = chain_tree.tree(rows, concerned)
+    folded = chain_tree.folded(rows, concerned, query)
+    for table in folded["tables"]:
+        for chain in table["chains"]:
+            for line in chain["lines"]:
+                for part in line["parts"]:
+                    if "to" in part:
+                        part["anchor"] = chain_tree.anchor(table["name"], part["to"])
     return {
-        "rows": rows,
         "shown_mode": mode,
         "tool": TOOLS[mode],
+        "lines": len(rows),
         "concerned": len(concerned),
+        "tree": tree,
+        "folded": folded,
+        "query": query,
+        "raw": f"/api/clusters/{data['frame']['cluster']}/nodes/{data['rulebook']}/rules",
     }
 
 
@@ -247,6 +265,36 @@ async def modes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
         "agree": len(sets) == 1,
         "known": cost.measuring().known if cost.measuring().done else [],
     }
+
+
+async def changes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """Why this Service's rules changed, how long each node took, and a node's whole rules at two moments."""
+    frame, service = data["frame"], data["service"]
+    rows = await attempt(frame, "changes", [], service=service["key"]) if service else []
+    picked = number(request, "change", 0)
+    change = next((row for row in rows if row["id"] == picked), rows[0] if rows else None)
+    out: dict[str, Any] = {"changes": rows, "change": change}
+    if change:
+        out["gantt"] = changes_drawing.gantt(change, frame["screen"])
+        for row in (change, *out["gantt"]["rows"]):
+            row["path"] = f"/clusters/{frame['cluster']}/requests/{row['id']}/" if "id" in row else ""
+        node = next((n for n in change["nodes"] if n["node"] == data["rulebook"]), change["nodes"][0])
+        out["written"] = node
+        out["before"] = str(max(change["beganMicros"] - 1, 0))
+    since = asked_for(request, "since")
+    if since and context.MOMENT.fullmatch(since) and data["rulebook"]:
+        out |= await two_moments(frame, data["rulebook"], since)
+    return out
+
+
+async def two_moments(frame: dict[str, Any], node: str, since: str) -> dict[str, Any]:
+    """A node's rules then and now, compared; ``lost`` says why they cannot be."""
+    try:
+        before = await read(frame["cluster"], "rules", at=since, node=node)
+        after = await ask(frame, "rules", node=node)
+    except (Unreachable, Missing) as error:
+        return {"since": since, "lost": str(error)}
+    return {"since": since, "diff": changes_drawing.difference(before, after), "diffed": True}
 
 
 async def paste_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
@@ -294,4 +342,4 @@ def number(request: HttpRequest, name: str, otherwise: int) -> int:
     return int(text) if text.isdigit() and len(text) < 7 else otherwise
 
 
-DRAWN = {"packet": packet_tab, "rules": rules_tab, "modes": modes_tab, "paste": paste_tab}
+DRAWN = {"packet": packet_tab, "rules": rules_tab, "changes": changes_tab, "modes": modes_tab, "paste": paste_tab}

@@ -74,7 +74,9 @@ def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int
             or f" {name}" in text
             or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
         )
-        if f"-{name}/" in text or f'"{name}:' in text or f"-{name}/" in row["chain"]:  # nft's names of chains and its comments
+        if (
+            f"-{name}/" in text or f'"{name}:' in text or f"-{name}/" in row["chain"]
+        ):  # nft's names of chains and its comments
             picked.add(row["number"])
         if named and name in text.replace(f"{name}-", ""):
             picked.add(row["number"])

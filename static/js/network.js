@@ -87,9 +87,12 @@ function click(event) {
     event.preventDefault();
     const way = new URL(link.href.baseVal, location.href).searchParams.get("way");
     paste({ target: document.querySelector("[data-paste]"), preventDefault() {}, way });
-  } else if (link?.closest(".net-tabs, [data-follow], [data-look]") || link?.matches("[data-follow]")) {
+  } else if (link?.closest("[data-follow], [data-look]")) {
+    const there = new URL(link.href instanceof SVGAnimatedString ? link.href.baseVal : link.href, location.href);
+    // Another view has other parts: it is opened as a page of its own.
+    if ((there.searchParams.get("tab") ?? "packet") !== document.querySelector(".net").dataset.tab) return;
     event.preventDefault();
-    open(link.href instanceof SVGAnimatedString ? new URL(link.href.baseVal, location.href).href : link.href);
+    open(there.href);
   } else if (event.target.closest?.("[data-walk-play]")) page?.play();
 }
 

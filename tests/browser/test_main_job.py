@@ -182,6 +182,7 @@ def test_a_packet_walks_the_rules_to_a_pod(live: Product, look: Look) -> None:
     expect(page.locator("#n-to option:checked")).to_contain_text(address)
     expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT to one of 2 endpoints.")
     count = page.locator("[data-step]").count()
+    page.keyboard.press("Home")
     seen = []
     for step in range(count):
         expect(page.locator("[data-walk-where]")).to_have_text(f"{step + 1} of {count}")

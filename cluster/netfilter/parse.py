@@ -83,6 +83,8 @@ def _command(number: int, table: str, line: str) -> tuple[str, str, str, object]
 def _check_jumps(ruleset: Ruleset, plan: list[tuple[int, str, str, str, object]], noflush: bool) -> None:
     """Every chain named must exist in its table, as the kernel demands."""
     known: dict[tuple[str, str], bool] = {}
+    emptied: set[str] = set()
+    """Tables that lost all of a user's chains on the way."""
     for number, op, table, chain, argument in plan:
         if op in (":", "-N"):
             known[table, chain] = True
@@ -91,9 +93,16 @@ def _check_jumps(ruleset: Ruleset, plan: list[tuple[int, str, str, str, object]]
         rule = argument[1] if op == "-I" else argument  # type: ignore[index]
         target = rule.target.chain if isinstance(rule, Rule) and isinstance(rule.target, Jump) else ""
         for name in (chain, target):
-            there = noflush and ruleset.chain(table, name) is not None
-            if name and (table, name) not in known and name not in BUILTIN[table] and not there:
+            if not name or name in BUILTIN[table]:
+                continue
+            before = noflush and table not in emptied and ruleset.chain(table, name) is not None
+            if not known.get((table, name), before):
                 raise ParseError(number, f"no chain {name!r} in table {table}")
+        if op == "-X" and chain:
+            known[table, chain] = False
+        elif op == "-X":
+            emptied.add(table)
+            known = {place: there for place, there in known.items() if place[0] != table}
 
 
 def _apply(ruleset: Ruleset, number: int, op: str, table: str, name: str, argument: object, noflush: bool) -> None:
@@ -115,10 +124,11 @@ def _apply(ruleset: Ruleset, number: int, op: str, table: str, name: str, argume
         case "-N":
             chains.setdefault(name, Chain())
         case "-X":
-            chains.pop(name, None)
+            for gone in [name] if name else [c for c in chains if c not in BUILTIN[table]]:
+                chains.pop(gone, None)
         case "-F":
-            assert chain is not None
-            chain.rules, chain.lines = [], []
+            for emptied in [chain] if chain is not None else chains.values():
+                emptied.rules, emptied.lines = [], []
         case "-A":
             assert chain is not None and isinstance(argument, Rule)
             chain.rules.append(argument)

@@ -17,19 +17,23 @@ TALL = 480
 BODY = 36
 TIMER = 47
 PIPS = 60
+APART = 0.3
+"""Radians from one vote's mark to the next."""
 SMALLER = 0.82
 """Members of a ring of seven and more."""
+BIGGER = 1.25
+"""Members on a projector."""
 LETTERS = {"leader": "L", "candidate": "C", "pre-candidate": "P"}
 BEHIND = 3
 """Entries that a member may lack before it counts as a laggard: what is on its way is no lag."""
 
 
-def ring(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the members with their place, shape, timer, votes and lag."""
+def ring(model: dict[str, Any], big: bool = False) -> list[dict[str, Any]]:
+    """Return the members with their place, shape, timer, votes and lag. ``big``: for a projector."""
     rows = model["members"]
     count = max(len(rows), 1)
     radius = 0 if count == 1 else 158 if count < 7 else 180
-    scale = SMALLER if count >= 7 else 1
+    scale = (SMALLER if count >= 7 else 1) * (BIGGER if big else 1)
     top_term = max((row.get("term") or 0 for row in rows), default=0)
     commit = max((row.get("commit") or 0 for row in rows), default=0)
     out = []
@@ -80,11 +84,10 @@ def pips(row: dict[str, Any], rows: list[dict[str, Any]], index: int, count: int
         return []
     votes = row.get("votes") or {}
     out = []
-    spread = 0.62 if count > 5 else 0.8
     voters = [other for other in rows if not other.get("learner")]
     for number, other in enumerate(voters):
         # Side by side over the candidate, in the members' order: beside each other they can be counted.
-        at = (number - (len(voters) - 1) / 2) * spread / max(len(voters) / 3, 1) - math.pi / 2
+        at = (number - (len(voters) - 1) / 2) * APART - math.pi / 2
         if TALL / 2 + math.sin(-math.pi / 2 + 2 * math.pi * index / count) > TALL / 2:
             at = -at
         said = votes.get(other["id"])

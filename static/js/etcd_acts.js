@@ -244,15 +244,21 @@ const SETUPS = {
     return t("e.disk", { leader: first.id });
   },
   async behind(first) {
-    const last = voters().filter((one) => one.id !== first.id).at(-1);
-    await member(last.id, "stop");
+    const last = voters().filter((one) => one.id !== first.id).at(-1).id;
+    await member(last, "stop");
     for (let n = 1; n <= 4; n += 1) await put(first.id, `/lab/while-away-${n}`);
     await run(600_000);
+    const then = leader();
+    if (!then) throw new Error(t("e.noleader"));
     for (const one of awake()) await member(one.id, "snapshot");
+    for (let n = 5; n <= 7; n += 1) await put(then.id, `/lab/while-away-${n}`);
     await run(200_000);
-    await member(last.id, "start");
-    await slowly(0.02, 400_000);
-    return t("e.behind", { member: last.id, leader: (leader() ?? first).id });
+    await post("/network/cuts", { slow: [[then.id, last], [last, then.id]], slowMs: 40 });
+    await member(last, "start");
+    // Until the leader's first word to it is on its way, which takes a heartbeat or two.
+    for (let n = 0; n < 30 && !facts().flights.some((one) => one.dst === last && /^Msg(App|Snap)$/.test(one.kind)); n += 1) await run(20_000);
+    await slowly(0.01, 260_000);
+    return t("e.behind", { member: last, leader: then.id });
   },
   async quorum(first) {
     const need = Math.floor(facts().members.filter((one) => !one.learner).length / 2) + 1;
@@ -367,8 +373,9 @@ async function undo() {
     sessionStorage.setItem(store, JSON.stringify(done().slice(0, -1)));
     say(t("e.undo.made", { name }), { href: `/clusters/${name}/etcd/` });
     const link = (words, href) => Object.assign(document.createElement("a"), { textContent: words, href });
-    const to = link(t("e.undo.open", { name }), `/clusters/${name}/etcd/`);
-    line.replaceChildren(to, " · ", link(t("e.undo.compare"), `/clusters/${cluster}/etcd/?beside=${name}`));
+    const to = link(name, `/clusters/${name}/etcd/`);
+    to.setAttribute("aria-label", t("e.undo.open", { name }));
+    line.replaceChildren(to, " · ", link(t("e.undo.compare"), `/clusters/${cluster}/etcd/?tab=branches&beside=${name}`));
     to.focus();
     return;
   }

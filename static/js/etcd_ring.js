@@ -19,10 +19,11 @@ const LANE = 9;
 const MOST = 24;
 const LANDED_MS = 250;
 const LOST_MS = 2200;
+const LOST_MOST = 8;
 const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const screen = document.documentElement.dataset.theme === "screen";
 const HOP_MS = screen ? 1300 : 800;
-const LETTER = screen ? 15.2 : matchMedia("(max-width: 1100px)").matches ? 10.4 : 8.6;
+const LETTER = screen ? 14.6 : 9.8;
 
 let live = null;
 let model = null;
@@ -170,7 +171,9 @@ function tellOf(one) {
 
 function lost(one) {
   const name = `lost ${one.src}>${one.dst}`;
-  if (movers.has(name) || movers.size >= MOST) return;
+  let many = 0;
+  for (const other of movers.values()) many += other.lost ? 1 : 0;
+  if (movers.has(name) || many >= LOST_MOST || movers.size >= MOST) return;
   enter(one, { told: performance.now(), lost: true }, name);
 }
 
@@ -228,7 +231,7 @@ function write(mover) {
   if (beat(one)) parts.push(svg("circle", { r: screen ? 7 : 5 }));
   else {
     const text = (mover.order ? `${mover.order} ` : "") + word(one);
-    const [w, h] = [(text.length * LETTER + 10) / 2, screen ? 16 : 11];
+    const [w, h] = [(text.length * LETTER + 8) / 2, screen ? 16 : 12];
     const [a, b] = [places.get(one.src), places.get(one.dst)];
     const right = b.x > a.x || (b.x === a.x && b.y > a.y);
     parts.push(svg("path", { d: right ? `M${-w} ${-h}H${w}L${w + 9} 0L${w} ${h}H${-w}Z` : `M${w} ${-h}H${-w}L${-w - 9} 0L${-w} ${h}H${w}Z` }));
@@ -268,7 +271,7 @@ function put(mover, here, wall) {
   const length = Math.hypot(dx, dy) || 1;
   const [ux, uy] = [dx / length, dy / length];
   // Out and home have a lane each, so that they pass beside one another.
-  const gap = places.size >= 7 ? MANY_GAP : GAP;
+  const gap = (places.size >= 7 ? MANY_GAP : GAP) * (screen ? 1.2 : 1);
   const along = gap + (length - 2 * gap) * part;
   const x = a.x + ux * along - uy * LANE;
   const y = a.y + uy * along + ux * LANE;
@@ -388,6 +391,8 @@ function drawing(ring) {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(ring.getScreenCTM().inverse());
     return [point.x, point.y];
   };
+  // A press on the ground begins a line, not a focus.
+  ring.addEventListener("mousedown", (event) => event.target.closest(".member, .msg") || event.preventDefault());
   ring.addEventListener("pointerdown", (event) => {
     if (event.button || event.target.closest(".member, .msg")) return;
     if (note?.pinned) close();

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import log_drawing, raft_view, ring_drawing, roles_drawing
+from explainer.fragments import log_drawing, raft_view, ring_drawing, roles_drawing, sides
 from explainer.fragments.words import noop
-from explainer.pages import context
+from explainer.pages import context, reads
 
 from .common import asked_for, attempt, drawn_errors
 
@@ -24,6 +24,7 @@ PANELS = {
     "keys": noop("Keys"),
     "promises": noop("Promises"),
     "roles": noop("Roles"),
+    "branches": noop("Branches"),
 }
 PAUSED = "next"
 RUNNING = "members"
@@ -54,7 +55,7 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
 
 def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     """Return the pictures."""
-    members = ring_drawing.ring(model)
+    members = ring_drawing.ring(model, frame["screen"])
     parted = ring_drawing.wall(members, model["ways"])
     leaders = [m for m in members if m["shape"] == "leader"]
     facts = {
@@ -117,6 +118,8 @@ async def panel(request: HttpRequest, frame: dict[str, Any], model: dict[str, An
             data["settings"] = model["settings"]
         case "keys":
             data["keys"] = await keys(request, frame)
+        case "branches":
+            data |= await branches(request, frame, model)
     return data
 
 
@@ -129,6 +132,32 @@ def object_href(frame: dict[str, Any], which: dict[str, str]) -> str:
     """Return where an object's page is."""
     names = "/".join(quote(which[part], safe=":") for part in ("resource", "namespace", "name"))
     return f"/clusters/{frame['cluster']}/objects/{names}/{frame['keep']}"
+
+
+async def branches(request: HttpRequest, frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """Return the clusters that this one was forked from or that were forked from it, and one of them beside this one."""
+    try:
+        known = {row["name"]: row for row in await reads.clusters()}
+    except reads.Unreachable:
+        return {"branches": []}
+    here, family = frame["cluster"], {frame["cluster"]}
+    for _unused in known:
+        family |= {name for name, row in known.items() if (row.get("parent") or {}).get("cluster") in family}
+        family |= {(known[name].get("parent") or {}).get("cluster") for name in family if name in known} - {None}
+    rows = [
+        {"name": name, "parent": known[name].get("parent"), "here": name == here}
+        for name in sorted(family)
+        if name in known
+    ]
+    asked = asked_for(request, "beside")
+    other = next((row["name"] for row in rows if not row["here"] and asked in ("", row["name"])), "")
+    if not other:
+        return {"branches": rows}
+    try:
+        there = await reads.read(other, "bench", shown=log_drawing.SHOWN)
+    except (reads.Missing, reads.Unreachable, ValueError):
+        return {"branches": rows, "beside": other, "there": None}
+    return {"branches": rows, "beside": other, "there": sides.drawn(there), "sides": sides.compared(model, there)}
 
 
 async def keys(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any] | None:

@@ -75,6 +75,8 @@ class Ipvs(Struct):
     """How many connections a virtual server has handed out: round robin's place."""
     clients: dict[tuple[Key, str], tuple[str, int]] = field(default_factory=dict)
     """Persistence: (virtual server, client) → (real server, until: virtual ns)."""
+    dying: dict[tuple[Key, str], None] = field(default_factory=dict)
+    """Real servers (``ip:port``) with weight 0 that wait for their last connections to end."""
 
     def find(self, ip: str, port: int, protocol: str) -> VirtualServer | None:
         """The virtual server of that address; one of port 0 takes every port."""

@@ -76,11 +76,17 @@ def options_for(
     family: int = 4,
     random_fully: bool = True,
     nfacct: bool = True,
+    node_ips: tuple[str, ...] = (),
     **more: Any,
 ) -> ProxyOptions:
-    """Options from a ``KubeProxyConfiguration`` document, the Node among the objects, and what the node's tools can do."""
+    """Options from a ``KubeProxyConfiguration`` document, the Node among the objects, and what the node's tools can do.
+
+    ``node_ips``: the addresses of its interfaces, the primary one first; () takes those of the Node object.
+    """
     found = next((d for d in objects if d["kind"] == "Node" and d["metadata"]["name"] == node), None)
-    addresses = node_addresses(found, family) if found is not None else ()
+    addresses = tuple(ip for ip in node_ips if (":" in ip) == (family == 6))
+    if not addresses and found is not None:
+        addresses = node_addresses(found, family)
     given: dict[str, Any] = {
         "node": node,
         "family": family,

@@ -2,18 +2,19 @@
 
 A UDP client that goes on sending from one port keeps its conntrack entry alive, so it would be sent to the dead pod for ever; TCP
 notices by itself. After a sync in which a UDP service's endpoints changed, every UDP entry is looked at: one whose original destination is the
-service's address (cluster, external or load balancer's, with its port), or has its node port, is deleted unless the reply comes from an endpoint that still serves.
+service's address (cluster, external or load balancer's, with its port), or has its node port, is deleted unless the reply comes from an endpoint (address and port) that still serves; policies and topology don't matter.
 That also ends flows which were never translated, because the service had no endpoint then.
 
 In: all flows, the tracker → out: the flows to forget. TCP and SCTP are left alone.
 
-Upstream: pkg/proxy/conntrack/cleanup.go ``CleanStaleEntries`` (1.33).
+Upstream: pkg/proxy/conntrack/{cleanup,filter}.go ``CleanStaleEntries`` (1.33; before, addresses were compared without their ports).
 """
 
 from collections.abc import Iterable
 
 from cluster.kubeproxy.change_tracker import ChangeTracker
 from cluster.netfilter.conntrack import Flow
+from cluster.netfilter.ipvs import place
 
 
 def stale_flows(flows: Iterable[Flow], tracker: ChangeTracker) -> list[Flow]:
@@ -24,7 +25,7 @@ def stale_flows(flows: Iterable[Flow], tracker: ChangeTracker) -> list[Flow]:
         for name, port in ports.items():
             if name.protocol != "udp":
                 continue
-            serving = {endpoint.ip for endpoint in tracker.endpoints(name) if endpoint.serving}
+            serving = {endpoint.target for endpoint in tracker.endpoints(name) if endpoint.serving}
             for address in (port.cluster_ip, *port.external_ips, *port.lb_vips):
                 by_place[address, port.port] = serving
             if port.node_port:
@@ -33,11 +34,14 @@ def stale_flows(flows: Iterable[Flow], tracker: ChangeTracker) -> list[Flow]:
     for flow in flows:
         if flow.original.protocol != "udp":
             continue
-        serving = by_place.get((flow.original.dst, flow.original.dport))
-        if serving is None:
-            serving = by_port.get(flow.original.dport)
-        if serving is not None and flow.reply.src not in serving:
-            found.append(flow)
+        answers = place(flow.reply.src, flow.reply.sport)
+        for serving in (
+            by_place.get((flow.original.dst, flow.original.dport)),
+            by_port.get(flow.original.dport),
+        ):
+            if serving is not None and answers not in serving:
+                found.append(flow)
+                break
     return found
 
 

@@ -20,13 +20,19 @@ def boolean(text: str) -> bool:
 
 
 class Command(BaseCommand):
-    help = "Prints what kube-proxy on a node would feed to iptables-restore, from Nodes, Services and EndpointSlices on stdin."
+    help = "Prints the rules that kube-proxy on a node would write, from Nodes, Services and EndpointSlices on stdin."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--node", default="", help="the node's name: decides which endpoints are local")
         parser.add_argument("--config", metavar="FILE", help="a KubeProxyConfiguration document")
-        parser.add_argument("--mode", default="", help="iptables or nftables; others are refused by name")
+        parser.add_argument(
+            "--mode", default="", help="iptables, ipvs, nftables, or userspace for history; others are refused by name"
+        )
+        parser.add_argument(
+            "--node-ip", action="append", nargs="+", default=[], metavar="IP",
+            help="an address of the node's interfaces, the primary one first (default: those of the Node object)",
+        )  # fmt: skip
         parser.add_argument("--family", type=int, choices=(4, 6), default=4)
         parser.add_argument("--random-fully", type=boolean, nargs="?", const=True, default=True, metavar="BOOL")
         parser.add_argument("--nfacct", type=boolean, nargs="?", const=True, default=True, metavar="BOOL")
@@ -43,6 +49,7 @@ class Command(BaseCommand):
                 config=config,
                 mode=given["mode"],
                 family=given["family"],
+                node_ips=tuple(ip for group in given["node_ip"] for ip in group),
                 random_fully=given["random_fully"],
                 nfacct=given["nfacct"],
             )

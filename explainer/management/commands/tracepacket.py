@@ -1,4 +1,7 @@
-"""``manage.py tracepacket --rules FILE --src IP --dst IP --protocol tcp --port N``: a packet's walk through any iptables-save or nft list ruleset text."""
+"""``manage.py tracepacket --rules FILE --src IP --dst IP --protocol tcp --port N``: a packet's walk through any node's rules.
+
+The text is ``iptables-save``, ``nft list ruleset``, or in IPVS mode ``iptables-save``, ``ipset save`` and ``ipvsadm-save -n`` one after the other in any order.
+"""
 
 import json
 import sys
@@ -16,7 +19,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--rules", required=True, metavar="FILE", help="iptables-save or nft list ruleset text; - is stdin"
+            "--rules",
+            required=True,
+            metavar="FILE",
+            help="text of iptables-save or nft list ruleset, or of iptables-save, ipset save and ipvsadm-save -n together; - is stdin",
         )
         parser.add_argument("--src", required=True, metavar="IP")
         parser.add_argument("--dst", required=True, metavar="IP")

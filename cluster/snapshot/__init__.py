@@ -25,6 +25,7 @@ from cluster.snapshot.requests import nearest, recent, request, request_list, re
 from cluster.snapshot.scene import Scene
 from cluster.snapshot.syncs import changes
 from cluster.snapshot.thing import about, revisions, thing, touched
+from cluster.snapshot.versions import versions
 
 VIEWS = {
     "about": about,
@@ -67,6 +68,7 @@ VIEWS = {
     "kernel_rules": kernel_rules,
     "nodes": nodes_rules,
     "terms": terms,
+    "versions": versions,
 }
 
 __all__ = ["VIEWS", "Scene", "packet", "ready"]

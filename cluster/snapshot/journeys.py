@@ -9,6 +9,7 @@ A packet from outside (an address that is no pod's or node's) arrives at the nod
 from typing import Any
 
 from cluster.netfilter.journey import journey as tell
+from cluster.network.policy import Decision, Wire, decide
 from cluster.snapshot.map import endpoints
 from cluster.snapshot.network import CLIENT_PORT, NoSuchPlace, names, node_ip, proxies, source, target
 from cluster.snapshot.scene import Scene
@@ -104,6 +105,7 @@ def journey(
             if owner in pods
             else nodes.get(end["endpoint"].rpartition(":")[0], "")
         )
+    judge(scene, told, address, home, node)
     return {
         **told,
         "node": node,
@@ -112,3 +114,80 @@ def journey(
         "own": proxy.mode,
         "from": {"name": src, "pod": known.get(address, ""), "ip": address, "node": home},
     }
+
+
+def judge(scene: Scene, told: dict[str, Any], address: str, home: str, node: str) -> None:
+    """What NetworkPolicy says to every end: ``denied`` of a way; frames of kind "policy" on the way that is told, which ends at a refusal.
+
+    The sender's egress is asked on its node, the receiver's ingress on the receiver's, by the source that arrives there. Nothing is added while no
+    policy selects either.
+    """
+    policies = tuple(scene.objects.get("networkpolicies").values())
+    if not policies:
+        return
+    pods = {
+        doc["status"]["podIP"]: doc
+        for doc in scene.objects.get("pods").values()
+        if (doc.get("status") or {}).get("podIP") and not doc["spec"].get("hostNetwork")
+    }
+    spaces = {doc["metadata"]["name"]: doc for doc in scene.objects.get("namespaces").values()}
+    nodes = {node_ip(doc): name for name, doc in scene.objects.get("nodes").items()}
+    packet = told["packet"]
+    for number, end in enumerate(told["ways"]):
+        if not end["accepted"]:
+            continue
+        dst, _, port = (end["endpoint"] or f"{packet['dst']}:{packet['dport']}").rpartition(":")
+        found: list[tuple[str, Decision]] = []
+        sender, receiver = pods.get(address) if home else None, pods.get(dst)
+        protocol = packet["protocol"].upper()
+        if sender is not None and nodes.get(dst) != home:
+            found.append(
+                (home, decide("egress", sender, Wire(address, dst, protocol, int(port)), policies, pods, spaces))
+            )
+        if receiver is not None:
+            there = receiver["spec"].get("nodeName", "")
+            source = address if there == node else end["source"]
+            if nodes.get(source) != there:
+                wire = Wire(source, dst, protocol, int(port))
+                found.append((there, decide("ingress", receiver, wire, policies, pods, spaces)))
+        refusal = next((one for _, one in found if not one.allowed), None)
+        end["denied"] = refusal.policy if refusal is not None else ""
+        if number == told["way"] and any(one.policy for _, one in found):
+            _insert(told, found, node)
+        if refusal is not None:
+            end |= {"accepted": False, "verdict": "DROP"}
+
+
+def _insert(told: dict[str, Any], found: list[tuple[str, Decision]], node: str) -> None:
+    frames = told["frames"]
+    for where, one in found:
+        here = where == node
+        at = next((n + 1 for n, f in enumerate(frames) if f["kind"] == "route"), None) if here else len(frames) - 1
+        if at is None:
+            at = len(frames) - 1
+        while here and at < len(frames) and frames[at]["kind"] == "policy":
+            at += 1
+        before = frames[at - 1]["after"]
+        hook = "FORWARD" if frames[at - 1]["kind"] in ("route", "policy") else frames[at - 1]["hook"]
+        told_one = {
+            "direction": one.direction,
+            "pod": one.pod,
+            "allowed": one.allowed,
+            "policy": one.policy,
+            "index": one.rule,
+            "node": where,
+        }
+        frames.insert(at, {"kind": "policy", "hook": hook, "before": before, "after": before, **told_one})
+        if not one.allowed:
+            end = {
+                "kind": "end",
+                "hook": hook,
+                "before": before,
+                "after": before,
+                "verdict": "DROP",
+                "policy": one.policy,
+            }
+            told["frames"] = [*frames[: at + 1], end]
+            told["reply"] = []
+            told.pop("conntrack", None)
+            return

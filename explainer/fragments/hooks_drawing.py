@@ -243,13 +243,20 @@ def _wall(stop: tuple[float, float], sizes: Sizes, frames: list[dict[str, Any]])
     x, tall = stop[0] + (52 if sizes.big else 33), 24 if sizes.big else 16
     last = next((frame for frame in reversed(frames) if frame["kind"] == "rule"), None)
     line = f" · {_('line %(n)s') % {'n': last['line']}}" if last and last["line"] else ""
+    if frames[-1].get("policy"):
+        line = f" · {frames[-1]['policy']}"
     told = f"{frames[-1].get('verdict') or '?'}{line}"
+    # At the right end the label goes to the left: the boxes of the ends stand there.
+    late = frames[-1]["hook"] == "POSTROUTING"
+    y = stop[1] + tall + (24 if sizes.big else 16)
     return {
         "x": x,
         "over": stop[1] - tall,
         "under": stop[1] + tall,
         "text": told,
-        "text_y": stop[1] + tall + (24 if sizes.big else 16),
+        "text_y": y,
+        "late": late,
+        "text_x": x - 12 if late else x,
     }
 
 
@@ -264,8 +271,9 @@ def _labels(frames: list[dict[str, Any]], hooks: dict[str, dict[str, Any]]) -> l
         elif frame["kind"] in ("confirm", "untranslate"):
             steps.setdefault((frame["hook"], "conntrack"), []).append(number)
     out = []
+    denied = frames[-1]["hook"] if frames and frames[-1].get("policy") else ""
     for hook in visited:
-        for cell in hooks[hook]["cells"]:
+        for cell in hooks[hook]["cells"] if hook != denied or hook == "POSTROUTING" else ():
             here = steps.get((hook, cell["id"]), [])
             text = "" if not here else str(here[0]) if len(here) == 1 else f"{here[0]}–{here[-1]}"
             state = (
@@ -301,6 +309,10 @@ def _stop(
         case "untranslate" | "confirm" if frame["hook"] == "PREROUTING":
             found = next((cell for cell in hook["cells"] if cell["id"] == "conntrack"), hook["cells"][0])
             return found["cx"], hook["rail"]
+        case "policy" if frame["hook"] == "FORWARD":
+            return hook["x"] - sizes.gap / 2 + 4, hook["rail"]
+        case "policy":
+            return geometry["ends_x"] - 40, hook["rail"]
         case "pass":
             return (hook["x"] + hook["right"]) / 2, hook["rail"]
         case _:

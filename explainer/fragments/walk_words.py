@@ -102,6 +102,7 @@ def title(frame: dict[str, Any]) -> str:
         "pass": frame["hook"],
         "route": _("routing decision"),
         "confirm": "conntrack",
+        "policy": "NetworkPolicy",
         "untranslate": "conntrack",
         "end": _("the end"),
     }[frame["kind"]]
@@ -186,10 +187,29 @@ def sentence(frame: dict[str, Any]) -> str:
                 **values,
                 "now": at(after, "src"),
             }
+        case "policy":
+            return _policy(frame)
         case "end":
             return _end(frame, values)
         case _:
             return _rule(frame, values)
+
+
+def _policy(frame: dict[str, Any]) -> str:
+    values = {key: frame[key] for key in ("pod", "direction", "policy", "node")} | {"rule": frame["index"] + 1}
+    if frame["allowed"] and not frame["policy"]:
+        return _("On %(node)s no NetworkPolicy selects %(pod)s for %(direction)s: nothing forbids it.") % values
+    if frame["allowed"]:
+        return (
+            _("On %(node)s rule %(rule)s of the NetworkPolicy %(policy)s allows it (%(direction)s of %(pod)s).")
+            % values
+        )
+    return (
+        _(
+            "On %(node)s the NetworkPolicy %(policy)s isolates %(pod)s for %(direction)s, and no rule allows this packet."
+        )
+        % values
+    )
 
 
 def _end(frame: dict[str, Any], values: dict[str, Any]) -> str:

@@ -824,7 +824,44 @@ def changes(service: str) -> list[dict[str, Any]]:
     return [{**head, "chain": [pod], "beganMicros": began, "nodes": nodes, "came": [], "gone": ["10.244.1.2:8080"]}]
 
 
+def node_network(node: str) -> dict[str, Any]:
+    """A worker with one connection, and rules that an old mode left."""
+    ends = {"src": "10.244.1.9", "dst": "10.96.118.42", "sport": 45678, "dport": 80}
+    reply = {"src": "10.244.1.2", "dst": "10.244.1.9", "sport": 8080, "dport": 45678}
+    flow = {"protocol": "tcp", "state": "ESTABLISHED", "left": 431_000_000_000, "original": ends, "reply": reply}
+    link = {"index": 2, "name": "eth0", "kind": "ethernet", "mtu": 1500, "addresses": ["172.18.0.11/16"]}
+    went = {
+        "at": NOW,
+        "kind": "syn",
+        "before": {**ends, "protocol": "tcp"},
+        "after": {**ends, "protocol": "tcp"},
+        "in": "cni0",
+    }
+    return {
+        "node": node,
+        "address": "172.18.0.11",
+        "podCIDR": "10.244.1.0/24",
+        "podNetwork": "overlay",
+        "proxy": {"up": True, "pod": "kube-system/kube-proxy-x", "mode": "nftables"},
+        "interfaces": [link],
+        "routes": [{"to": "default", "via": "172.18.0.1", "device": "eth0"}],
+        "tables": {"iptables": 40, "nftables": 60, "ipvs": 0},
+        "leftovers": [{"mode": "iptables", "chains": 9, "rules": 33, "flush": "iptables -F -t nat"}],
+        "conntrack": [{**flow, "seenReply": True, "dnat": True, "snat": False}],
+        "policies": [{"key": "default/closed", "types": ["Ingress"], "pods": ["default/web-x"]}],
+        "passed": [
+            {**went, "out": "flannel.1", "verdict": "forward", "why": "", "tunnel": ["172.18.0.11", "172.18.0.12"]}
+        ],
+    }
+
+
+def versions(node: str, service: str) -> dict[str, Any]:
+    return {"old": "1.22", "new": "1.32", "lines": ["@@ -1 +1 @@", "-# nat KUBE-XLB-X", "+# nat KUBE-EXT-X"]}
+
+
 VIEWS = {
+    "node_network": node_network,
+    "versions": versions,
     "changes": changes,
     "network": network,
     "journey": journey,

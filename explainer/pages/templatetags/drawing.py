@@ -53,3 +53,9 @@ def pretty(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def named(address: str, names: dict[str, str]) -> str:
+    """Whose address it is, or an empty text."""
+    return names.get(address, "")

@@ -28,6 +28,7 @@ TOOLS = {
 TABS = {
     "packet": noop("The packet"),
     "rules": noop("The rules"),
+    "node": noop("The node"),
     "changes": noop("Who changed what"),
     "modes": noop("Modes compared"),
     "paste": noop("Your own dump"),
@@ -116,6 +117,8 @@ def drawn(
     picture = hooks_drawing.picture(told, screen)
     stops = [stop for direction in picture["directions"] for stop in direction["stops"]]
     for frame, (x, y) in zip(frames, stops, strict=True):
+        if frame.get("policy"):
+            frame["policy_path"] = f"{base}/objects/networkpolicies.networking.k8s.io/{frame['policy']}/"
         known = frame["service"] if frame["service"] in services else ""
         frame["service"], frame["service_path"] = known, f"{base}/objects/services/{known}/"
         frame["x"], frame["y"] = round(x, 1), round(y, 1)
@@ -231,6 +234,12 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
 
 async def modes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
     """The same packet in every mode, hook by hook."""
+    old: dict[str, Any] | None = None
+    if data["rulebook"] and data["service"]:
+        old = await attempt(data["frame"], "versions", None, node=data["rulebook"], service=data["service"]["key"])
+        for at, line in enumerate(old["lines"] if old else ()):
+            kind = {"+": "add", "-": "del", "@": "gap"}.get(line[:1], "same")
+            old["lines"][at] = {"kind": kind, "text": "" if kind == "gap" else line[1:]}
     found = await asyncio.gather(*(journey({**data, "mode": "" if mode == data["own"] else mode}) for mode in MODES))
     columns = []
     for mode, (told, why) in zip(MODES, found, strict=True):
@@ -260,11 +269,30 @@ async def modes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     # userspace's rules end at kube-proxy's own process: which endpoint it chooses is no rule's business.
     sets = {tuple(sorted(column["ends"])) for column in columns if "ends" in column and column["mode"] != "userspace"}
     return {
+        "versions": old,
         "columns": columns,
         "rows": rows,
         "agree": len(sets) == 1,
         "known": cost.measuring().known if cost.measuring().done else [],
     }
+
+
+async def node_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """One node's kernel: interfaces, routes, connections, what an old mode left, policies, and the packets that passed."""
+    if not data["rulebook"]:
+        return {"kernel": None}
+    kernel = await attempt(data["frame"], "node_network", None, node=data["rulebook"])
+    if kernel is None:
+        return {"kernel": None}
+    names = {pod["ip"]: pod["key"] for pod in data["model"]["pods"]}
+    names |= {service["clusterIP"]: service["key"] for service in data["services"]}
+    names |= {node["ip"]: node["name"] for node in data["model"]["nodes"]}
+    for flow in kernel["conntrack"]:
+        flow["translated"] = flow["dnat"] or flow["snat"]
+        flow["seconds"] = flow["left"]
+    kernel["conntrack"].reverse()
+    passed = kernel["passed"][::-1][:40]
+    return {"kernel": kernel, "names": names, "passed": passed}
 
 
 async def changes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
@@ -342,4 +370,11 @@ def number(request: HttpRequest, name: str, otherwise: int) -> int:
     return int(text) if text.isdigit() and len(text) < 7 else otherwise
 
 
-DRAWN = {"packet": packet_tab, "rules": rules_tab, "changes": changes_tab, "modes": modes_tab, "paste": paste_tab}
+DRAWN = {
+    "packet": packet_tab,
+    "rules": rules_tab,
+    "node": node_tab,
+    "changes": changes_tab,
+    "modes": modes_tab,
+    "paste": paste_tab,
+}

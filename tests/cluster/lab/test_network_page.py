@@ -43,3 +43,28 @@ def test_a_lost_endpoint_is_followed_to_every_node(desk: Desk) -> None:
     assert change["resource"] == "endpointslices" and change["chain"][0]["verb"] == "delete"
     assert {node["node"] for node in change["nodes"]} >= {"node-1", "node-2"}
     assert all(change["at"] < node["at"] <= change["at"] + 1_100_000 and node["removed"] for node in change["nodes"])
+
+
+def test_a_policy_says_no_on_the_receivers_node(desk: Desk) -> None:
+    """Every end is judged where its pod runs; the way that is told stops at the refusal and has no answer."""
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "closed", "namespace": "default"},
+        "spec": {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]},
+    }
+    assert desk.ask("POST", "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", policy)[0] == 201
+    desk.type("kubectl create deployment asker --image=nginx")
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    choices = desk.lab.query("network")
+    service = next(one for one in choices["services"] if one["key"] == "default/web")
+    asker = next(pod["key"] for pod in choices["pods"] if pod["key"].startswith("default/asker-"))
+    told = desk.lab.query("journey", src=asker, dst=service["clusterIP"], port=80)
+    assert {(way["verdict"], way["denied"]) for way in told["ways"]} == {("DROP", "default/closed")}
+    assert [frame["kind"] for frame in told["frames"][-2:]] == ["policy", "end"] and told["reply"] == []
+    assert told["frames"][-2]["node"] == told["ways"][0]["node"]
+
+
+def test_what_each_version_writes_for_a_service(desk: Desk) -> None:
+    lines = desk.lab.query("versions", node="node-1", service="default/web")["lines"]
+    assert any(line.startswith("+") and "KUBE-EXT-" in line for line in lines)

@@ -3,7 +3,7 @@
 
 from explainer.lessons import Act, Lesson, Predict, Step, Wrong, say
 
-ONE = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2}
+ONE = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2, "legacyServiceAccountTokens": True}
 WEB_PODS = 'pods.filter(p, p.metadata.name.startsWith("web-") && p.status.phase == "Running").size()'
 
 
@@ -99,6 +99,6 @@ LESSONS = (
                  task=say("List the Pods, then delete mynginx.", "Pod를 나열한 뒤 mynginx를 지우십시오."), until='requests.exists(r, r.method == "DELETE" && r.name == "mynginx" && r.code == 200 && r.user == "system:serviceaccount:default:default")',
                  done=say("That is all that kubectl does.", "kubectl이 하는 일은 이것이 전부입니다."), within=90),
         ),
-        {**ONE, "legacyServiceAccountTokens": True},
+        ONE,
     ),
 )

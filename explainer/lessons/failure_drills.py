@@ -3,7 +3,7 @@
 
 from explainer.lessons import Act, Lesson, Predict, Step, say
 
-ONE = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2}
+ONE = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2, "legacyServiceAccountTokens": True}
 WALK = {"src": "node-1", "dst": "default/web", "port": 80, "node": "node-1"}
 RUNS = 'pods.filter(p, p.metadata.name.startsWith("web-") && p.status.phase == "Running").size()'
 

@@ -3,7 +3,7 @@
 
 from explainer.lessons import Act, Lesson, Predict, Step, say
 
-NET = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2}
+NET = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2, "legacyServiceAccountTokens": True}
 MAKE = ("kubectl create deployment web --image=nginx --replicas=2", "kubectl expose deployment web --port=80")
 READY = 'walks[0].verdict == "DNAT" && walks[0].endpoints.size() == 2'
 ONE = {"src": "node-1", "dst": "default/web", "port": 80, "node": "node-1"}

@@ -15,6 +15,9 @@ In → an expression, and the instant at which the step began; out → ``{holds,
 | ``alarms`` | ``member alarm`` |
 | ``rules`` | each node's rules: ``node mode text`` |
 | ``walks`` | the packets that the step names, walked now: ``verdict endpoints masquerade node error`` |
+| ``flows`` | connections that nodes' kernels remember: ``node protocol src dst dport answered dnat`` |
+| ``passed`` | packets since the step began, as a node's kernel judged them: ``node protocol src dst dport verdict why allowed``
+|  | (by the NetworkPolicies that are asked), ``policies`` (those that refused it) |
 | ``clock`` | one: ``seconds`` since the step began |
 
 Nothing is remembered between two questions, so the learner's next step, a reload and another onlooker see the same.
@@ -29,6 +32,7 @@ from cluster.snapshot.cel import Expression, Refused, Unsettled
 from cluster.snapshot.ha import member_rows, quorum
 from cluster.snapshot.map import processes
 from cluster.snapshot.network import Probe, packet, proxies
+from cluster.snapshot.node_network import kernels, node_network
 from cluster.snapshot.requests import requests
 from cluster.snapshot.scene import Scene
 
@@ -189,6 +193,37 @@ def _walks(tables: Tables) -> Rows:
     return rows
 
 
+def _flows(tables: Tables) -> Rows:
+    rows: Rows = []
+    for node in kernels(tables.scene.world):
+        for flow in node_network(tables.scene, node)["conntrack"][-NEWEST:]:
+            original = flow["original"]
+            rows.append(
+                {
+                    "node": node,
+                    "protocol": flow["protocol"],
+                    "src": original["src"],
+                    "dst": original["dst"],
+                    "dport": original["dport"],
+                    "answered": flow["seenReply"],
+                    "dnat": flow["dnat"],
+                }
+            )
+    return rows[-NEWEST:]
+
+
+def _passed(tables: Tables) -> Rows:
+    rows: Rows = []
+    for node in kernels(tables.scene.world):
+        for one in node_network(tables.scene, node)["passed"][-NEWEST:]:
+            if one["at"] >= tables.since:
+                before = {key: one["before"][key] for key in ("protocol", "src", "dst", "dport")}
+                refused = next((row["policies"] for row in one["policies"] if not row["allowed"]), None)
+                told = {"verdict": one["verdict"], "why": one["why"], "allowed": refused is None}
+                rows.append({"node": node, **before, **told, "policies": list(refused or ())})
+    return rows[-NEWEST:]
+
+
 def _clock(tables: Tables) -> Rows:
     return [{"seconds": (tables.scene.world.now // 1000 - tables.since) / 1e6}]
 
@@ -205,5 +240,7 @@ EXTRA: dict[str, Callable[[Tables], Rows]] = {
     "alarms": _alarms,
     "rules": _rules,
     "walks": _walks,
+    "flows": _flows,
+    "passed": _passed,
     "clock": _clock,
 }

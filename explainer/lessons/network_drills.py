@@ -20,6 +20,17 @@ RESTART = "kubectl -n kube-system delete pods -l k8s-app=kube-proxy"
 BEGIN = Step(say("Two web servers and a Service in front of them.", "웹 서버 두 개와 그 앞의 Service입니다."), page="network", type=MAKE,
              task=say("Make them.", "만드십시오."), walks=(ONE,), until=READY, done=say("The rules are on every node.", "규칙이 모든 노드에 있습니다."))
 
+PROBE = "kubectl run probe --image=busybox --command -- sleep 36000"
+PROBING = 'pods.exists(p, p.metadata.name == "probe" && p.status.phase == "Running") && pods.filter(p, p.metadata.name.startsWith("coredns-") && p.status.conditions.exists(c, c.type == "Ready" && c.status == "True")).size() >= 1'
+WITH_PROBE = Step(say("Two web servers, a Service, and a Pod to call them from.", "웹 서버 둘, Service 하나, 그리고 호출해 볼 Pod 하나입니다."), page="network", type=(*MAKE, PROBE), task=say("Make them.", "만드십시오."), walks=(ONE,), until=f"{READY} && {PROBING}")
+CALL = "kubectl exec probe -- wget -qO- -T 2 web"
+
+
+def policy(name: str, ingress: str = "") -> str:
+    doc = f'{{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{{"name":"{name}"}},"spec":{{"podSelector":{{"matchLabels":{{"app":"web"}}}},"policyTypes":["Ingress"]{ingress}}}}}'
+    return f"echo '{doc}' | kubectl apply -f -"
+
+
 LESSONS = (
     Lesson(
         "service-ip", "network", 1, say("What a Service IP is", "Service IP란"), say("There is no such host. Yet packets to it arrive.", "그런 호스트는 없습니다. 그런데도 패킷은 도착합니다."), 4,
@@ -41,6 +52,7 @@ LESSONS = (
                  predict=Predict(say("With three endpoints, which probability does the first of the three lines have?", "엔드포인트가 셋이면 세 줄 가운데 첫 줄의 확률은?"), (say("1/3", "1/3"), say("1/2", "1/2"), say("1", "1")), 0, say("The first takes a third, the second half of the rest, the last all that is left: equal shares.", "첫 줄이 1/3, 둘째 줄이 나머지의 절반, 마지막 줄이 남은 전부를 가져갑니다. 모두 같은 몫입니다."))),
             Step(say("See it in the rules.", "규칙에서 확인합니다."), page="network", type=("kubectl scale deployment web --replicas=3",), walks=(ONE,), task=say("Scale to three, and find the probability.", "셋으로 늘리고 확률을 찾으십시오."), until='walks[0].endpoints.size() == 3 && rules.exists(r, r.text.contains("--probability 0.3333"))',
                  done=say("Now send a packet on this page and step through its way.", "이제 이 페이지에서 패킷을 보내고 한 걸음씩 따라가 보십시오.")),
+            Step(say("A real call of a Pod does the same.", "Pod의 실제 호출도 똑같이 합니다."), page="network", type=(PROBE, "kubectl wait --for=condition=Ready pod/probe --timeout=60s", "kubectl exec probe -- wget -qO- -T 2 $(kubectl get service web -o jsonpath='{.spec.clusterIP}')"), task=say("Call the Service's address from a Pod.", "Pod에서 Service의 주소를 호출하십시오."), until='flows.exists(f, f.protocol == "tcp" && f.dport == 80 && f.dnat && f.answered)', done=say("conntrack on that node remembers the connection: both its addresses, before and after.", "그 노드의 conntrack이 연결을 기억합니다. 바뀌기 전과 후의 두 주소 모두를.")),
             Step(say("The answer of the Pod carries the Pod's address as its source.", "Pod의 응답에는 출발지로 Pod의 주소가 적혀 있습니다."), page="network", predict=Predict(say("Which source does the client see?", "클라이언트는 어떤 출발지를 봅니까?"), (say("The Pod's", "Pod의 주소"), say("The Service's: conntrack puts it back", "Service의 주소: conntrack이 되돌립니다")), 1, say("The kernel remembers the translation of the connection's first packet and undoes it on the way back.", "커널은 연결의 첫 패킷을 어떻게 바꿨는지 기억하고 돌아오는 길에 되돌립니다."))),
         ), NET,
     ),
@@ -117,6 +129,29 @@ LESSONS = (
             Step(say("Switch node-2 off and send packets meanwhile.", "node-2를 끄고 그동안 패킷을 보내 보십시오."), page="network", act=(Act(say("Switch node-2 off", "node-2 끄기"), ({"type": "HostOp", "host": "node-2", "op": "stop"},)),), walks=(ONE,), task=say("Switch it off.", "끄십시오."), until='hosts.exists(h, h.name == "node-2" && !h.up) && walks[0].endpoints.size() == 2',
                  done=say("Half of the new connections now go to a host that is off.", "이제 새 연결의 절반이 꺼진 호스트로 갑니다.")),
             Step(say("Wait, faster if you like: the speed is at the bottom.", "기다립니다. 원하면 더 빠르게: 속도는 아래에 있습니다."), page="network", walks=(ONE,), task=say("Wait until the rules of node-1 have forgotten it.", "node-1의 규칙이 잊을 때까지 기다리십시오."), until='walks[0].endpoints.size() == 1', within=120, done=say("The tape shows the window: from the death to the rules' change.", "테이프에 그 시간이 보입니다. 죽음에서 규칙의 변경까지입니다.")),
+        ), NET,
+    ),
+    Lesson(
+        "dns-to-packet", "network", 11, say("DNS to packet", "DNS에서 패킷까지"), say("A program asks for “web”. Which names are tried, who answers, and where does the question itself go?", "프로그램이 “web”을 찾습니다. 어떤 이름들을 시도하고, 누가 대답하며, 질문 자체는 어디로 갑니까?"), 5,
+        (
+            WITH_PROBE,
+            Step(say("A Pod's resolv.conf is written by its kubelet: `search default.svc.cluster.local svc.cluster.local cluster.local`, `ndots:5`.", "Pod의 resolv.conf는 kubelet이 씁니다: `search default.svc.cluster.local svc.cluster.local cluster.local`, `ndots:5`."), page="network",
+                 predict=Predict(say("Which name is asked for first when a program looks up `web`?", "프로그램이 `web`을 찾을 때 가장 먼저 묻는 이름은?"), (say("web", "web"), say("web.default.svc.cluster.local", "web.default.svc.cluster.local"), say("web.cluster.local", "web.cluster.local")), 1, say("Fewer than five dots: the search list comes first. A name such as example.com is asked for four times for that reason.", "점이 다섯 개보다 적으면 검색 목록이 먼저입니다. 그래서 example.com 같은 이름은 네 번 묻게 됩니다."))),
+            Step(say("The name server is 10.96.0.10: a Service like any other.", "네임 서버는 10.96.0.10, 여느 것과 같은 Service입니다."), page="network", type=("kubectl exec probe -- nslookup web.default.svc.cluster.local",), task=say("Look the name up from the Pod.", "Pod에서 이름을 찾으십시오."), until='passed.exists(p, p.dst == "10.96.0.10" && p.dport == 53)',
+                 done=say("The question was translated by kube-proxy's rules on its way to CoreDNS: conntrack has the entry.", "질문은 CoreDNS로 가는 길에 kube-proxy의 규칙으로 번역되었습니다. conntrack에 항목이 있습니다.")),
+            Step(say("Now the whole way: name, address, rule, Pod.", "이제 전체 길입니다: 이름, 주소, 규칙, Pod."), page="network", type=(CALL,), task=say("Fetch the page by its name.", "이름으로 페이지를 가져오십시오."), until='passed.exists(p, p.protocol == "tcp" && p.dport == 80) && flows.exists(f, f.protocol == "tcp" && f.dport == 80 && f.dnat && f.answered)',
+                 done=say("Two translations: one for the question, one for the page.", "번역은 두 번입니다. 질문에 한 번, 페이지에 한 번.")),
+        ), NET,
+    ),
+    Lesson(
+        "policy-says-no", "network", 12, say("NetworkPolicy says no", "NetworkPolicy가 안 된다고 합니다"), say("Everything may talk to everything, until the first policy selects a Pod.", "첫 정책이 Pod를 고르기 전까지는 모두가 모두와 말할 수 있습니다."), 5,
+        (
+            WITH_PROBE,
+            Step(say("Without any policy the call gets through.", "정책이 하나도 없으면 호출이 통과합니다."), page="network", type=(CALL,), task=say("Call the web server.", "웹 서버를 호출하십시오."), until='passed.exists(p, p.protocol == "tcp" && p.dport == 80 && p.allowed) && flows.exists(f, f.protocol == "tcp" && f.dport == 80 && f.answered)'),
+            Step(say("A policy that selects the web servers for ingress, and has no rule.", "웹 서버의 ingress를 고르지만 규칙이 없는 정책입니다."), page="network", predict=Predict(say("Who may call them then?", "그러면 누가 호출할 수 있습니까?"), (say("Everybody: it forbids nothing", "모두: 금지한 것이 없으니까"), say("Nobody: it allows nothing", "아무도: 허용한 것이 없으니까")), 1, say("Being selected isolates; rules only ever add.", "선택되면 격리되고, 규칙은 더하기만 합니다."))),
+            Step(say("Apply it and call again.", "적용하고 다시 호출합니다."), page="network", type=(policy("closed"), CALL), task=say("Close the web servers.", "웹 서버를 닫으십시오."), until='networkpolicies.size() == 1 && passed.exists(p, p.dport == 80 && !p.allowed)', done=say("No refusal comes back: the packet is dropped, the client waits for its timeout.", "거절은 돌아오지 않습니다. 패킷이 버려지고 클라이언트는 타임아웃을 기다립니다.")),
+            Step(say("A second policy lets friends in.", "두 번째 정책이 친구를 들입니다."), page="network", type=(policy("friends", ',"ingress":[{"from":[{"podSelector":{"matchLabels":{"role":"friend"}}}]}]'), "kubectl label pod probe role=friend", "sleep 1; " + CALL), task=say("Allow Pods with role=friend, make the caller one, and call.", "role=friend인 Pod를 허용하고, 호출하는 쪽을 친구로 만든 뒤 호출하십시오."), until='networkpolicies.size() == 2 && passed.exists(p, p.protocol == "tcp" && p.dport == 80 && p.allowed && p.verdict != "drop")',
+                 done=say("Labels decide, not addresses: the Pod may move, the rule stays true.", "주소가 아니라 레이블이 정합니다. Pod가 옮겨 가도 규칙은 맞습니다.")),
         ), NET,
     ),
 )

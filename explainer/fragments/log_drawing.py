@@ -19,6 +19,8 @@ from .words import noop
 PITCH = 30
 CELL = 26
 ROW = 34
+TIGHT = 31
+"""A row where there are seven and more."""
 HEAD = 22
 SHOWN = 18
 """Log columns drawn: the newest ones."""
@@ -36,6 +38,7 @@ def logs(model: dict[str, Any]) -> dict[str, Any]:
     progress = {str(p["id"]): p for p in (leader or {}).get("progress") or []}
     true_terms = {entry[0]: entry[1] for entry in (leader or {}).get("log") or []}
     commit = max((m.get("commit") or 0 for m in members), default=0)
+    row_height = TIGHT if len(members) >= 7 else ROW
     rows = []
     for number, member in enumerate(members):
         entries = {entry[0]: entry for entry in member.get("log") or []}
@@ -58,7 +61,7 @@ def logs(model: dict[str, Any]) -> dict[str, Any]:
             {
                 "member": member,
                 "cells": cells,
-                "y": HEAD + number * ROW,
+                "y": HEAD + number * row_height,
                 "progress": mark,
                 "next": column(mark.get("next"), first, last + 1),
                 "match": column(mark.get("match"), first, last),
@@ -71,7 +74,7 @@ def logs(model: dict[str, Any]) -> dict[str, Any]:
         "last": last,
         "rows": rows,
         "width": (columns + 1) * PITCH,
-        "height": HEAD + len(members) * ROW,
+        "height": HEAD + len(members) * row_height,
         "indexes": [
             {"index": i, "x": (i - first) * PITCH + PITCH / 2, "long": long(i, last)} for i in range(first, last + 1)
         ],

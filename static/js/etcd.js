@@ -182,6 +182,7 @@ function strips(live) {
       to.focus();
     } else if (event.key === "Enter") entry(live, here);
   });
+  live.addEventListener("pointerover", (event) => tell(live, event.target.closest?.("[data-cell]")));
   live.addEventListener("focusin", (event) => tell(live, event.target.closest?.("[data-cell]")));
   live.addEventListener("click", (event) => {
     const here = event.target.closest?.("[data-cell]");

@@ -189,20 +189,26 @@ const run = async (micros) => {
 };
 
 // Slow enough to be seen, for so long; then as quick as before. Who sets the speed meanwhile keeps it.
-let quick = null;
+let quick = JSON.parse(sessionStorage.getItem(`quick:${cluster}`) ?? "null");
+
+function keep(value) {
+  quick = value;
+  if (value) sessionStorage.setItem(`quick:${cluster}`, JSON.stringify(value));
+  else sessionStorage.removeItem(`quick:${cluster}`);
+}
 
 async function slowly(rate, micros) {
   const before = quick?.before ?? running.rate;
   setClock(await call("PATCH", "/clock", { rate, paused: false }));
-  quick = { before, rate, until: now() + micros };
+  keep({ before, rate, until: now() + micros });
 }
 
 function quicken() {
   if (!quick || past()) return;
-  if (running.rate !== quick.rate) quick = null;
+  if (running.rate !== quick.rate) keep(null);
   else if (now() >= quick.until) {
     const { before } = quick;
-    quick = null;
+    keep(null);
     call("PATCH", "/clock", { rate: before }).then(setClock, () => {});
   }
 }
@@ -302,7 +308,7 @@ async function setUp(name) {
 
 async function mendAll() {
   if (quick && running.rate === quick.rate) setClock(await call("PATCH", "/clock", { rate: quick.before }));
-  quick = null;
+  keep(null);
   await post("/network/heal");
   for (const one of facts().members) {
     if (!one.up) await member(one.id, "start");

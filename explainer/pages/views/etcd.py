@@ -43,7 +43,7 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
         None,
         shown=shown,
         until=int(until) if until.isdigit() and len(until) < 12 else 0,
-        promises=asked_for(request, "tab") == "promises",
+        promises=True,
     )
     data: dict[str, Any] = {"frame": frame, "members": []}
     if model is not None and model["members"]:
@@ -95,6 +95,7 @@ async def panel(request: HttpRequest, frame: dict[str, Any], model: dict[str, An
         "panel": name,
         "panels": [{"name": one, "label": _(label)} for one, label in PANELS.items()],
         "due": due,
+        "kept": all(row["holds"] for row in model.get("promises") or []),
         "standing": standing,
     }
     members = ring_drawing.ring(model)

@@ -12,6 +12,7 @@ Upstream: sigs.k8s.io/structured-merge-diff/v4/fieldpath, typed/compare.go.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -28,9 +29,19 @@ _KEY_DEFAULTS = {"protocol": "TCP"}
 def item_key(item: Any, node: Node) -> str:
     """The path element of a list item: by its keys or by its value."""
     if node.list_type == "map" and isinstance(item, dict):
+        if len(node.keys) == 1:
+            key = node.keys[0]
+            value = item.get(key)
+            if type(value) is str:
+                return _key_of(key, value)
         keys = {k: item[k] if item.get(k) is not None else _KEY_DEFAULTS.get(k) for k in sorted(node.keys)}
         return "k:" + orjson.dumps({k: v for k, v in keys.items() if v is not None}).decode()
     return "v:" + orjson.dumps(item).decode()
+
+
+@lru_cache(maxsize=4096)
+def _key_of(key: str, value: str) -> str:
+    return "k:" + orjson.dumps({key: value}).decode()
 
 
 def is_granular(value: Any, node: Node | None) -> bool:

@@ -15,6 +15,8 @@ Document = dict[str, Any]
 
 REMEMBERED = 512
 """Values remembered at least; twice as many at most."""
+UNWRITTEN = 0
+"""The revision of a value that is on its way into etcd: its writer has the object already, which shares its parts with the one before."""
 
 _BEFORE_REVISION = frozenset(("name", "generateName", "namespace", "selfLink", "uid"))
 _young: dict[bytes, tuple[int, Document]] = {}
@@ -26,9 +28,12 @@ def document(value: bytes, revision: int) -> Document:
     known = _young.get(value) or _old.get(value)
     if known is not None and known[0] == revision:
         return known[1]
-    parsed = orjson.loads(value)
-    if type(parsed) is not dict or type(parsed.get("metadata")) is not dict:
-        raise ValueError("the value is no object with metadata")
+    if known is not None and known[0] == UNWRITTEN:
+        parsed = known[1]
+    else:
+        parsed = orjson.loads(value)
+        if type(parsed) is not dict or type(parsed.get("metadata")) is not dict:
+            raise ValueError("the value is no object with metadata")
     doc = with_revision(parsed, revision)
     know(value, revision, doc)
     return doc

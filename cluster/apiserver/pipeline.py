@@ -165,6 +165,11 @@ def _said(error: Any) -> dict[str, str]:
 
 def source_of(function: Any) -> str:
     """``module:line`` where ``function`` begins."""
+    return _begins(getattr(function, "__func__", function))
+
+
+@lru_cache(maxsize=1024)
+def _begins(function: Any) -> str:
     return f"{function.__module__}:{function.__code__.co_firstlineno}"
 
 

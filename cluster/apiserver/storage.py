@@ -19,7 +19,7 @@ from typing import Any, Literal
 import orjson
 from msgspec import Struct
 
-from cluster.api import status
+from cluster.api import status, stored
 from cluster.api.scheme import Resource
 from cluster.api.stored import with_revision, without_revision
 from cluster.apiserver.job import Job, continuation, name_of
@@ -94,8 +94,10 @@ def decode(server: Any, resource: Resource, kv: KeyValue) -> Item:
 
 def encode(resource: Resource, server: Any, doc: dict[str, Any]) -> bytes:
     """An object as it is stored: in the storage version, without its revision."""
-    doc = server.scheme.convert(doc, resource.storage_group, resource.storage_version)
-    return orjson.dumps(without_revision(doc))
+    plain = without_revision(server.scheme.convert(doc, resource.storage_group, resource.storage_version))
+    value = bytes(memoryview(orjson.dumps(plain)))  # orjson's own bytes keep two to four times as much memory
+    stored.know(value, stored.UNWRITTEN, plain)
+    return value
 
 
 # -- get ----------------------------------------------------------------------------------------------------------

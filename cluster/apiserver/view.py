@@ -7,6 +7,7 @@ Resources are named as error texts name them: ``pods``, ``clusterroles.rbac.auth
 """
 
 import sys
+from types import CodeType
 from typing import Any
 
 from cluster.apiserver.config import ApiServerConfig
@@ -82,4 +83,13 @@ def raised_at(error: BaseException) -> str:
 def here(depth: int = 1) -> str:
     """``module:line`` of the caller: what a verdict says about who gave it."""
     frame = sys._getframe(depth)
-    return f"{frame.f_globals['__name__']}:{frame.f_lineno}"
+    code = frame.f_code
+    place = (id(code), frame.f_lasti)
+    known = _places.get(place)
+    if known is None:
+        known = _places[place] = (f"{frame.f_globals['__name__']}:{frame.f_lineno}", code)
+    return known[0]
+
+
+_places: dict[tuple[int, int], tuple[str, CodeType]] = {}
+"""Places in this program that were asked for, by code object and instruction; the code is kept, so that its id stays its own."""

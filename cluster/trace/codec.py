@@ -3,6 +3,7 @@
 Names here are the contract's (``/api/clusters/{c}/requests``) and the browser's.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from cluster.wire import etcd, http, raft
@@ -118,16 +119,26 @@ def parts(trace: Any) -> list[list[Any]]:
     """The bar of a request: ``[part, from, to]`` in micros after its start, neighbours of one part as one."""
     out: list[list[Any]] = []
     began = trace.start
+    now, ends = "", 0
     for stage in trace.stages:
-        part = PARTS.get(stage.name) or ("admission" if "admission/" in stage.name else "")
+        part = _part(stage.name)
         if not part:
             continue
-        start, end = (stage.start - began) / 1000, (stage.end - began) / 1000
-        if out and out[-1][0] == part:
-            out[-1][2] = max(out[-1][2], end)
-        else:
-            out.append([part, start, end])
+        if part == now:
+            ends = max(ends, stage.end)
+            continue
+        if now:
+            out[-1][2] = (ends - began) / 1000
+        out.append([part, (stage.start - began) / 1000, 0.0])
+        now, ends = part, stage.end
+    if now:
+        out[-1][2] = (ends - began) / 1000
     return out
+
+
+@lru_cache(maxsize=1024)
+def _part(stage: str) -> str:
+    return PARTS.get(stage) or ("admission" if "admission/" in stage else "")
 
 
 def size_of(ended: Any) -> int | None:

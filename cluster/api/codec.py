@@ -136,9 +136,13 @@ def _unrecognised(expected: GVK, why: str, data: bytes) -> status.ApiError:
 
 
 def decode_doc(
-    doc: Doc, scheme: "Scheme", expected: GVK, field_validation: str = "", repeated: list[str] | None = None
-) -> Body:
-    """The same for a body that is a document already (clients inside the world)."""
+    doc: Doc, scheme: "Scheme", expected: GVK, field_validation: str = "", repeated: list[str] | None = None,
+    known: Doc | None = None,
+) -> Body:  # fmt: skip
+    """The same for a body that is a document already (clients inside the world).
+
+    ``known``: a document that was decoded before; what is the very same object in both needs no look.
+    """
     group, version, kind = expected
     said_version, said_kind = doc.get("apiVersion"), doc.get("kind")
     if (said_kind is not None and said_kind != kind) or (said_version is not None and said_version != _join(expected)):
@@ -149,7 +153,7 @@ def decode_doc(
     if found is None:
         raise LookupError(f"no schema for {expected}")
     try:
-        decoded = found.decode(doc)
+        decoded = found.decode(doc, known)
     except schema.DecodeError as error:
         raise cannot_handle(expected, kind, str(error)) from None
     out = decoded.doc

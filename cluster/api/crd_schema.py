@@ -137,7 +137,7 @@ class CrdSchema(Schema):
         self.props = props
         self.scale = scale
 
-    def decode(self, doc: Any) -> Decoded:
+    def decode(self, doc: Any, known: Any = None) -> Decoded:
         if not isinstance(doc, dict):
             what = schema.json_kind(doc)
             raise DecodeError(f"json: cannot unmarshal {what} into Go value of type map[string]interface {{}}")

@@ -39,6 +39,14 @@ def item_key(item: Any, node: Node) -> str:
     return "v:" + orjson.dumps(item).decode()
 
 
+_PARTED = frozenset((dict, list))
+
+
+@lru_cache(maxsize=4096)
+def _field(key: str) -> str:
+    return f"f:{key}"
+
+
 @lru_cache(maxsize=4096)
 def _key_of(key: str, value: str) -> str:
     return "k:" + orjson.dumps({key: value}).decode()
@@ -58,19 +66,24 @@ def _element(node: Node | None) -> Node | None:
     return node.element if isinstance(node, ListNode) else None
 
 
+LEAF: Tree = {}
+"""The tree of what has no parts: one for all, as none is ever changed."""
+
+
 def whole(value: Any, node: Node | None) -> Tree:
     """Everything of a value that was added, itself included."""
     if not value or not is_granular(value, node):
-        return {}
-    tree: Tree = {".": {}}
+        return LEAF
+    tree: Tree = {".": LEAF}
     assert node is not None
     if isinstance(value, dict):
         for key in sorted(value):
-            tree[f"f:{key}"] = whole(value[key], node.child(key))
+            item = value[key]
+            tree[_field(key)] = whole(item, node.child(key)) if type(item) in _PARTED else LEAF
         return tree
     inner = _element(node)
     for item in value:
-        tree[item_key(item, node)] = whole(item, inner) if node.list_type == "map" else {}
+        tree[item_key(item, node)] = whole(item, inner) if node.list_type == "map" else LEAF
     return tree
 
 
@@ -95,28 +108,33 @@ def compare(old: Any, new: Any, node: Node | None) -> tuple[Tree, Tree]:
     if isinstance(new, dict) or (new is None and isinstance(old, dict)):
         before, after = old or {}, new or {}
         for key, value in after.items():
+            parted = type(value) in _PARTED
             if key not in before:
-                changed[f"f:{key}"] = whole(value, node.child(key))
+                changed[_field(key)] = whole(value, node.child(key)) if parted else LEAF
                 continue
             was = before[key]
             if was is value or was == value:
                 continue
-            _compare_one(f"f:{key}", was, value, node.child(key), changed, removed)
-        for key in before:
-            if key not in after:
-                removed[f"f:{key}"] = whole(before[key], node.child(key))
+            if parted or type(was) in _PARTED:
+                _compare_one(_field(key), was, value, node.child(key), changed, removed)
+            else:
+                changed[_field(key)] = LEAF
+        if before.keys() - after.keys():
+            for key in before:
+                if key not in after:
+                    removed[_field(key)] = whole(before[key], node.child(key))
         return ({key: changed[key] for key in sorted(changed)} if len(changed) > 1 else changed), removed
     inner = _element(node)
     before_items = {item_key(item, node): item for item in old or ()}
     after_items = {item_key(item, node): item for item in new or ()}
     for key, item in after_items.items():
         if key not in before_items:
-            changed[key] = whole(item, inner) if node.list_type == "map" else {}
+            changed[key] = whole(item, inner) if node.list_type == "map" else LEAF
         elif item != before_items[key]:
             _compare_one(key, before_items[key], item, inner, changed, removed)
     for key, item in before_items.items():
         if key not in after_items:
-            removed[key] = whole(item, inner) if node.list_type == "map" else {}
+            removed[key] = whole(item, inner) if node.list_type == "map" else LEAF
     return changed, removed
 
 
@@ -129,7 +147,7 @@ def _compare_one(key: str, old: Any, new: Any, node: Node | None, changed: Tree,
         if inner_removed:
             removed[key] = inner_removed
     else:
-        changed[key] = {}
+        changed[key] = LEAF
 
 
 # --- arithmetic ------------------------------------------------------------------------------------------------------

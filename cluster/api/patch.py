@@ -302,6 +302,9 @@ def _merge_map(original: Doc, patch: Mapping[str, Any], node: Node | None) -> Do
         if value is None:
             out.pop(key, None)
             continue
+        if type(value) is str or type(value) is int or type(value) is bool:
+            out[key] = value
+            continue
         inner, found = _field_of(node, key)
         current = out.get(key)
         if isinstance(value, dict) and isinstance(current, dict) and "replace" not in (found.strategy if found else ()):

@@ -18,7 +18,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -68,6 +68,10 @@ class Node:
     def decode(self, value: Any) -> Any:
         """Anything goes (RawExtension, JSON, FieldsV1)."""
         return value
+
+    def decode_from(self, value: Any, known: Any) -> Any:
+        """The same when ``known`` is in normal form already: what is the very same object in both needs no look."""
+        return value if value is known else self.decode(value)
 
     def explain(self, value: Any, path: str, where: "_Where", problems: list[str]) -> Any:
         """The slow walk: raises DecodeError with Go's words, collects unknown fields, returns the value without them."""
@@ -241,17 +245,9 @@ class TimeNode(Node):
         self.micro = micro
 
     def decode(self, value: Any) -> Any:
-        if type(value) is not str:
+        if type(value) is not str or (normal := _normal_time(value, self.micro)) is None:
             raise _Slow
-        match = TIME.match(value)
-        if match is None:
-            raise _Slow
-        if match[1] == "Z" and len(value) == (27 if self.micro else 20):
-            return value
-        try:
-            return normal_time(value, self.micro)
-        except ValueError:
-            raise _Slow from None
+        return normal
 
     def explain(self, value: Any, path: str, where: _Where, problems: list[str]) -> Any:
         if value is None:
@@ -266,6 +262,20 @@ class TimeNode(Node):
         except ValueError:
             raise DecodeError(f'parsing time "{value}": day out of range') from None
         return value
+
+
+@lru_cache(maxsize=1024)
+def _normal_time(text: str, micro: bool) -> str | None:
+    """The normal form of what ``TIME`` describes, None of anything else. Most objects of a second say the same second."""
+    match = TIME.match(text)
+    if match is None:
+        return None
+    if match[1] == "Z" and len(text) == (27 if micro else 20):
+        return text
+    try:
+        return normal_time(text, micro)
+    except ValueError:
+        return None
 
 
 def normal_time(text: str, micro: bool) -> str:
@@ -350,6 +360,16 @@ class ListNode(Node):
         decode = element.decode
         return [decode(item) if item is not None else element.zero for item in value]
 
+    def decode_from(self, value: Any, known: Any) -> Any:
+        if value is known or type(value) is not list or type(known) is not list:
+            return value if value is known else self.decode(value)
+        element = self.element
+        decode = element.decode_from
+        before = [*known, *[None] * (len(value) - len(known))]
+        return [
+            decode(item, was) if item is not None else element.zero for item, was in zip(value, before, strict=False)
+        ]
+
     def explain(self, value: Any, path: str, where: _Where, problems: list[str]) -> Any:
         if value is None:
             return None
@@ -402,6 +422,9 @@ class Field(Struct, frozen=True):
     strategy: tuple[str, ...] = ()
 
 
+_NOTHING: Doc = {}
+
+
 class StructNode(Node):
     """A Go struct, compiled at first use (types may contain themselves)."""
 
@@ -444,8 +467,15 @@ class StructNode(Node):
         self._fields = fields
 
     def decode(self, value: Any) -> Any:
+        return self.decode_from(value, _NOTHING)
+
+    def decode_from(self, value: Any, known: Any) -> Any:
+        if value is known:
+            return value
         if type(value) is not dict:
             raise _Slow
+        if type(known) is not dict:
+            known = _NOTHING
         fields = self._fields
         if fields is None:
             fields = self.fields
@@ -470,7 +500,9 @@ class StructNode(Node):
                 continue
             node = field.node
             if type(node) is not StringNode or type(item) is not str:  # (most are texts: they are what they are)
-                item = node.decode(item)
+                was = known.get(key)
+                if item is not was:
+                    item = node.decode_from(item, was)
             if item or field.omit != OMIT_EMPTY:
                 out[key] = item
         return out
@@ -647,10 +679,10 @@ class Schema:
         self.group, self.version, self.kind = group, version, kind
         self.root = root
 
-    def decode(self, doc: Any) -> Decoded:
-        """The document as the server understands it. DecodeError when a type is wrong."""
+    def decode(self, doc: Any, known: Any = None) -> Decoded:
+        """The document as the server understands it; ``known``: one that it understood before. DecodeError when a type is wrong."""
         try:
-            return Decoded(self.root.decode(doc))
+            return Decoded(self.root.decode_from(doc, known))
         except _Slow:
             problems: list[str] = []
             cleaned = self.root.explain(doc, "", _Where(), problems)

@@ -8,6 +8,7 @@ Simplified here: no ``proxy`` verb prefix (removed from real servers too); the d
 Upstream: apiserver/pkg/endpoints/request/requestinfo.go (v1.32).
 """
 
+from functools import lru_cache
 from urllib.parse import parse_qsl, unquote
 
 from msgspec import Struct
@@ -49,6 +50,15 @@ def is_true(value: str | None) -> bool:
 
 def request_info(method: str, path: str, query: dict[str, str]) -> RequestInfo:
     """The meaning of ``method path?query``."""
+    return _meaning(method, path, query) if query or len(path) > 256 else _plainly(method, path)
+
+
+@lru_cache(maxsize=1024)
+def _plainly(method: str, path: str) -> RequestInfo:
+    return _meaning(method, path, {})
+
+
+def _meaning(method: str, path: str, query: dict[str, str]) -> RequestInfo:
     parts = [unquote(part) if "%" in part else part for part in path.strip("/").split("/")]
     lower = method.lower()
     if parts[0] == "api":

@@ -7,7 +7,6 @@ Resources are named as error texts name them: ``pods``, ``clusterroles.rbac.auth
 """
 
 import sys
-from types import CodeType
 from typing import Any
 
 from cluster.apiserver.config import ApiServerConfig
@@ -83,13 +82,12 @@ def raised_at(error: BaseException) -> str:
 def here(depth: int = 1) -> str:
     """``module:line`` of the caller: what a verdict says about who gave it."""
     frame = sys._getframe(depth)
-    code = frame.f_code
-    place = (id(code), frame.f_lasti)
+    place = (frame.f_globals["__name__"], frame.f_code.co_qualname, frame.f_lasti)
     known = _places.get(place)
     if known is None:
-        known = _places[place] = (f"{frame.f_globals['__name__']}:{frame.f_lineno}", code)
-    return known[0]
+        known = _places[place] = f"{place[0]}:{frame.f_lineno}"
+    return known
 
 
-_places: dict[tuple[int, int], tuple[str, CodeType]] = {}
-"""Places in this program that were asked for, by code object and instruction; the code is kept, so that its id stays its own."""
+_places: dict[tuple[str, str, int], str] = {}
+"""Places in this program that were asked for: module, function and instruction. To count lines takes longer than all the rest."""

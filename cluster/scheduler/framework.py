@@ -18,7 +18,6 @@ Upstream: kubernetes pkg/scheduler/{schedule_one.go,framework/runtime/framework.
 
 from collections.abc import Hashable
 from functools import lru_cache
-from heapq import nlargest
 from importlib import import_module
 from itertools import islice
 from pkgutil import iter_modules
@@ -193,16 +192,48 @@ class Outcome(Struct):
 
     node: str = ""
     refused: dict[str, Reason] = field(default_factory=dict)
-    scores: dict[str, dict[str, list[int]]] = field(default_factory=dict)
-    """Node → plug-in → [raw, normalised, weighted]."""
-    totals: dict[str, int] = field(default_factory=dict)
-    """Node → the sum of what is weighted."""
+    feasible: list[NodeInfo] = field(default_factory=list)
+    """The Nodes that would do, in the order they were found."""
+    groups: list[list[str]] = field(default_factory=list)
+    """Nodes that all plug-ins say the same of."""
+    rows: list[dict[str, list[int]]] = field(default_factory=list)
+    """Of each group: plug-in → [raw, normalised, weighted]."""
+    sums: list[int] = field(default_factory=list)
+    """Of each group: the sum of what is weighted."""
     everywhere: Reason | None = None
     """A ``pre_filter`` refused the Pod as such."""
     evaluated: int = 0
     best: int = 1
     """How many Nodes share the highest score."""
     next_start: int = 0
+
+    @property
+    def scores(self) -> dict[str, dict[str, list[int]]]:
+        """Node → plug-in → [raw, normalised, weighted]."""
+        return {name: row for names, row in zip(self.groups, self.rows, strict=True) for name in names}
+
+    def leading(self, count: int) -> dict[str, dict[str, list[int]]]:
+        """The rows of the ``count`` Nodes with the highest sums; of equal ones those that were found first."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for total in sorted(set(self.sums), reverse=True):
+            rows = self._rows_with(total)
+            for name in self.names_with(total)[: count - len(found)]:
+                found[name] = rows[name]
+            if len(found) >= count:
+                break
+        return found
+
+    def names_with(self, total: int) -> list[str]:
+        """The Nodes with that sum, in the order they were found."""
+        some = [names for names, found in zip(self.groups, self.sums, strict=True) if found == total]
+        if len(some) == 1:
+            return some[0]
+        wanted = {name for names in some for name in names}
+        return [node.name for node in self.feasible if node.name in wanted]
+
+    def _rows_with(self, total: int) -> dict[str, dict[str, list[int]]]:
+        parts = zip(self.groups, self.rows, self.sums, strict=True)
+        return {name: row for names, row, found in parts if found == total for name in names}
 
 
 def feasible_wanted(count: int) -> int:
@@ -242,11 +273,14 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
         cycle.verdicts = cycle.overview.verdicts(kind_of(cycle.pod))
     local = [plugin for plugin in active if plugin.local]
     others = [plugin for plugin in active if not plugin.local]
-    nodes = cycle.nodes
-    for step in range(count):
-        node = nodes[names[(start + step) % count]]
-        outcome.evaluated += 1
-        refusal = verdict_on(cycle, node, local).refusal
+    nodes, verdicts, evaluated = cycle.nodes, cycle.verdicts, 0
+    for name in names[start:] + names[:start]:
+        node = nodes[name]
+        evaluated += 1
+        known = verdicts.get(name)  # what the local filters say, asked only if the Node has changed
+        if known is None or known.node is not node or known.generation != node.generation:
+            known = verdicts[name] = Verdict(node, filter_node(cycle, node, local))
+        refusal = known.refusal
         if refusal is None and others:
             refusal = filter_node(cycle, node, others)
         if refusal is None:
@@ -254,19 +288,12 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
             if len(feasible) >= wanted:
                 break
         else:
-            outcome.refused[node.name] = refusal
+            outcome.refused[name] = refusal
+    outcome.evaluated = evaluated
     if not cycle.only and count:
         outcome.next_start = (start + outcome.evaluated) % count
     cycle.data["filters"] = active
     return feasible, outcome
-
-
-def verdict_on(cycle: Cycle, node: NodeInfo, local: list[Plugin]) -> Verdict:
-    """What the local filters say of ``node``, asked only if it has changed."""
-    known = cycle.verdicts.get(node.name)
-    if known is None or known.node is not node or known.generation != node.generation:
-        known = cycle.verdicts[node.name] = Verdict(node, filter_node(cycle, node, local))
-    return known
 
 
 def filter_node(cycle: Cycle, node: NodeInfo, active: list[Plugin]) -> Reason | None:
@@ -295,14 +322,20 @@ def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: D
     tables = [table for pair in asked.values() for table in pair]
     # Nodes that all plug-ins say the same of are one group, and get one row.
     groups: dict[tuple[Any, ...], list[str]] = {}
+    verdicts = cycle.verdicts
     for node in feasible:
-        verdict = cycle.verdicts[node.name]
+        name = node.name
+        verdict = verdicts[name]
         key = verdict.facts
         if key is None:
             key = verdict.facts = tuple([plugin.facts(cycle, node) for plugin in local])
         if tables:
-            key = (*key, *[table[node.name] for table in tables])
-        groups.setdefault(key, []).append(node.name)
+            key = (*key, *[table[name] for table in tables])
+        names = groups.get(key)
+        if names is None:
+            groups[key] = [name]
+        else:
+            names.append(name)
     rows: list[dict[str, list[int]]] = [{} for _ in groups]
     totals = [0] * len(groups)
     firsts = [names[0] for names in groups.values()]
@@ -317,11 +350,8 @@ def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: D
             weighted = normal[name] * plugin.weight
             totals[number] += weighted
             rows[number][plugin.name] = [raw[name], normal[name], weighted]
-    best = max(totals)
-    row_of = {name: number for number, names in enumerate(groups.values()) for name in names}
-    outcome.scores = {node.name: rows[row_of[node.name]] for node in feasible}
-    outcome.totals = {node.name: totals[row_of[node.name]] for node in feasible}
-    winners = [name for name, total in outcome.totals.items() if total == best]
+    outcome.feasible, outcome.groups, outcome.rows, outcome.sums = feasible, list(groups.values()), rows, totals
+    winners = outcome.names_with(max(totals))
     outcome.best = len(winners)
     outcome.node = winners[0] if len(winners) == 1 else winners[dice.below(len(winners))]
 
@@ -333,12 +363,7 @@ def explained(cycle: Cycle, outcome: Outcome, names: list[str]) -> dict[str, Any
     plug-in → [raw, normalised, weighted]. Of many Nodes only ``SHOWN`` are told (the best scores, the first refused); ``more``
     says how many were left out.
     """
-    totals = outcome.totals
-    scored = (
-        sorted(totals, key=lambda name: -totals[name])
-        if len(totals) <= SHOWN
-        else nlargest(SHOWN, totals, totals.__getitem__)
-    )
+    scored = outcome.leading(SHOWN)
     kept = dict.fromkeys([outcome.node, *scored] if outcome.node else scored)
     for name in islice(outcome.refused, max(SHOWN - len(kept), 8)):
         kept[name] = None
@@ -348,7 +373,7 @@ def explained(cycle: Cycle, outcome: Outcome, names: list[str]) -> dict[str, Any
         "refused": {
             n: [outcome.refused[n].plugin, ", ".join(outcome.refused[n].texts)] for n in kept if n in outcome.refused
         },
-        "scores": {name: outcome.scores[name] for name in scored},
+        "scores": scored,
         "weights": weights(),
         "winner": outcome.node,
         "more": len(names) - len(kept),

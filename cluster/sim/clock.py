@@ -5,6 +5,7 @@ Integers add without rounding, so two machines agree on every instant. The wall 
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 NANOSECOND = 1
 MICROSECOND = 1_000
@@ -18,14 +19,18 @@ _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 
 def rfc3339(epoch_seconds: int, now: int) -> str:
     """``metav1.Time``: whole seconds, UTC, e.g. ``2026-11-23T09:00:00Z``. ``now`` in virtual nanoseconds."""
-    moment = _UNIX + timedelta(seconds=epoch_seconds + now // SECOND)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(epoch_seconds + now // SECOND) + "Z"
 
 
 def rfc3339_micro(epoch_seconds: int, now: int) -> str:
     """``metav1.MicroTime``: six decimals, UTC, as Leases and Events carry it."""
-    moment = _UNIX + timedelta(seconds=epoch_seconds + now // SECOND)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S") + f".{now % SECOND // 1000:06d}Z"
+    return f"{_second(epoch_seconds + now // SECOND)}.{now % SECOND // 1000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix: int) -> str:
+    """Many things happen in one second."""
+    return (_UNIX + timedelta(seconds=unix)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_rfc3339(text: str, epoch_seconds: int) -> int:

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from msgspec import Struct
 
 _MASK = (1 << 64) - 1
+_STEP = 0x9E3779B97F4A7C15
 
 
 class Dice(Struct):
@@ -23,7 +24,7 @@ class Dice(Struct):
 
     def bits(self) -> int:
         """64 fair bits."""
-        self.state = (self.state + 0x9E3779B97F4A7C15) & _MASK
+        self.state = (self.state + _STEP) & _MASK
         z = self.state
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -42,9 +43,16 @@ class Dice(Struct):
         return probability > 0 and self.bits() < probability * 18446744073709551616.0
 
     def uuid(self) -> str:
-        """An RFC 4122 version 4 UUID, as Kubernetes gives to ``metadata.uid``."""
-        high, low = self.bits(), self.bits()
-        text = f"{high & ~0xF000 | 0x4000:016x}{low & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000:016x}"
+        """An RFC 4122 version 4 UUID, as Kubernetes gives to ``metadata.uid``: two throws (written out: each request has one)."""
+        high = (self.state + _STEP) & _MASK
+        low = self.state = (high + _STEP) & _MASK
+        high = ((high ^ (high >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        high = ((high ^ (high >> 27)) * 0x94D049BB133111EB) & _MASK
+        high = (high ^ (high >> 31)) & ~0xF000 | 0x4000
+        low = ((low ^ (low >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        low = ((low ^ (low >> 27)) * 0x94D049BB133111EB) & _MASK
+        low = (low ^ (low >> 31)) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        text = f"{high:016x}{low:016x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def suffix(self, length: int = 5, alphabet: str = "bcdfghjklmnpqrstvwxz2456789") -> str:

@@ -51,7 +51,11 @@ class Network(Struct):
     def route(self, src: str, src_host: str, dst: str, dst_host: str, lossy: bool, now: int) -> tuple[int, str]:
         """``(arrival, "")``, or ``(0, why)`` when it is dropped: "partition", "cut" or "loss"."""
         delay = LOOPBACK
-        if src_host != dst_host or self.groups is not None or self.links:
+        if self.groups is None and not self.links:
+            if src_host != dst_host:
+                low, high = self.low, self.high
+                delay = low if low >= high else low + self.dice.bits() % (high - low + 1)
+        else:
             inside = src_host != OUTSIDE and dst_host != OUTSIDE
             if self.groups is not None and inside and not self._together(src, src_host, dst, dst_host):
                 return 0, "partition"

@@ -34,6 +34,10 @@ Event = tuple[int, int, str, str, Any, int, int]
 """(arrival ns, sequence, destination, source, message, cause, the destination's boot when it was sent)."""
 
 
+_lossy: dict[type, bool] = {}
+"""Kind of message → whether it may be lost for good, as far as asked."""
+
+
 class Host(Struct):
     """A machine. ``up`` false: everything on it is dead and silent."""
 
@@ -241,7 +245,10 @@ class World:
         to_host = to.host if to is not None else "outside"
         from_host = frm.host if frm is not None else "outside"
         leave = state.now + delay
-        lossy = getattr(message, "lossy", False)
+        kind = type(message)
+        lossy = _lossy.get(kind)
+        if lossy is None:
+            lossy = _lossy[kind] = getattr(message, "lossy", False)
         arrival, why = state.network.route(src, from_host, dst, to_host, lossy, leave)
         if why:
             if self.observer is not None:

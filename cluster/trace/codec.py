@@ -3,7 +3,6 @@
 Names here are the contract's (``/api/clusters/{c}/requests``) and the browser's.
 """
 
-from functools import lru_cache
 from typing import Any
 
 from cluster.wire import etcd, http, raft
@@ -121,7 +120,9 @@ def parts(trace: Any) -> list[list[Any]]:
     began = trace.start
     now, ends = "", 0
     for stage in trace.stages:
-        part = _part(stage.name)
+        part = _PART_OF.get(stage.name)
+        if part is None:
+            part = _part(stage.name)
         if not part:
             continue
         if part == now:
@@ -136,9 +137,15 @@ def parts(trace: Any) -> list[list[Any]]:
     return out
 
 
-@lru_cache(maxsize=1024)
 def _part(stage: str) -> str:
-    return PARTS.get(stage) or ("admission" if "admission/" in stage else "")
+    if len(_PART_OF) > 1024:  # watchers' names are in stages, too
+        _PART_OF.clear()
+    part = _PART_OF[stage] = PARTS.get(stage) or ("admission" if "admission/" in stage else "")
+    return part
+
+
+_PART_OF: dict[str, str] = {}
+"""Stages that were looked at."""
 
 
 def size_of(ended: Any) -> int | None:

@@ -8,15 +8,20 @@ Simplified here: the pods of the node are looked through for each question inste
 Upstream: plugin/pkg/auth/authorizer/node/node_authorizer.go, bootstrappolicy ``NodeRules`` (v1.32).
 """
 
+from functools import lru_cache
 from typing import Any
 
 from cluster.apiserver.authorization import Attributes, Decision
 from cluster.apiserver.authorization.rules import Rule, covers
-from cluster.apiserver.user import NODE_PREFIX, NODES
+from cluster.apiserver.user import NODE_PREFIX, NODES, User
 from cluster.apiserver.view import View, here
 
 NAME = "Node"
 ORDER = 10
+
+
+_SILENT = Decision(False, "", NAME)
+_ANYBODY = User("")
 
 
 def _rule(verbs: str, group: str, resources: str) -> Rule:
@@ -55,7 +60,7 @@ def authorize(attributes: Attributes, view: View) -> Decision:
     """``NodeAuthorizer.Authorize``."""
     user = attributes.user
     if NODES not in user.groups or not user.name.startswith(NODE_PREFIX):
-        return Decision(False, "", NAME)
+        return _SILENT
     node = user.name[len(NODE_PREFIX) :]
     if attributes.is_resource:
         kind = f"{attributes.resource}.{attributes.group}" if attributes.group else attributes.resource
@@ -66,14 +71,18 @@ def authorize(attributes: Attributes, view: View) -> Decision:
                 if not why:
                     return Decision(True, f"Node: {node} may {attributes.verb} what it needs", NAME, here())
                 return Decision(False, why, NAME, here(), ({"authorizer": NAME, "why": why},))
-    for rule in RULES:
-        if covers(rule, attributes):
-            return Decision(
-                True,
-                f"Node: kubelets may {attributes.verb} {attributes.full_resource or attributes.path}",
-                NAME,
-                here(),
-            )
+    return _by_rules(
+        attributes.verb, attributes.group, attributes.resource, attributes.subresource, attributes.path,
+        attributes.is_resource,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _by_rules(verb: str, group: str, resource: str, subresource: str, path: str, is_resource: bool) -> Decision:
+    """What ``RULES`` say, which name no object and no node."""
+    asked = Attributes(_ANYBODY, verb, "", group, "", resource, subresource, "", path, is_resource)
+    if any(covers(rule, asked) for rule in RULES):
+        return Decision(True, f"Node: kubelets may {verb} {asked.full_resource or path}", NAME, here())
     return Decision(False, "", NAME, here(), ({"authorizer": NAME, "why": "no rule for kubelets covers this"},))
 
 

@@ -91,22 +91,31 @@ def index_of(view: View) -> Index:
 def authorize(attributes: Attributes, view: View) -> Decision:
     """``RBACAuthorizer.Authorize``."""
     index = index_of(view)
+    user = attributes.user
     key = (
-        attributes.user.name,
-        attributes.user.groups,
+        user.name,
+        user.groups,
         attributes.verb,
         attributes.namespace,
         attributes.group,
-        attributes.full_resource,
-        attributes.name,
+        attributes.resource,
+        attributes.subresource,
         attributes.path if not attributes.is_resource else "",
     )
     known = index.decisions.get(key)
     if known is None:
+        known = index.decisions.get((*key, attributes.name))
+    if known is None:
         if len(index.decisions) >= _REMEMBER:
             index.decisions.clear()
-        known = index.decisions[key] = _decide(attributes, index)
+        known = _decide(attributes, index)
+        index.decisions[(*key, attributes.name) if _names_objects(user, index) else key] = known
     return known
+
+
+def _names_objects(user: User, index: Index) -> bool:
+    """Whether any rule that ``user`` has is about objects of certain names."""
+    return any(rule.get("resourceNames") for bound in index.bound(user) for rule in bound.rules or ())
 
 
 def _decide(attributes: Attributes, index: Index) -> Decision:

@@ -514,9 +514,9 @@ def patched(server: Any, job: Job, out: Outbox, item: Item) -> Change:
         new = whole
     else:
         parts = _changed_parts(new, whole) if resource.crd is None else new
-        if limits.too_deep(parts):
+        if media == JSON_PATCH and limits.too_deep(parts):  # only copies and moves make it deeper than both were
             raise status.bad_request(limits.TOO_DEEP)
-        decoded = codec.decode_doc(parts, server.scheme, gvk, options.field_validation)
+        decoded = codec.decode_doc(parts, server.scheme, gvk, options.field_validation, known=whole)
         job.warnings.extend(text for text in decoded.warnings if text not in job.warnings)
         if parts is new:
             new = schema.default(decoded.doc)

@@ -1,9 +1,12 @@
 """``/ws/clusters/<c>``: the feed of one cluster. The server sends frames; the client may say ``{"after": "<cursor>"}``.
 
 Only pages of this very host are let in (the Origin header must name the host that was asked). Close codes: 4403 foreign
-origin, 4404 no such cluster.
+origin, 4404 no such cluster, 4408 the client reads too slowly: what is kept for it here is bounded, and it goes on from its cursor
+when it comes back.
 """
 
+import asyncio
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +16,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from explainer.runs.bus import NoCluster, Unavailable, current
 from explainer.sockets.followers import Followers
 from explainer.sockets.hub import Hub
+
+WAITING = 4 << 20
+"""Bytes kept for a client that doesn't read, beside what the kernel keeps."""
+PATIENCE = 30.0
+"""Seconds that one who catches up may take for a piece of it."""
 
 _hub: Hub | None = None
 _followers: Followers | None = None
@@ -47,6 +55,19 @@ def same_origin(scope: dict[str, Any]) -> bool:
     if not origin:
         return True
     return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
+
+
+class TooSlow(ConnectionError):
+    """The client doesn't read what it is sent."""
+
+
+def waiting(scope: dict[str, Any]) -> int:
+    """Bytes written to the scope's connection that its client has not made room for."""
+    transport = getattr(scope.get("clearplane.request"), "transport", None)
+    if transport is None or not getattr(transport, "connected", False):
+        return 0
+    sent = getattr(transport, "offset", 0)  # (Twisted's abstract.FileDescriptor)
+    return len(getattr(transport, "dataBuffer", b"")) - sent + getattr(transport, "_tempDataLen", 0)
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
@@ -84,13 +105,27 @@ class EventsConsumer(AsyncWebsocketConsumer):
         followers().leave(self.cluster, self)
 
     async def frame(self, text: str) -> None:
-        """One frame, encoded already."""
+        """One frame, encoded already. TooSlow when the client doesn't read those before: it is closed with 4408."""
+        if waiting(self.scope) > WAITING:
+            await self.close(4408)
+            raise TooSlow(self.cluster)
         await self.send(text_data=text)
+
+    async def room(self) -> None:
+        """Until the client has read nearly all that it was sent."""
+        until = time.monotonic() + PATIENCE
+        while waiting(self.scope) > WAITING // 8:
+            if time.monotonic() > until:
+                await self.close(4408)
+                raise TooSlow(self.cluster)
+            await asyncio.sleep(0.02)
 
     async def _join(self, after: int | None) -> None:
         try:
             hub().leave(self.cluster, self)
             await hub().join(self.cluster, self, after)
             await followers().join(self.cluster, self)
+        except TooSlow:
+            hub().leave(self.cluster, self)
         except Unavailable:
             await self.close(1013)

@@ -75,7 +75,10 @@ class Followers:
                     for row in (await link.call(*wait) or [[b"", []]])[0][1]:
                         last, record = row[0].decode(), msgspec.json.decode(row[1][1])
                         for listener in list(self.listeners.get(cluster, ())):
-                            await listener.frame(_text(record))
+                            try:
+                                await listener.frame(_text(record))
+                            except ConnectionError:  # it is gone, or reads too slowly
+                                self.leave(cluster, listener)
             except resp.RedisError:
                 await asyncio.sleep(0.2)
             finally:

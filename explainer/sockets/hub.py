@@ -22,9 +22,10 @@ REMEMBERED = 256
 
 
 class Listener(Protocol):
-    """A socket."""
+    """A socket. ``frame`` raises when it won't take any more; ``room`` waits until it would take much."""
 
     async def frame(self, text: str) -> None: ...
+    async def room(self) -> None: ...
 
 
 class Channel:
@@ -97,6 +98,7 @@ class Hub:
                 await listener.frame(GONE)
                 return
             for number, text in frames:
+                await listener.room()
                 await listener.frame(text)
                 after = number
             if after >= channel.last or not frames:

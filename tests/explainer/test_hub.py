@@ -1,8 +1,12 @@
 """The hub: however many join at once, there is one reader, and everybody gets every frame once, in order."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from explainer.sockets import consumers
 from explainer.sockets.hub import Hub
 from tests.loops import run
 
@@ -67,6 +71,9 @@ class Looker:
         if self.broken:
             raise ConnectionError("gone")
         self.texts.append(text)
+
+    async def room(self) -> None:
+        """There always is."""
 
 
 def frames(first: int, last: int) -> list[str]:
@@ -147,5 +154,56 @@ def test_one_who_is_gone_does_not_take_the_others_frames() -> None:
         await bus.stream.add(3)
         await settle()
         assert there.texts == frames(2, 3) and gone not in hub.channels["demo"].listeners
+
+    run(go())
+
+
+class Slow(consumers.EventsConsumer):
+    """A consumer whose client reads nothing until somebody empties ``transport.dataBuffer``."""
+
+    def __init__(self) -> None:
+        self.transport = SimpleNamespace(connected=True, dataBuffer=b"", offset=0, _tempDataLen=0)
+        self.scope, self.cluster = {"clearplane.request": SimpleNamespace(transport=self.transport)}, "demo"
+        self.codes: list[int] = []
+
+    async def send(self, text_data: str = "", bytes_data: bytes = b"", close: bool = False) -> None:  # type: ignore[override]
+        self.transport._tempDataLen += len(text_data)
+
+    async def close(self, code: int | bool | None = None, reason: str | None = None) -> None:
+        self.codes.append(int(code or 0))
+
+
+def test_what_is_kept_for_a_client_that_does_not_read_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        bus = Bus()
+        hub = Hub(bus)  # type: ignore[arg-type]
+        await bus.stream.add(1)
+        slow, quick = Slow(), Looker()
+        monkeypatch.setattr(consumers, "WAITING", 100)
+        await hub.join("demo", slow, None)
+        await hub.join("demo", quick, None)
+        for number in range(2, 40):
+            await bus.stream.add(number)
+        await settle()
+        assert slow.codes == [4408] and slow.transport._tempDataLen <= 100 + len(frames(2, 2)[0])
+        assert quick.texts == frames(2, 39) and hub.counts() == {"demo": 1}
+
+    run(go())
+
+
+def test_who_catches_up_is_given_time_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        bus = Bus()
+        hub = Hub(bus)  # type: ignore[arg-type]
+        for number in range(1, 40):
+            await bus.stream.add(number)
+        slow, most = Slow(), 0
+        monkeypatch.setattr(consumers, "WAITING", 100)
+        joining = asyncio.ensure_future(hub.join("demo", slow, 1))
+        while not joining.done():
+            most = max(most, consumers.waiting(slow.scope))
+            slow.transport._tempDataLen = 0
+            await asyncio.sleep(0)
+        assert slow.codes == [] and most <= 100 + len(frames(2, 2)[0]) and hub.counts() == {"demo": 1}
 
     run(go())

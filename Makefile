@@ -1,6 +1,6 @@
 # Everything is set up in .venv the first time it is needed; after that these lines cost a few milliseconds.
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden swarm swarm-bugs kernel-check bench bench-browser pictures clean
+.PHONY: help run test check golden swarm swarm-bugs kernel-check bench bench-browser replays pictures clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -38,6 +38,9 @@ kernel-check: $(VENV)/.dev ## our rules and walks against the real kernel, in ne
 
 bench: $(VENV)/.dev ## the figures, as a table and JSON
 	$(PY) -m bench
+
+replays: $(VENV)/.dev ## a thousand replays of one used minute's export, compared to the byte
+	$(PY) -m bench.past --pods 0 --minutes 1 --replays 1000
 
 bench-browser: $(VENV)/.dev browser catalogs ## what a browser does with it: frames, paints, weight, memory
 	$(PY) -m bench.browser

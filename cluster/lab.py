@@ -391,7 +391,7 @@ class Lab:
 
     def watched(self, by_anyone: bool) -> None:
         """Whether anybody looks at messages in flight; telling of them costs, and changes nothing that happens."""
-        self.recorder.watching = by_anyone
+        self.recorder.watching = self.world.followed = by_anyone
 
     def digest(self) -> str:
         """Equal digests, equal histories."""

@@ -150,6 +150,25 @@ def _compare_one(key: str, old: Any, new: Any, node: Node | None, changed: Tree,
         changed[key] = LEAF
 
 
+def shape(doc: Doc) -> tuple[Any, ...] | None:
+    """All that ``compare`` with a kind's empty value sees of a new object; None when it would have to look at the items of lists."""
+    parts: list[Any] = []
+    for key, value in doc.items():
+        kind = type(value)
+        if kind is dict:
+            inner = shape(value)
+            if inner is None:
+                return None
+            parts.append((key, inner))
+        elif not value:  # it may be what the empty value has, too
+            parts.append((key, "[]" if kind is list else value))
+        elif kind is list:
+            return None
+        else:
+            parts.append(key)
+    return tuple(parts)
+
+
 # --- arithmetic ------------------------------------------------------------------------------------------------------
 
 

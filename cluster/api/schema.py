@@ -423,12 +423,14 @@ class Field(Struct, frozen=True):
 
 
 _NOTHING: Doc = {}
+ORDERS = 256
+"""Sets of keys of one type whose order is remembered."""
 
 
 class StructNode(Node):
     """A Go struct, compiled at first use (types may contain themselves)."""
 
-    __slots__ = ("_always", "_fields", "_rank", "_zero", "definition", "name")
+    __slots__ = ("_always", "_fields", "_orders", "_zero", "definition", "name")
     op = "struct"
 
     def __init__(self, definition: str) -> None:
@@ -437,7 +439,7 @@ class StructNode(Node):
         self.definition = definition
         self.name = name
         self._fields: dict[str, Field] | None = None
-        self._rank: dict[str, int] = {}
+        self._orders: dict[tuple[str, ...], list[tuple[str, Node, int, Field]]] = {}
         self._always: tuple[str, ...] = ()
         self._zero: Any = None
         self.map_type = definitions.definition(definition).get("x-kubernetes-map-type", "")
@@ -462,7 +464,6 @@ class StructNode(Node):
 
     def _compile(self) -> None:
         fields = _compile_fields(self.definition)
-        self._rank = {name: field.rank for name, field in fields.items()}
         self._always = tuple(name for name, field in fields.items() if field.omit == KEEP)
         self._fields = fields
 
@@ -476,36 +477,38 @@ class StructNode(Node):
             raise _Slow
         if type(known) is not dict:
             known = _NOTHING
-        fields = self._fields
-        if fields is None:
-            fields = self.fields
-        keys = list(value)
-        for name in self._always:
-            if name not in value:
-                keys.append(name)
-        if len(keys) > 1:
-            try:
-                keys.sort(key=self._rank.__getitem__)
-            except KeyError:
-                raise _Slow from None
+        said = tuple(value)
+        order = self._orders.get(said)
+        if order is None:
+            order = self._order(said)
         out = {}
-        for key in keys:
-            field = fields.get(key)
-            if field is None:
-                raise _Slow
+        for key, node, omit, field in order:
             item = value.get(key)
             if item is None:
-                if field.omit == KEEP:
-                    out[key] = field.zero if field.zero is not _STRUCT_ZERO else field.node.zero
+                if omit == KEEP:
+                    out[key] = field.zero if field.zero is not _STRUCT_ZERO else node.zero
                 continue
-            node = field.node
             if type(node) is not StringNode or type(item) is not str:  # (most are texts: they are what they are)
                 was = known.get(key)
                 if item is not was:
                     item = node.decode_from(item, was)
-            if item or field.omit != OMIT_EMPTY:
+            if item or omit != OMIT_EMPTY:
                 out[key] = item
         return out
+
+    def _order(self, said: tuple[str, ...]) -> "list[tuple[str, Node, int, Field]]":
+        """The fields of an object with these keys, and those that are always there, in the order of the Go struct. Most objects of a
+        kind have the same keys, so it is remembered. _Slow when there is no such field."""
+        fields = self.fields
+        keys = [*said, *(name for name in self._always if name not in said)]
+        try:
+            found = sorted((fields[key] for key in keys), key=lambda field: field.rank)
+        except KeyError:
+            raise _Slow from None
+        if len(self._orders) >= ORDERS:
+            self._orders.clear()
+        order = self._orders[said] = [(field.name, field.node, field.omit, field) for field in found]
+        return order
 
     def explain(self, value: Any, path: str, where: _Where, problems: list[str]) -> Any:
         if value is None:

@@ -19,7 +19,7 @@ Upstream: kubernetes pkg/scheduler/{schedule_one.go,framework/runtime/framework.
 from collections.abc import Hashable
 from functools import lru_cache
 from importlib import import_module
-from itertools import islice
+from itertools import chain, islice
 from pkgutil import iter_modules
 from typing import Any, ClassVar
 
@@ -69,7 +69,7 @@ class Overview:
         """Image → how many Nodes have it."""
         self.affine: dict[str, None] = {}
         """Nodes with Pods that have pod affinity or anti-affinity."""
-        self.known: dict[bytes, dict[str, Verdict]] = {}
+        self.known: dict[bytes, list[Verdict | None]] = {}
         for info in self.nodes.values():
             self.count_images(info, 1)
             self.look(info)
@@ -86,13 +86,13 @@ class Overview:
         else:
             self.affine.pop(info.name, None)
 
-    def verdicts(self, kind: bytes) -> dict[str, Verdict]:
-        """What is known of Nodes for Pods of that kind."""
+    def verdicts(self, kind: bytes) -> "list[Verdict | None]":
+        """What is known for Pods of that kind of each Node, in the order of ``names``."""
         found = self.known.get(kind)
         if found is None:
             if len(self.known) >= KINDS:
                 del self.known[next(iter(self.known))]
-            found = self.known[kind] = {}
+            found = self.known[kind] = [None] * len(self.names)
         return found
 
 
@@ -119,7 +119,6 @@ class Cycle:
         self.data: dict[str, Any] = {}
         self.only: dict[str, str] = {}
         """Node → the plug-in that allows no others; empty: all Nodes may be tried."""
-        self.verdicts: dict[str, Verdict] = {}
 
     def affine_nodes(self) -> list[NodeInfo]:
         """Nodes with Pods that have pod affinity or anti-affinity."""
@@ -244,8 +243,8 @@ def feasible_wanted(count: int) -> int:
     return max(MIN_FEASIBLE, count * percent // 100)
 
 
-def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeInfo], Outcome]:
-    """The Nodes that will do, and why the others won't."""
+def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[Verdict], Outcome]:
+    """The Nodes that will do, and why the others won't. ``names``: the overview's."""
     outcome = Outcome(next_start=start)
     active: list[Plugin] = []
     for plugin in registry():
@@ -255,7 +254,7 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
             return [], outcome
         if verdict and type(plugin).filter is not Plugin.filter:
             active.append(plugin)
-    feasible: list[NodeInfo] = []
+    feasible: list[Verdict] = []
     wanted, count = feasible_wanted(len(names)), len(names)
     if cycle.only:
         texts = "node(s) didn't satisfy plugin(s) [" + " ".join(sorted(set(cycle.only.values()))) + "]"
@@ -269,26 +268,27 @@ def run_filters(cycle: Cycle, names: list[str], start: int) -> tuple[list[NodeIn
             else [name for name in cycle.only if name in cycle.nodes]
         )
         start, count = 0, len(names)
+        verdicts: list[Verdict | None] = [None] * count
     else:
-        cycle.verdicts = cycle.overview.verdicts(kind_of(cycle.pod))
+        verdicts = cycle.overview.verdicts(kind_of(cycle.pod))
     local = [plugin for plugin in active if plugin.local]
     others = [plugin for plugin in active if not plugin.local]
-    nodes, verdicts, evaluated = cycle.nodes, cycle.verdicts, 0
-    for name in names[start:] + names[:start]:
-        node = nodes[name]
+    evaluated = 0
+    for place in chain(range(start, count), range(start)):
         evaluated += 1
-        known = verdicts.get(name)  # what the local filters say, asked only if the Node has changed
-        if known is None or known.node is not node or known.generation != node.generation:
-            known = verdicts[name] = Verdict(node, filter_node(cycle, node, local))
+        known = verdicts[place]  # what the local filters say, asked only if the Node has changed
+        if known is None or known.generation != known.node.generation:
+            node = cycle.nodes[names[place]]
+            known = verdicts[place] = Verdict(node, filter_node(cycle, node, local))
         refusal = known.refusal
         if refusal is None and others:
-            refusal = filter_node(cycle, node, others)
+            refusal = filter_node(cycle, known.node, others)
         if refusal is None:
-            feasible.append(node)
+            feasible.append(known)
             if len(feasible) >= wanted:
                 break
         else:
-            outcome.refused[name] = refusal
+            outcome.refused[known.node.name] = refusal
     outcome.evaluated = evaluated
     if not cycle.only and count:
         outcome.next_start = (start + outcome.evaluated) % count
@@ -305,30 +305,28 @@ def filter_node(cycle: Cycle, node: NodeInfo, active: list[Plugin]) -> Reason | 
     return None
 
 
-def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: Dice) -> None:
+def run_scores(cycle: Cycle, feasible: list[Verdict], outcome: Outcome, dice: Dice) -> None:
     """Choose among ``feasible``."""
     if len(feasible) == 1:
-        outcome.node = feasible[0].name
+        outcome.node = feasible[0].node.name
         return
+    nodes = [verdict.node for verdict in feasible]
     scoring = [plugin for plugin in registry() if plugin.weight]
-    active = [plugin for plugin in scoring if plugin.pre_score(cycle, feasible)]
+    active = [plugin for plugin in scoring if plugin.pre_score(cycle, nodes)]
     local = [plugin for plugin in scoring if plugin.local]
     places = {plugin.name: place for place, plugin in enumerate(local)}
     asked: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
     for plugin in active:
         if not plugin.local:
-            raw = {node.name: plugin.score(cycle, node) for node in feasible}
+            raw = {node.name: plugin.score(cycle, node) for node in nodes}
             asked[plugin.name] = (raw, plugin.normalize(cycle, raw))
     tables = [table for pair in asked.values() for table in pair]
     # Nodes that all plug-ins say the same of are one group, and get one row.
     groups: dict[tuple[Any, ...], list[str]] = {}
-    verdicts = cycle.verdicts
-    for node in feasible:
-        name = node.name
-        verdict = verdicts[name]
-        key = verdict.facts
+    for verdict in feasible:
+        name, key = verdict.node.name, verdict.facts
         if key is None:
-            key = verdict.facts = tuple([plugin.facts(cycle, node) for plugin in local])
+            key = verdict.facts = tuple([plugin.facts(cycle, verdict.node) for plugin in local])
         if tables:
             key = (*key, *[table[name] for table in tables])
         names = groups.get(key)
@@ -350,7 +348,7 @@ def run_scores(cycle: Cycle, feasible: list[NodeInfo], outcome: Outcome, dice: D
             weighted = normal[name] * plugin.weight
             totals[number] += weighted
             rows[number][plugin.name] = [raw[name], normal[name], weighted]
-    outcome.feasible, outcome.groups, outcome.rows, outcome.sums = feasible, list(groups.values()), rows, totals
+    outcome.feasible, outcome.groups, outcome.rows, outcome.sums = nodes, list(groups.values()), rows, totals
     winners = outcome.names_with(max(totals))
     outcome.best = len(winners)
     outcome.node = winners[0] if len(winners) == 1 else winners[dice.below(len(winners))]

@@ -97,6 +97,8 @@ class World:
         self.factories = factories
         self.actors: dict[str, Actor] = {}
         self.observer: Observer | None = None
+        self.followed = True
+        """Whether the observer is told what was sent."""
         self.halt: Callable[[], bool] | None = None
         """Asked after every delivery while it is set: True ends ``run_until`` there. It must change nothing."""
         self.outside: Callable[[int, str, str, Any, int], None] | None = None
@@ -245,7 +247,7 @@ class World:
         to_host = to.host if to is not None else "outside"
         from_host = frm.host if frm is not None else "outside"
         leave = state.now + delay
-        kind = type(message)
+        kind: type = type(message)
         lossy = _lossy.get(kind)
         if lossy is None:
             lossy = _lossy[kind] = getattr(message, "lossy", False)
@@ -257,7 +259,7 @@ class World:
         if to is not None and frm is not None and dst not in frm.peers:
             frm.peers[dst] = None
             to.peers[src] = None
-        if self.observer is not None:
+        if self.followed and self.observer is not None:
             self.observer.sent(leave, arrival, src, dst, message, cause)
         state.sequence += 1
         heapq.heappush(

@@ -17,7 +17,7 @@ from explainer.runs.bus import NoCluster, Unavailable, current
 from explainer.sockets.followers import Followers
 from explainer.sockets.hub import Hub
 
-WAITING = 4 << 20
+WAITING = 1 << 20
 """Bytes kept for a client that doesn't read, beside what the kernel keeps."""
 PATIENCE = 30.0
 """Seconds that one who catches up may take for a piece of it."""

@@ -163,7 +163,8 @@ class Slow(consumers.EventsConsumer):
 
     def __init__(self) -> None:
         self.transport = SimpleNamespace(connected=True, dataBuffer=b"", offset=0, _tempDataLen=0)
-        self.scope, self.cluster = {"clearplane.request": SimpleNamespace(transport=self.transport)}, "demo"
+        self.scope: Any = {"clearplane.request": SimpleNamespace(transport=self.transport)}
+        self.cluster = "demo"
         self.codes: list[int] = []
 
     async def send(self, text_data: str = "", bytes_data: bytes = b"", close: bool = False) -> None:  # type: ignore[override]

@@ -15,8 +15,10 @@ from playwright.sync_api import Page
 
 WHOLE: dict[str, Any] = {"rules": {"target-size": {"enabled": True}}}
 CONTRAST: dict[str, Any] = {"runOnly": ["color-contrast"]}
-RUN = """async (options) => {
-  const found = await axe.run(document, { resultTypes: ["violations", "incomplete"], ...options });
+LAYOUT: dict[str, Any] = {"runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
+"""What depends on where things lie."""
+RUN = """async ([options, within]) => {
+  const found = await axe.run(within || document, { resultTypes: ["violations", "incomplete"], ...options });
   const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const rgb = (colour) => {
     paint.clearRect(0, 0, 1, 1);
@@ -58,8 +60,13 @@ def script() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text()
 
 
-def faults(page: Page, options: dict[str, Any] = WHOLE) -> list[str]:
-    """One line a fault: rule, element, reason. At most three elements a rule."""
+def sheet(page: Page, name: str) -> None:
+    """Light and dark differ by their colours alone: they are switched in place."""
+    page.evaluate("name => { document.documentElement.dataset.theme = name; }", name)
+
+
+def faults(page: Page, options: dict[str, Any] = WHOLE, within: str = "") -> list[str]:
+    """One line a fault: rule, element, reason. At most three elements a rule. ``within``: a selector; what else is there was asked before."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(script())
-    return page.evaluate(RUN, options)
+    return page.evaluate(RUN, [options, within])

@@ -1,4 +1,8 @@
-"""A browser and the pages under test, once a session; a fresh page a test. A page that logs an error or breaks the policy fails its test."""
+"""A browser and the pages under test, once a session; a fresh page a test. A page that logs an error or breaks the policy fails its test.
+
+Windows are used again (`Windows`): scripts and styles are loaded once a session, which is what most of a page's time goes to. A test finds no
+cookie, storage or page of the one before.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.browser_setup import executable
 
@@ -99,10 +103,66 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+class Windows:
+    """Browser contexts by what can't be changed in one; those that a test is done with are emptied and given to the next."""
+
+    def __init__(self, browser: Browser, url: str, patience: float = 30_000) -> None:
+        self.browser, self.url, self.patience = browser, url, patience
+        self.free: dict[str, list[BrowserContext]] = {}
+        self.taken: list[tuple[str, BrowserContext]] = []
+        self.problems: list[str] = []
+
+    def page(self, theme: str, language: str, width: int, height: int, quiet: bool, **options: Any) -> Page:
+        """A fresh page in a window that nobody else has; with ``quiet`` what it complains about is kept in ``problems``."""
+        kind = json.dumps([language, options], sort_keys=True)
+        free = self.free.setdefault(kind, [])
+        context = free.pop() if free else self.browser.new_context(locale=language, **options)
+        self.taken.append((kind, context))
+        context.set_default_timeout(self.patience)
+        cookies = {"theme": theme, "django_language": language}
+        context.add_cookies([{"name": name, "value": value, "url": self.url} for name, value in cookies.items()])
+        page = context.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        if quiet:
+            page.on("console", lambda said: self.problems.append(said.text) if said.type == "error" else None)
+            page.on("pageerror", lambda error: self.problems.append(str(error)))
+        return page
+
+    def give_back(self) -> list[str]:
+        """Empty what was taken; what its pages complained about."""
+        for kind, context in self.taken:
+            try:
+                line = context.new_cdp_session(context.pages[0] if context.pages else context.new_page())
+                line.send("Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": "local_storage"})
+                for page in context.pages:
+                    page.close()
+                context.clear_cookies()
+            except Error:
+                context.close()
+            else:
+                self.free[kind].append(context)
+        problems, self.taken, self.problems = self.problems, [], []
+        return problems
+
+    def close(self) -> None:
+        for context in (one for free in self.free.values() for one in free):
+            context.close()
+
+
+@pytest.fixture(scope="session")
+def windows(browser: Browser, site: Site) -> Iterator[Windows]:
+    """The windows on the pages under test."""
+    here = Windows(browser, site.url)
+    yield here
+    here.close()
+
+
 @pytest.fixture
-def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Open an address: ``open_page("/clusters/demo/", width=1440, height=900, theme="light", language="en")``."""
-    contexts, problems = [], []
+def open_page(windows: Windows, site: Site) -> Iterator[Callable[..., Page]]:
+    """Open an address: ``open_page("/clusters/demo/", width=1440, height=900, theme="light", language="en")``.
+
+    ``before`` is given the page before it goes anywhere.
+    """
 
     def opened(
         path: str,
@@ -111,26 +171,15 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         theme: str = "light",
         language: str = "en",
         quiet: bool = True,
+        before: Callable[[Page], None] = lambda page: None,
         **options: Any,
     ) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=language, **options)
-        context.add_cookies(
-            [
-                {"name": "theme", "value": theme, "url": site.url},
-                {"name": "django_language", "value": language, "url": site.url},
-            ]
-        )
-        contexts.append(context)
-        page = context.new_page()
-        if quiet:
-            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: problems.append(str(error)))
+        page = windows.page(theme, language, width, height, quiet, **options)
+        before(page)
         page.goto(site.url + path)
         if options.get("java_script_enabled", True):
             page.locator("html[data-ready]").wait_for()
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
+    assert windows.give_back() == []

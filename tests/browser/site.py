@@ -74,6 +74,8 @@ class Site:
             await self._feed(receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(("/api/", "/-/")):
             await self._api(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/static/"):
+            await self.pages(scope, receive, _kept(send))
         elif scope["type"] == "http":
             await self.pages(scope, receive, send)
 
@@ -195,6 +197,17 @@ class Site:
         elif path == "/-/refuse":
             self.refuse_sockets = bool(said)
         return {"calls": self.calls, "hellos": self.hellos, "sockets": len(self.sockets)}
+
+
+def _kept(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """Files don't change while they are tested: a browser asks for each once."""
+
+    async def sent(message: Any) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            message = {**message, "headers": [*message["headers"], (b"cache-control", b"max-age=3600")]}
+        await send(message)
+
+    return sent
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.axe import faults
+from tests.browser.axe import CONTRAST, faults, sheet
+from tests.browser.conftest import Windows
 from tests.product import Product, wait_for
 
 PAGES = ("map", "requests", "trace", "etcd", "network", "objects", "presenter")
@@ -36,6 +37,14 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         product.stop()
 
 
+@pytest.fixture(scope="module")
+def panes(browser: Browser, live: Product) -> Iterator[Windows]:
+    """The windows on the product."""
+    here = Windows(browser, f"http://127.0.0.1:{live.port}")
+    yield here
+    here.close()
+
+
 def address(product: Product, name: str) -> str:
     rows = product.api("GET", "/requests?verb=create&limit=100")
     rows = rows["requests"] if isinstance(rows, dict) else rows
@@ -44,18 +53,15 @@ def address(product: Product, name: str) -> str:
     return f"/clusters/demo/{paths.get(name, f'{name}/')}"
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(("language", "theme"), [("en", "light"), ("ko", "screen")])
 @pytest.mark.parametrize("name", PAGES)
-def test_live_page(browser: Browser, live: Product, name: str, language: str) -> None:
-    url = f"http://127.0.0.1:{live.port}"
-    found = {}
-    for theme in ("light", "dark", "screen"):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, locale=language)
-        cookies = {"theme": theme, "clearplane_language": language}
-        context.add_cookies([{"name": key, "value": value, "url": url} for key, value in cookies.items()])
-        page = context.new_page()
-        page.goto(url + address(live, name))
-        page.locator("html[data-ready]").wait_for(state="attached")
-        found[theme] = faults(page)
-        context.close()
+def test_live_page(panes: Windows, live: Product, name: str, language: str, theme: str) -> None:
+    page = panes.page(theme, language, 1280, 800, quiet=False)
+    page.goto(panes.url + address(live, name))
+    page.locator("html[data-ready]").wait_for(state="attached")
+    found = {theme: faults(page)}
+    if theme == "light":
+        sheet(page, "dark")
+        found["dark"] = faults(page, CONTRAST)
+    panes.give_back()
     assert {where: what for where, what in found.items() if what} == {}

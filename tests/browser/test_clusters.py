@@ -6,23 +6,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from explainer.pages.views import clusters as view
 from tests.browser.conftest import Site
 
 Open = Callable[..., Page]
-SHEETS = [("light", "en", 1440, 900), ("dark", "ko", 1280, 720), ("screen", "en", 1024, 768), ("light", "ko", 390, 844)]
-
-
-@pytest.mark.parametrize("path", ["/clusters/", "/clusters/demo/compare/?with=what-if&at=e4960"])
-@pytest.mark.parametrize(("theme", "language", "width", "height"), SHEETS)
-def test_accessible(open_page: Open, path: str, theme: str, language: str, width: int, height: int) -> None:
-    page = open_page(path, theme=theme, language=language, width=width, height=height)
-    found = Axe().run(page)
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
 def test_forks_stand_under_what_they_branched_off(open_page: Open) -> None:

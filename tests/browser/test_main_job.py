@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from explainer.fragments import sentences
+from tests.browser.conftest import Windows
 from tests.product import Product, wait_for
 
 PATIENCE = 20_000
@@ -35,32 +35,28 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
         running.stop()
 
 
+@pytest.fixture(scope="module")
+def panes(browser: Browser, live: Product) -> Iterator[Windows]:
+    """The windows on the product."""
+    here = Windows(browser, f"http://127.0.0.1:{live.port}", PATIENCE)
+    yield here
+    here.close()
+
+
 @pytest.fixture
-def look(browser: Browser, live: Product) -> Iterator[Look]:
+def look(panes: Windows) -> Iterator[Look]:
     """Open an address of the product and wait until its feed is there."""
-    contexts, problems = [], []
 
     def opened(
         path: str, theme: str = "light", language: str = "en", width: int = 1440, height: int = 900, quiet: bool = True
     ) -> Page:
-        url = f"http://127.0.0.1:{live.port}"
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=language)
-        context.set_default_timeout(PATIENCE)
-        cookies = {"theme": theme, "django_language": language}
-        context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
-        contexts.append(context)
-        page = context.new_page()
-        if quiet:
-            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-            page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(url + path)
+        page = panes.page(theme, language, width, height, quiet)
+        page.goto(panes.url + path)
         page.locator("html[data-ready][data-live]").wait_for()
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
-    assert problems == []
+    assert panes.give_back() == []
 
 
 def start(live: Product, line: str) -> subprocess.Popen[str]:
@@ -260,24 +256,6 @@ def test_a_paused_cluster_lets_kubectl_wait_and_says_so(live: Product, look: Loo
     said, _nothing = child.communicate(timeout=30)
     assert "created" in said
     expect(page.locator("[data-waiting]")).to_be_hidden()
-
-
-@pytest.mark.parametrize("name", ["map", "requests", "trace", "etcd", "network"])
-def test_no_axe_violation_in_korean_and_dark(live: Product, look: Look, name: str) -> None:
-    run(live, f"kubectl create configmap seen-on-{name} --from-literal=a=b")
-    path = {
-        "map": "/clusters/demo/",
-        "requests": "/clusters/demo/requests/?verb=create",
-        "etcd": "/clusters/demo/etcd/",
-        "network": "/clusters/demo/network/",
-    }.get(name)
-    if path is None:
-        rows = live.api("GET", "/requests?verb=create&limit=50")
-        path = f"/clusters/demo/requests/{next(row['id'] for row in rows if row['resource'] == 'configmaps')}/"
-    page = look(path, theme="dark", language="ko")
-    expect(page.locator("html")).to_have_attribute("lang", "ko")
-    found = Axe().run(page)
-    assert [(v["id"], v["nodes"][0]["html"], v["nodes"][0].get("failureSummary")) for v in found["violations"]] == []
 
 
 def test_a_lost_connection_is_said_and_comes_back_by_itself(live: Product, look: Look) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from itertools import combinations
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from explainer.fragments import map_drawing, map_field
@@ -129,10 +128,7 @@ def test_labels_and_lines_never_collide(
 
 
 @pytest.mark.parametrize("shape", ["crowd", "cells"])
-def test_a_crowd_is_accessible_and_there_without_scripts(open_page: Open, shape: str) -> None:
-    page = open_page(f"/clusters/{shape}/?select=node:node-7")
-    found = Axe().run(page)
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+def test_a_crowd_is_there_without_scripts(open_page: Open, shape: str) -> None:
     still = open_page(f"/clusters/{shape}/", java_script_enabled=False)
     assert still.locator(".glyphs path").count() >= 3 if shape == "crowd" else still.locator("a.cell").count() == 40
     assert "node-1" in still.locator("main").inner_text()

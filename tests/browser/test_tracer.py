@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from django.utils import translation
 from playwright.sync_api import Page, expect
 
@@ -207,30 +206,6 @@ def test_a_request_under_way_shows_what_is_before_it() -> None:
 
 
 # -- pages --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("path", "theme", "language", "width"),
-    [
-        (f"{LIST}{DEPLOYMENT}/?step=8", "light", "en", 1440),
-        (f"{LIST}{DENIED}/", "dark", "ko", 1280),
-        (f"{LIST}{DENIED}/", "screen", "en", 1024),
-        (f"{LIST}compare/?a={DENIED}&b={ALLOWED}", "light", "ko", 1440),
-        (f"{LIST}compare/?a={DENIED}", "dark", "en", 390),
-        (f"{LIST}{DEPLOYMENT}/", "light", "en", 390),
-        (LIST, "light", "ko", 390),
-    ],
-)
-def test_axe_finds_nothing(open_page: Open, path: str, theme: str, language: str, width: int) -> None:
-    page = open_page(path, width=width, height=800, theme=theme, language=language)
-    expect(page.locator("html.js")).to_have_count(1)
-    if "compare" not in path and path != LIST:
-        page.locator("[data-fold=none]").click() if page.locator(
-            "[data-fold=none]"
-        ).count() and theme != "screen" else None
-    found = Axe().run(page)
-    assert [(v["id"], v["nodes"][0]["html"], v["nodes"][0].get("failureSummary")) for v in found["violations"]] == []
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
 def test_the_list_by_keyboard(open_page: Open) -> None:

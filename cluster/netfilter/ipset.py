@@ -16,11 +16,14 @@ Upstream: Linux net/netfilter/ipset; ipset(8); kubernetes pkg/proxy/ipvs/ipset.
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import product
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from cluster.netfilter.errors import ParseError
+
+if TYPE_CHECKING:
+    from cluster.netfilter.passage import Flow
 
 METHODS: dict[str, tuple[str, ...]] = {
     "bitmap": ("ip", "ip,mac", "port"),
@@ -34,20 +37,6 @@ EXPAND_MAX = 65536
 """Addresses that one ``add`` of a range may make."""
 FLAGS = ("nomatch", "counters", "skbinfo", "physdev", "wildcard")
 PORTED = ("tcp", "udp", "sctp", "udplite")
-
-
-class Asked(Protocol):
-    """What a set looks at of a packet."""
-
-    src: str
-    dst: str
-    family: int
-    src_number: int
-    dst_number: int
-    protocol: str
-    sport: int
-    dport: int
-    mark: int
 
 
 class IpSet(Struct):
@@ -230,7 +219,7 @@ def holds(
     sets: dict[str, IpSet],
     name: str,
     sides: tuple[str, ...],
-    flow: Asked,
+    flow: "Flow",
     interfaces: tuple[str | None, str | None] = (None, None),
 ) -> bool | None:
     """Whether the packet is in the set; None: nobody can tell. ``interfaces``: (in, out), None where nobody said."""
@@ -262,7 +251,7 @@ def _asked(
     found: IpSet,
     part: str,
     side: str,
-    flow: Asked,
+    flow: "Flow",
     interfaces: tuple[str | None, str | None],
     widths: tuple[int, ...],
 ) -> tuple[str, ...] | None:

@@ -16,9 +16,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
-from cluster.netfilter.nft_parse import (
+from cluster.netfilter.nft_syntax import (
     Chain,
+    Chance,
     Elements,
+    Flags,
     Key,
     Match,
     Nft,
@@ -149,6 +151,18 @@ class NftWalker(Passage):
                             self._rule_step(hook, table, name, rule, "no match", flow)
                         yield flow, ""
                         return
+                case Flags() as flags:
+                    if not _flags_hold(flags, flow):
+                        if self.tried:
+                            self._rule_step(hook, table, name, rule, "no match", flow)
+                        yield flow, ""
+                        return
+                case Chance(share):
+                    if self.dice is not None:
+                        share = 1.0 if self.dice.below(0x80000000) < share * 0x80000000 else 0.0
+                    if share < 1.0:
+                        yield from self._split(hook, table, name, rule, flow, number, share)
+                        return
                 case VerdictMap() as lookup:
                     wanted = self._lookup(table, lookup, flow, hook)
                     if wanted is None:
@@ -188,6 +202,17 @@ class NftWalker(Passage):
                     return
         if not touched:
             self._rule_step(hook, table, name, rule, "counted, goes on", flow)
+        yield flow, ""
+
+    def _split(
+        self, hook: str, table: Table, name: str, rule: Rule, flow: Flow, number: int, share: float
+    ) -> Iterator[tuple[Flow, str]]:
+        """By chance: for ``share`` of the packets it goes on, for the others to the next rule."""
+        if share > 0.0:
+            taken = flow.clone()
+            taken.probability *= share
+            yield from self._rule(hook, table, name, rule, taken, number + 1)
+        flow.probability *= 1.0 - share
         yield flow, ""
 
     def _both(
@@ -292,6 +317,10 @@ class NftWalker(Passage):
                 return (str(_apply(key.ops, flow.mark if words[0] == "meta" else flow.connmark)),)
             case ("ct", "state"):
                 return (flow.ctstate.lower(),)
+            case ("ct", "original" | "reply" as side, what):
+                return _tuple_part(flow, side, what)
+            case ("ct", "direction"):
+                return "original", "0"
             case ("ct", "status"):
                 found = tuple(name for name, held in (("dnat", flow.dnat), ("snat", flow.snat)) if held)
                 return found or ("",)
@@ -336,6 +365,27 @@ def _bases(nft: Nft) -> dict[str, tuple[tuple[Table, Chain], ...]]:
                 if chain.hook:
                     found.setdefault(chain.hook, []).append((table, chain))
     return {hook: tuple(sorted(pairs, key=lambda pair: pair[1].priority)) for hook, pairs in found.items()}
+
+
+def _tuple_part(flow: Flow, side: str, what: str) -> tuple[str, ...] | None:
+    """Of the connection's own tuples, as they stand at its first packet."""
+    first = flow.original
+    original = {"saddr": first.src, "daddr": first.dst, "proto-src": str(first.sport), "proto-dst": str(first.dport)}
+    reply = {"saddr": flow.dst, "daddr": flow.src, "proto-src": str(flow.dport), "proto-dst": str(flow.sport)}
+    if flow.untracked:
+        return ()
+    if what in ("l3proto", "protocol"):
+        return ("ip" if flow.family == 4 else "ip6",) if what == "l3proto" else (flow.protocol,)
+    found = (original if side == "original" else reply).get(what)
+    return None if found is None else (found,)
+
+
+def _flags_hold(flags: Flags, flow: Flow) -> bool:
+    """The first packet of a connection carries SYN and nothing else."""
+    if flow.protocol != "tcp":
+        return False
+    held = {"syn"} & set(flags.mask)
+    return (held == set(flags.wanted) if flags.wanted else bool(held)) != flags.negate
 
 
 def _set_mark(mark: SetMark, flow: Flow) -> str:

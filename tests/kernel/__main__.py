@@ -33,6 +33,7 @@ def main(asked: list[str]) -> int:
         f"{report.rules} rules loaded and read back, {report.packets} packets compared, {report.skipped} not sent "
         f"(no SCTP here), {len(report.wrong)} disagreements"
     )
+    print(f"{report.untold} ends cannot be told from nft's listing of iptables' tables (it leaves out options)")
     if not Path("/proc/net/ip_vs").exists():
         print("IPVS is not compared: this kernel has none.")
     return 1 if report.wrong else 0

@@ -726,6 +726,12 @@ class Lab:
         if isinstance(message, PeerDown):
             self._call(number, {"status": 0, "error": "connection reset", "done": True})
             return
+        if isinstance(message, etcd.SnapshotResponse):
+            *lines, last = gateway.snapshot_lines(message)
+            for line in lines:
+                self._call(number, {"status": 200, "body": line, "done": False})
+            self._call(number, {"status": 200, "body": last, "done": True})
+            return
         status, body = gateway.response(message)
         self._call(number, {"status": status, "body": body, "done": True})
 

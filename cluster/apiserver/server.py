@@ -14,6 +14,7 @@ library for the rest of its minute but answered at once.
 Upstream: cmd/kube-apiserver, pkg/controlplane, apiserver/pkg/server (v1.32).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
@@ -21,7 +22,7 @@ from msgspec import Struct, field
 from cluster.api import scheme as schemes
 from cluster.api import status, stored
 from cluster.api.scheme import Resource, Scheme
-from cluster.apiserver import kubelet_proxy, pipeline, post_start, respond, watching
+from cluster.apiserver import corrupt, kubelet_proxy, pipeline, post_start, respond, watching
 from cluster.apiserver.config import ApiServerConfig, Version
 from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import CONTINUATIONS, Call, Job, name_of
@@ -401,8 +402,10 @@ class ApiServer(Actor):
         if isinstance(answer, wire.EtcdError):
             out.timer(f"relist/{name}", RETRY, name, cause=0)
             return
-        for event in cache.replace(answer.kvs, answer.header.revision, self.now):
+        for event in cache.replace(answer.kvs, answer.header.revision, self.now, self._problem_in(cache)):
             watching.dispatch(self, cache, event, out)
+        if cache.broken:
+            self._end_watches(cache, out)
         self._watch(cache, out)
         self._wake(cache, out)
         if not self.state.ready and all(c.ready for c in self.state.caches.values()):
@@ -412,6 +415,15 @@ class ApiServer(Actor):
             for src, request, cause in held:
                 out.cause = cause
                 self._request(src, request, out)
+
+    def _problem_in(self, cache: Cache) -> Callable[[wire.KeyValue], str]:
+        """What decides whether a pair under the cache's prefix can be decoded."""
+        resource = next((r for r in self.scheme.resources() if r.stored and cache_name(r) == cache.resource), None)
+        return lambda kv: "" if resource is None else corrupt.problem(kv, self.scheme, resource)
+
+    def _end_watches(self, cache: Cache, out: Outbox) -> None:
+        for number in list(cache.watchers):
+            watching.end(self, number, out)
 
     def _watch_response(self, src: str, message: wire.WatchResponse, out: Outbox) -> None:
         name = self.state.watches.get(message.watch)
@@ -438,6 +450,12 @@ class ApiServer(Actor):
             if kv.mod_revision <= cache.revision:
                 continue
             key = cache.key_of(kv.key)
+            if change.type == "PUT" and not kv.cause and (why := self._problem_in(cache)(kv)):
+                corrupt.spoil(cache, kv, key, why, self.now)
+                self._end_watches(cache, out)
+                continue
+            if cache.broken:
+                corrupt.heal(cache, key, kv.mod_revision)
             if change.type == "PUT":
                 own = recent.pop(f"{cache.prefix}/{key}", None) if recent else None
                 doc = own[1] if own is not None and own[0] == kv.mod_revision else None

@@ -22,6 +22,7 @@ from msgspec import Struct
 from cluster.api import status, stored
 from cluster.api.scheme import Resource
 from cluster.api.stored import with_revision, without_revision
+from cluster.apiserver import corrupt
 from cluster.apiserver.job import Job, continuation, name_of
 from cluster.apiserver.view import raised_at
 from cluster.apiserver.watch_cache import Item
@@ -89,6 +90,9 @@ def decode(server: Any, resource: Resource, kv: KeyValue) -> Item:
         held = cache.items.get(cache.key_of(kv.key))
         if held is not None and held.revision == kv.mod_revision:
             return held
+    why = corrupt.problem(kv, server.scheme, resource)
+    if why:
+        raise status.plain_error(500, why)
     return Item(None, kv.mod_revision, kv.value)
 
 

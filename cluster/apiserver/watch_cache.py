@@ -17,6 +17,7 @@ Upstream: apiserver/pkg/storage/cacher/{cacher,watch_cache}.go (v1.32).
 
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
@@ -143,6 +144,8 @@ class Cache(Struct):
     items: dict[str, Item] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     index: dict[str, dict[str, None]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    """Keys whose values can't be decoded, and why; see ``corrupt``."""
     history: deque[Event] = field(default_factory=deque)
     watchers: dict[int, Watcher] = field(default_factory=dict)
     buckets: dict[str, dict[int, None]] = field(default_factory=dict)
@@ -174,14 +177,20 @@ class Cache(Struct):
 
     def key_of(self, etcd_key: bytes) -> str:
         """``/registry/pods/default/web`` → ``default/web``."""
-        return etcd_key[len(self.prefix) + 1 :].decode()
+        return etcd_key[len(self.prefix) + 1 :].decode("utf-8", "backslashreplace")
 
-    def replace(self, kvs: tuple[KeyValue, ...], revision: int, now: int) -> list[Event]:
-        """A fresh list: the events that lead from what was known to it (none the first time)."""
+    def replace(
+        self, kvs: tuple[KeyValue, ...], revision: int, now: int, problem: Callable[[KeyValue], str] = lambda _: ""
+    ) -> list[Event]:
+        """A fresh list: the events that lead from what was known to it (none the first time). ``problem`` says why a value can't be decoded."""
         events: list[Event] = []
         seen: set[str] = set()
+        self.broken.clear()
         for kv in kvs:
             key = self.key_of(kv.key)
+            if why := problem(kv):
+                self.broken[key] = why
+                continue
             seen.add(key)
             held = self.items.get(key)
             if held is None or held.revision != kv.mod_revision:

@@ -20,7 +20,7 @@ import orjson
 from cluster.api import codec, selectors, status
 from cluster.api.field import forbidden
 from cluster.api.scheme import Resource
-from cluster.apiserver import respond, table
+from cluster.apiserver import corrupt, respond, table
 from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import Job, continuation
 from cluster.apiserver.request_info import is_true
@@ -72,6 +72,7 @@ def begin(server: Any, job: Job, out: Outbox) -> None:
     query, resource = job.query, job.resource
     assert resource is not None
     cache: Cache = server.cache_of(resource)
+    corrupt.refuse_watch(cache)
     watcher = _watcher(job, resource, cache)
     respond.stream(server, job, out, "application/json;stream=watch" if query.get("stream") else "application/json")
     cache.add_watcher(watcher)

@@ -28,6 +28,7 @@ from cluster.sim.clock import MILLISECOND
 from cluster.wire import etcd as w
 
 READ_RETRY = 500 * MILLISECOND
+_CHANGES = (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest, w.MemberUpdateRequest)
 _FOR_LEADER = (w.LeaseKeepAliveRequest, w.LeaseTimeToLiveRequest, w.MemberPromoteRequest)
 
 
@@ -59,7 +60,7 @@ class ClientSide(LeaseSide):
             self._read(src, q, serializable(q), now, out)
         elif kind is w.MemberListRequest:
             self._read(src, q, not q.linearizable, now, out)
-        elif kind in (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest):
+        elif kind in (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest):
             out.send(src, self.local(q))
         elif kind in _FOR_LEADER and r.role != "leader":
             self._pass_on(src, q, now, out)
@@ -67,7 +68,7 @@ class ClientSide(LeaseSide):
             self._read(src, q, False, now, out)  # a leader that was deposed and does not know it must not renew
         elif kind is w.LeaseTimeToLiveRequest:
             out.send(src, self._time_to_live(q, now))
-        elif kind in (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest):
+        elif kind in _CHANGES:
             change = self.member_change(q, now, out)
             self.propose(src, q, change, "EntryConfChange", now, out)
         elif kind is w.MoveLeaderRequest:
@@ -120,7 +121,7 @@ class ClientSide(LeaseSide):
         q = pending.request[0]
         if isinstance(result, Refused):
             result = w.EtcdError(q.id, result.code, result.message)
-        elif isinstance(q, w.MemberAddRequest | w.MemberRemoveRequest | w.MemberPromoteRequest):
+        elif type(q) in _CHANGES:
             added = self.state.app.membership.members.get(result) if isinstance(q, w.MemberAddRequest) else None
             result = w.MemberResponse(q.id, self.header(), self.state.app.membership.listing(), added)
         out.send(pending.client, result, cause=pending.cause)

@@ -47,7 +47,7 @@ from cluster.wire.raft import RaftMessage
 
 Row = dict[str, Any]
 
-_LOCAL = (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest)
+_LOCAL = (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest)
 _WRITES = (
     w.PutRequest, w.DeleteRangeRequest, w.TxnRequest, w.CompactionRequest, w.LeaseGrantRequest, w.LeaseRevokeRequest, w.AlarmRequest,
 )  # fmt: skip

@@ -5,13 +5,14 @@ default values are left out, names may be snake_case or camelCase. A watch or a 
 
 In: what an HTTP server received. Out: what it sends. Errors: ``GatewayError`` with the status and document to send.
 
-Simplified here: no auth service, no ``/v3/maintenance/snapshot``; the words about malformed JSON are Go's only where a test recorded them.
+Simplified here: no auth service; the words about malformed JSON are Go's only where a test recorded them.
 Upstream: api/etcdserverpb/gw, grpc-gateway runtime.
 """
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -24,8 +25,12 @@ HTTP_STATUS: Final = {
     14: 503, 15: 500, 16: 401,
 }  # fmt: skip
 """gRPC code → HTTP status, as grpc-gateway maps them."""
-STREAMS: Final = ("/v3/watch", "/v3/lease/keepalive")
+STREAMS: Final = ("/v3/watch", "/v3/lease/keepalive", "/v3/maintenance/snapshot")
 """Paths whose answer is a stream of JSON lines."""
+
+
+SNAPSHOT_PIECE: Final = 32 * 1024
+"""Bytes of a snapshot in one message."""
 
 
 class GatewayError(Exception):
@@ -250,6 +255,10 @@ _PATHS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "/v3/cluster/member/promote": _simple(
         w.MemberPromoteRequest, "MemberPromoteRequest", {"member": 0}, ID__member=_int
     ),
+    "/v3/cluster/member/update": _simple(
+        w.MemberUpdateRequest, "MemberUpdateRequest", {"member": 0, "peer_urls": ()}, ID__member=_int, peerURLs__peer_urls=_texts
+    ),
+    "/v3/maintenance/snapshot": _simple(w.SnapshotRequest, "SnapshotRequest", {}),
     "/v3/maintenance/status": _simple(w.StatusRequest, "StatusRequest", {}),
     "/v3/maintenance/defragment": _simple(w.DefragmentRequest, "DefragmentRequest", {}),
     "/v3/maintenance/hash": _simple(w.HashKVRequest, "HashKVRequest", {}, revision=_int),
@@ -397,6 +406,17 @@ def response(answer: Any) -> tuple[int, dict[str, Any]]:
     if isinstance(answer, w.EtcdError):
         return error(answer.code, answer.message)
     return 200, document(answer)
+
+
+def snapshot_lines(answer: w.SnapshotResponse) -> Iterator[dict[str, Any]]:
+    """The lines of a snapshot's stream: pieces of the file, then its checksum as a piece of its own."""
+    blob = answer.blob
+    cuts = [*range(0, len(blob) - 32, SNAPSHOT_PIECE), len(blob) - 32, len(blob)]
+    for start, end in pairwise(cuts):
+        piece = {"blob": _b64(blob[start:end]), "remaining_bytes": str(len(blob) - end)}
+        if not start:
+            piece["header"] = _header(answer.header)
+        yield {"result": _clean(piece)}
 
 
 def stream_line(answer: Any, watch_id: int = 0) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Looking at and caring for one member: status, hashes, defragmentation, membership changes.
 
 In: requests of the maintenance and cluster services. Out: answers from local knowledge, or a membership change to propose.
+Simplified here: peer URLs are names only (mail goes to processes), so updating them changes what is listed, and nothing else.
+
 Errors: ``Refused``. Upstream: server/etcdserver/server.go (AddMember …) and api/v3rpc/maintenance.go.
 """
 
 from typing import Any
 
-from cluster.etcd import errors
+from cluster.etcd import bolt, errors
 from cluster.etcd.errors import Refused
 from cluster.etcd.membership import Joining
 from cluster.etcd.raft import ConfChange
@@ -38,6 +40,9 @@ class Maintenance(RaftSide):
         if type(q) is w.DefragmentRequest:
             store.defragment()
             return w.DefragmentResponse(q.id, self.header())
+        if type(q) is w.SnapshotRequest:
+            blob = bolt.snapshot(s.app, r.log.applied, r.voters, r.learners)
+            return w.SnapshotResponse(q.id, self.header(), blob, VERSION)
         if type(q) is w.LeaseLeasesRequest:
             return w.LeaseLeasesResponse(q.id, self.header(), tuple(s.app.lessor.leases))
         problems = [] if r.lead else [errors.NO_LEADER[1]]
@@ -55,6 +60,8 @@ class Maintenance(RaftSide):
             return self._add(q, now, out)
         if isinstance(q, w.MemberRemoveRequest):
             return self._remove(q, now)
+        if isinstance(q, w.MemberUpdateRequest):
+            return self._update(q)
         return self._promote(q)
 
     def _add(self, q: w.MemberAddRequest, now: int, out: Outbox) -> ConfChange:
@@ -87,6 +94,16 @@ class Maintenance(RaftSide):
                 active = sum(self.connected_since(member, since, now) for member in voters)
                 if active - 1 < 1 + (len(voters) - 2) // 2:
                     raise Refused(*errors.UNHEALTHY)
+        return change
+
+    def _update(self, q: w.MemberUpdateRequest) -> ConfChange:
+        known = self.state.app.membership.members.get(q.member)
+        if known is None:
+            raise Refused(*errors.MEMBER_NOT_FOUND)
+        member = w.Member(known.id, known.name, q.peer_urls, known.client_urls, known.is_learner)
+        process = self.state.app.membership.name_of(q.member)
+        change = ConfChange("ConfChangeUpdateNode", q.member, Joining(member, process))
+        self.state.app.membership.check(change)
         return change
 
     def _promote(self, q: w.MemberPromoteRequest) -> ConfChange:

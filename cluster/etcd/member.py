@@ -29,6 +29,7 @@ _TIMERS: Final = {
     "leases": "lease_timer",
     "progress": "progress_timer",
     "removed": "removed",
+    "greet": "greet",
 }
 """Timer → method."""
 _WATCHES: Final = {

@@ -73,6 +73,13 @@ class Membership(Struct):
                 raise Refused(*errors.MEMBER_NOT_FOUND)
             return
         joining: Joining = change.context
+        if change.type == "ConfChangeUpdateNode":
+            if known is None:
+                raise Refused(*errors.MEMBER_NOT_FOUND)
+            others = {url: None for m in self.members.values() if m.id != change.node for url in m.peer_urls}
+            if any(url in others for url in joining.member.peer_urls):
+                raise Refused(*errors.PEER_URL_EXISTS)
+            return
         if joining.promote:
             if known is None:
                 raise Refused(*errors.MEMBER_NOT_FOUND)
@@ -100,6 +107,9 @@ class Membership(Struct):
         member = self.members.get(node)
         if joining.promote and member is not None:
             self.members[node] = Member(node, member.name, member.peer_urls, member.client_urls, False)
+        elif change.type == "ConfChangeUpdateNode" and member is not None:
+            urls = joining.member.peer_urls
+            self.members[node] = Member(node, member.name, urls, member.client_urls, member.is_learner)
         else:
             self.members[node] = joining.member
             self.processes[node] = joining.process

@@ -67,11 +67,20 @@ class RaftSide(Telling):
             r.election_since -= r.election_tick - 1
             s.advanced = True
         s.advanced = s.advanced or not config.initial_election_tick_advance
-        for member, process in s.app.membership.processes.items():
+        for member in s.app.membership.processes:
             if member != config.id:
                 s.peers[member] = Peer()
-                out.send(process, PeerHello(config.id))
+        self.greet(now, out)
         self.ready(now, out)
+
+    def greet(self, now: int, out: Outbox) -> None:
+        """Dial every peer. Who has no vote and hears of no leader dials again and again: it may have been removed before anybody spoke to it."""
+        s = self.state
+        for member, process in s.app.membership.processes.items():
+            if member != self.config.id:
+                out.send(process, PeerHello(self.config.id))
+        if not s.raft.promotable() and not s.raft.lead:
+            out.timer("greet", SECOND, cause=0)
 
     def _bootstrap_records(self) -> list[Any]:
         seeds = sorted(self.config.members, key=lambda seed: seed.id)

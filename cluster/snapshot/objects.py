@@ -12,6 +12,7 @@ import orjson
 
 from cluster.api.scheme import Scheme, builtin
 from cluster.api.stored import document
+from cluster.apiserver import corrupt
 from cluster.sim import World
 from cluster.trace.recorder import Memory
 
@@ -148,8 +149,9 @@ class Objects:
             if doc is not None:
                 self._changes.append(("DELETED", resource, name, doc, pair.cause))
             return
-        doc = parsed(pair)
+        doc = parsed(pair) if pair.cause or not undecodable(resource, pair) else None
         if doc is None:
+            table.pop(name, None)  # what no apiserver can decode is on no page of objects
             return
         self._changes.append(("MODIFIED" if name in table else "ADDED", resource, name, doc, pair.cause))
         table[name] = doc
@@ -167,7 +169,19 @@ def parsed(pair: Any) -> dict[str, Any] | None:
         doc = orjson.loads(pair.value)
     except ValueError:
         return None
-    return doc if isinstance(doc, dict) else None
+    return doc if isinstance(doc, dict) and isinstance(doc.get("metadata"), dict) else None
+
+
+def undecodable(resource: str, pair: Any) -> bool:
+    """Was it written past the apiserver, and is no ``resource``?"""
+    known = _kinds().get(resource)
+    return known is not None and bool(corrupt.problem(pair, builtin(), known))
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    """Plural → the Resource, of what is stored."""
+    return {r.plural: r for r in builtin().resources() if r.stored}
 
 
 @cache

@@ -300,13 +300,21 @@ class MemberRemoveRequest(Struct, frozen=True, tag=True):
     member: int
 
 
+class MemberUpdateRequest(Struct, frozen=True, tag=True):
+    """Other peer URLs for a member."""
+
+    id: int
+    member: int
+    peer_urls: tuple[str, ...]
+
+
 class MemberPromoteRequest(Struct, frozen=True, tag=True):
     id: int
     member: int
 
 
 class MemberResponse(Struct, frozen=True, tag=True):
-    """Answer to all four; ``member`` is the one that was added."""
+    """Answer to all five; ``member`` is the one that was added."""
 
     id: int
     header: ResponseHeader
@@ -346,6 +354,21 @@ class DefragmentResponse(Struct, frozen=True, tag=True):
     header: ResponseHeader
 
 
+class SnapshotRequest(Struct, frozen=True, tag=True):
+    """The member's whole database as a file."""
+
+    id: int
+
+
+class SnapshotResponse(Struct, frozen=True, tag=True):
+    """``blob``: a bbolt file and its SHA-256. On the real wire it comes in pieces of 32 KiB."""
+
+    id: int
+    header: ResponseHeader
+    blob: bytes
+    version: str = ""
+
+
 class Campaign(Struct, frozen=True, tag=True):
     """From the laboratory, not from a client: let the election timer of this member run out now."""
 
@@ -374,5 +397,5 @@ Request = (
     RangeRequest | PutRequest | DeleteRangeRequest | TxnRequest | CompactionRequest | LeaseGrantRequest
     | LeaseRevokeRequest | LeaseKeepAliveRequest | LeaseTimeToLiveRequest | LeaseLeasesRequest | StatusRequest
     | HashKVRequest | MemberListRequest | MemberAddRequest | MemberRemoveRequest | MemberPromoteRequest
-    | MoveLeaderRequest | AlarmRequest | DefragmentRequest
+    | MemberUpdateRequest | MoveLeaderRequest | AlarmRequest | DefragmentRequest | SnapshotRequest
 )  # fmt: skip

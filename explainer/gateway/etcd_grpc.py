@@ -285,12 +285,23 @@ class GrpcProtocol(Protocol):
                 document = await self.ask(messages.KEEP_ALIVE_PATH, _document(data, "LeaseKeepAliveRequest"))
                 call.answer(document, "LeaseKeepAliveResponse")
             return
+        if call.path == messages.SNAPSHOT:
+            await self._snapshot(call)
+            return
         known = messages.CALLS.get(call.path)
         if known is None:
             service, _, method = call.path.strip("/").partition("/")
             raise Refused(UNIMPLEMENTED, f"unknown method {method} for service {service}: Clearplane does not have it")
         data = await call.arrived.get()
         call.answer(await self.ask(known.path, _document(data or b"", known.request)), known.response)
+
+    async def _snapshot(self, call: Call) -> None:
+        await call.arrived.get()
+        pieces = self.bus.stream(
+            self.cluster, "EtcdGatewayIn", member=self.member, path=messages.SNAPSHOT_PATH, body=b"{}"
+        )
+        async for piece in pieces:
+            call.answer(result(piece), "SnapshotResponse")
 
     async def ask(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
         """One request to the member: its answer's document."""

@@ -6,8 +6,8 @@ in base64), which is why nothing of etcd's meaning needs saying twice.
 
 Upstream: etcd 3.5 api/etcdserverpb/rpc.proto, api/mvccpb/kv.proto.
 
-Simplified here: of Maintenance there is no Snapshot (its blob is a bbolt file, which nothing here holds), no Hash of the whole backend
-and no Downgrade; of Cluster no MemberUpdate; authentication is off, and its calls are not there. Each answers UNIMPLEMENTED.
+Simplified here: of Maintenance there is no Hash of the whole backend (HashKV is) and no Downgrade; authentication is off, and its calls are not
+there. Each answers UNIMPLEMENTED.
 """
 
 from typing import Any, NamedTuple
@@ -67,10 +67,14 @@ MemberRemoveRequest: ID=1:uint64
 MemberRemoveResponse: header=1:ResponseHeader members=2:Member*
 MemberListRequest: linearizable=1:bool
 MemberListResponse: header=1:ResponseHeader members=2:Member*
+MemberUpdateRequest: ID=1:uint64 peerURLs=2:string*
+MemberUpdateResponse: header=1:ResponseHeader members=2:Member*
 MemberPromoteRequest: ID=1:uint64
 MemberPromoteResponse: header=1:ResponseHeader members=2:Member*
 DefragmentRequest:
 DefragmentResponse: header=1:ResponseHeader
+SnapshotRequest:
+SnapshotResponse: header=1:ResponseHeader remaining_bytes=2:uint64 blob=3:bytes version=4:string
 MoveLeaderRequest: targetID=1:uint64
 MoveLeaderResponse: header=1:ResponseHeader
 AlarmRequest: action=1:AlarmAction memberID=2:uint64 alarm=3:AlarmType
@@ -173,6 +177,7 @@ CALLS = dict(
         _unary("Lease", "LeaseLeases", "/v3/lease/leases"),
         _unary("Cluster", "MemberAdd", "/v3/cluster/member/add"),
         _unary("Cluster", "MemberRemove", "/v3/cluster/member/remove"),
+        _unary("Cluster", "MemberUpdate", "/v3/cluster/member/update"),
         _unary("Cluster", "MemberList", "/v3/cluster/member/list"),
         _unary("Cluster", "MemberPromote", "/v3/cluster/member/promote"),
         _unary("Maintenance", "Alarm", "/v3/maintenance/alarm"),
@@ -184,4 +189,6 @@ CALLS = dict(
 )
 WATCH = f"/{PACKAGE}.Watch/Watch"
 KEEP_ALIVE = f"/{PACKAGE}.Lease/LeaseKeepAlive"
+SNAPSHOT = f"/{PACKAGE}.Maintenance/Snapshot"
+SNAPSHOT_PATH = "/v3/maintenance/snapshot"
 KEEP_ALIVE_PATH = "/v3/lease/keepalive"

@@ -19,7 +19,7 @@ import orjson
 from cluster.api import gojson, scale, selectors, status
 from cluster.api.field import forbidden, invalid
 from cluster.api.scheme import Resource
-from cluster.apiserver import registry, respond, storage, table
+from cluster.apiserver import corrupt, registry, respond, storage, table
 from cluster.apiserver.job import Job, continuation, name_of
 from cluster.apiserver.watch_cache import Cache, Item
 from cluster.sim import SECOND, Outbox
@@ -56,6 +56,7 @@ def get_cached(server: Any, job: Job, out: Outbox) -> None:
     assert resource is not None
     cache = server.cache_of(resource)
     namespace = job.info.namespace if resource.namespaced else ""
+    corrupt.refuse(cache, namespace, job.info.name)
     item = cache.items.get(f"{namespace}/{job.info.name}" if namespace else job.info.name)
     if item is None:
         raise status.not_found(resource.group_resource, job.info.name)
@@ -130,6 +131,7 @@ def listed(server: Any, job: Job, out: Outbox) -> None:
     resource = job.resource
     assert resource is not None
     cache = server.cache_of(resource)
+    corrupt.refuse(cache, job.info.namespace if cache.namespaced else "")
     items = select(server, job, _candidates(cache, job))
     _answer(server, job, out, items, {"resourceVersion": str(cache.revision)})
 

@@ -29,7 +29,11 @@ def hup(r: Raft, kind: Literal["pre", "real", "transfer"]) -> None:
 
 
 def campaign(r: Raft, kind: Literal["pre", "real", "transfer"]) -> None:
-    """Ask every voter, myself included (my own answer counts once my term and vote are durable)."""
+    """Ask every voter, myself included.
+
+    A real vote is asked for only once my new term and my vote for myself are durable (etcd: only a leader sends before it has saved). Else I could win
+    with the others' votes, crash, come back in the old term, win the same term again and write other entries into it.
+    """
     if kind == "pre":
         r.become_pre_candidate()
         term = r.term + 1
@@ -38,12 +42,13 @@ def campaign(r: Raft, kind: Literal["pre", "real", "transfer"]) -> None:
         term = r.term
     ask, answer = ("MsgPreVote", "MsgPreVoteResp") if kind == "pre" else ("MsgVote", "MsgVoteResp")
     context = TRANSFER if kind == "transfer" else None
+    out = r.messages if kind == "pre" else r.after
     index, log_term = r.log.last, r.log.last_term
     for voter in r.electorate():
         if voter == r.id:
             r.after.append(RaftMessage(type=answer, to=r.id, frm=r.id, term=term))
         else:
-            r.messages.append(
+            out.append(
                 RaftMessage(type=ask, to=voter, frm=r.id, term=term, index=index, log_term=log_term, context=context)
             )
 

@@ -84,6 +84,19 @@ def answers_before_fsync(p: Patch) -> None:
     p.setattr(EtcdMember, "_persist", persist)
 
 
+def asks_before_its_vote_is_stored(p: Patch) -> None:
+    """A candidate sends its requests at once, and may win before its own term and vote are on its disk."""
+    real = election.campaign
+
+    def campaign(r: Raft, kind: Any) -> None:
+        real(r, kind)
+        early = [m for m in r.after if m.type == "MsgVote"]
+        r.after = [m for m in r.after if m.type != "MsgVote"]
+        r.messages += early
+
+    p.setattr(election, "campaign", campaign)
+
+
 def appends_without_looking(p: Patch) -> None:
     """A follower takes entries although it does not have the one before them."""
     real = RaftLog.maybe_append
@@ -314,13 +327,14 @@ BUGS: dict[str, Bug] = {
     "forgets-its-vote": Bug(forgets_its_vote, 3),
     "votes-twice": Bug(votes_twice, 10),
     "answers-before-fsync": Bug(answers_before_fsync, 3),
+    "asks-before-its-vote-is-stored": Bug(asks_before_its_vote_is_stored, 60, 5, hunted=True),
     "appends-without-looking": Bug(appends_without_looking, 20),
     "keeps-what-conflicts": Bug(keeps_what_conflicts, 20),
     "commits-what-the-leader-says": Bug(commits_what_the_leader_says, 20),
     "leads-on-in-an-old-term": Bug(leads_on_in_an_old_term, 20),
     "wins-with-half": Bug(wins_with_half, 20),
     "counts-refusals": Bug(counts_refusals, 10),
-    "reads-without-asking": Bug(reads_without_asking, 40),
+    "reads-without-asking": Bug(reads_without_asking, 150, 3),
     "reads-before-its-first-commit": Bug(reads_before_its_first_commit, 200),
     "reads-without-waiting-for-apply": Bug(reads_without_waiting_for_apply, 40),
     "leaders-keep-silent": Bug(leaders_keep_silent_about_old_terms, 20),

@@ -75,12 +75,15 @@ class Checks:
         """A promise leaves its member: is it on the disk?"""
         if type(message) is not RaftMessage or message.reject:
             return
+        if message.type not in ("MsgVoteResp", "MsgAppResp"):
+            return
+        hard = next((r for r in reversed(self._disk(src)) if type(r) is HardState), HardState())
         if message.type == "MsgVoteResp":
             self._voted(src, message.term, message.to)
-            hard = next((r for r in reversed(self._disk(src)) if type(r) is HardState), HardState())
             if (hard.term, hard.vote) != (message.term, message.to) and hard.term <= message.term:
                 self.fail(f"{src} votes for {dst} in term {message.term}, and its disk says {hard}")
-        elif message.type == "MsgAppResp" and message.index:
+        elif message.index and hard.term <= message.term:
+            # (What it acknowledged in an earlier term may have been overruled since: no quorum can be made of that any more.)
             last = self._last(self._disk(src))
             if last < message.index:
                 self.fail(f"{src} acknowledges {message.index} to {dst}, and its disk ends at {last}")

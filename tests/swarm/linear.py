@@ -12,7 +12,7 @@ is linearizable if each key's is.
 
 from typing import Any
 
-LIMIT = 300_000
+LIMIT = 2_000_000
 
 State = tuple[bytes, int] | None
 """(value, mod revision) of the key; None: it isn't there. Revision -1: written by an operation whose answer nobody saw."""

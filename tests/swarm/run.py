@@ -53,7 +53,7 @@ class Run:
         """All disks are slow, and leaders are harassed."""
         self.faults = (0.15, 0.35, 0.6)[d.below(3)]
         self.reshapes = d.chance(0.4)
-        self.slice = (40, 200, 500)[d.below(3)]
+        self.slice = 20 if self.hunted else (40, 200, 500)[d.below(3)]
         self.ids = 0
         self.compacted = 0
         self.members = members
@@ -234,15 +234,22 @@ class Run:
     def _hunt(self) -> None:
         d, world = self.dice, self.world
         for _ in range(4):
-            leader = self.leader()
+            leader, names = self.leader(), self.names()
+            world.state.network.heal()
+            if leader and d.chance(0.4):  # what it proposes reaches one other at most
+                with_it = {leader: None, names[d.below(len(names))]: None}
+                world.state.network.partition([list(with_it), [name for name in names if name not in with_it]])
             if leader:
                 world.post("outside:-", leader, w.PutRequest(self.next_id(), b"hunt", b"%d" % self.ids))
                 self._advance(world.now + d.below(3_000_000))
                 world.stop(leader)
-            names = self.names()
+            world.state.network.heal()
             if d.chance(0.7):
                 world.start(names[d.below(len(names))])
             standing = names[d.below(len(names))]
+            if leader and d.chance(0.3):  # the one that was killed comes back and stands again
+                world.start(leader)
+                standing = leader
             if world.state.slots[standing].up:
                 world.post(standing, standing, w.Campaign())
             self._advance(world.now + d.below(6_000_000))

@@ -15,7 +15,7 @@ CAUGHT = {
     "replays-twice": 2, "forgets-the-end-of-its-log": 1, "changes-members-two-at-a-time": 26, "learners-count": 29,
     "watches-skip-a-snapshot": 5, "watches-begin-one-late": 1, "leases-not-extended": 6,
 }  # fmt: skip
-"""Bug → a seed that catches it."""
+"""Bug → a seed that catches it, to be quick. (``probes-for-ever`` takes its time: ``make swarm-bugs`` has it.)"""
 
 
 @pytest.mark.parametrize("seed", range(1, 31))
@@ -26,9 +26,10 @@ def test_nothing_is_ever_violated(seed: int) -> None:
 
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_broken_raft_is_caught(name: str) -> None:
-    with pytest.raises(Exception) as caught:
-        BUGS[name].run(CAUGHT[name])
-    assert isinstance(caught.value, Violation | AssertionError), "some checker says it, or a member's own assertion"
+    """By the seed that is known to, or else (the engine has changed since) by one of the bug's number of seeds."""
+    with pytest.raises(AssertionError):  # some checker says it, or a member's own assertion
+        for seed in (CAUGHT[name], *range(1, BUGS[name].seeds + 1)):
+            BUGS[name].run(seed)
 
 
 def test_a_run_is_its_seed() -> None:

@@ -3,7 +3,9 @@
 In: the tracker and the options → out: ``Sync``. The rulebook remembers the last sync, so the next one is partial: it recomputes only the
 Services that changed. ``update`` is the same without the text, for tables that are written when somebody looks.
 
-Simplified here: stale chains are deleted in the sync that makes them stale, also in large clusters (upstream waits there).
+In a large cluster (more than 1,000 endpoints) stale chains, which nothing jumps to any more, are deleted once a sync period at most.
+
+Simplified here: ``update`` names stale chains in the sync that makes them stale whatever the cluster's size; only ``sync``'s text waits.
 
 Upstream: pkg/proxy/iptables/proxier.go (``largeClusterMode``, MinimizeIPTablesRestore).
 """
@@ -18,7 +20,10 @@ from cluster.kubeproxy.endpoints import select
 from cluster.kubeproxy.modes import mode_named
 from cluster.kubeproxy.modes.iptables import LARGE_CLUSTER_ENDPOINTS, PortRules
 from cluster.kubeproxy.options import ProxyOptions
+from cluster.sim import SECOND
 
+SYNC_PERIOD = 30 * SECOND
+"""``iptables.syncPeriod``."""
 Lines = tuple[list[str], list[str]]
 """Lines that came, lines that went."""
 
@@ -52,15 +57,38 @@ class Rulebook(Struct):
     rules: int = 0
     """Lines of all service ports together."""
     synced: bool = False
+    stale: dict[str, None] = field(default_factory=dict)
+    """Chains that wait to be deleted: in a large cluster."""
+    cleaned: int = -1
+    """When stale chains were last deleted (virtual ns)."""
 
     def sync(
-        self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool, jumps: bool = False
+        self,
+        tracker: ChangeTracker,
+        options: ProxyOptions,
+        changed: list[str],
+        *,
+        full: bool,
+        jumps: bool = False,
+        now: int = 0,
     ) -> Sync:
         """``update``, and the restore input that brings a kernel there. ``jumps``: with those from the built-in chains."""
         update = self.update(tracker, options, changed, full=full)
         restore_input = mode_named(options.mode).restore_input
-        text = restore_input(options, [self.ports[n] for n in self.names], update.written, sorted(update.stale), jumps)
+        stale = self._deleted(update, now)
+        text = restore_input(options, [self.ports[n] for n in self.names], update.written, stale, jumps)
         return Sync(text, update.full, update.changes)
+
+    def _deleted(self, update: Update, now: int) -> list[str]:
+        """The chains that this sync deletes."""
+        self.stale.update(dict.fromkeys(update.stale))
+        for port in update.written:
+            for chain, _ in port.chains:
+                self.stale.pop(chain, None)
+        if self.endpoints > LARGE_CLUSTER_ENDPOINTS and self.cleaned >= 0 and now - self.cleaned <= SYNC_PERIOD:
+            return []
+        gone, self.stale, self.cleaned = sorted(self.stale), {}, now
+        return gone
 
     def update(self, tracker: ChangeTracker, options: ProxyOptions, changed: list[str], *, full: bool) -> Update:
         """Bring the rulebook up to date; ``changed`` names Services, and ``full`` recomputes all of them."""

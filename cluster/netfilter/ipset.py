@@ -35,6 +35,8 @@ METHODS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 EXPAND_MAX = 65536
 """Addresses that one ``add`` of a range may make."""
+ELEMENTS_MAX = 500_000
+"""Elements of all sets of one text."""
 FLAGS = ("nomatch", "counters", "skbinfo", "physdev", "wildcard")
 PORTED = ("tcp", "udp", "sctp", "udplite")
 
@@ -115,7 +117,10 @@ def apply_line(sets: dict[str, IpSet], number: int, line: str) -> None:
     if command == "add" or command == "del":
         if len(arguments) < 2:
             raise ParseError(number, f"{command!r} needs an element")
-        for element in elements_of(sets[name], arguments[1], number):
+        elements = elements_of(sets[name], arguments[1], number)
+        if command == "add":
+            _room_for(sets, name, len(elements), number)
+        for element in elements:
             if command == "add":
                 sets[name].add(element, " ".join(arguments[2:]))
             else:
@@ -127,6 +132,19 @@ def apply_line(sets: dict[str, IpSet], number: int, line: str) -> None:
         del sets[name]
     else:
         raise ParseError(number, f"unknown ipset command {command!r}")
+
+
+def _room_for(sets: dict[str, IpSet], name: str, more: int, number: int) -> None:
+    """ParseError when the set is full, or all together hold more than is read here."""
+    found = sets[name]
+    options = dict(zip(found.options[::2], found.options[1::2], strict=False))
+    limit = int(options["maxelem"]) if options.get("maxelem", "").isdigit() else 65536
+    if found.type.startswith("hash") and len(found.entries) + more > limit:
+        raise ParseError(number, f"set {name} is full: it holds {limit} elements at most (maxelem)")
+    if more > 256 and sum(len(one.entries) for one in sets.values()) + more > ELEMENTS_MAX:
+        raise ParseError(
+            number, f"all sets together hold more than {ELEMENTS_MAX:,} elements: that much is not read here"
+        )
 
 
 COMMANDS = ("create", "add", "del", "flush", "destroy")

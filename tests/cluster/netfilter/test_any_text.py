@@ -141,6 +141,7 @@ BROKEN = [
     ("create a hash:ip,port\nadd a 10.0.0.1\n", 2, "2 part"),
     ("create a hash:ip\nadd a 10.0.0.300\n", 2, "10.0.0.300"),
     ("add a 10.0.0.1\n", 1, "no set 'a'"),
+    ("create a hash:ip maxelem 2\nadd a 10.0.0.0/30\n", 2, "full"),
     ("-A -t 10.0.0.1:80 -s best\n", 1, "unknown scheduler"),
     ("-a -t 10.0.0.1:80 -r 10.0.0.2:80 -m\n", 1, "no virtual server"),
     ("-A -t service:80 -s rr\n", 1, "no address"),

@@ -19,16 +19,16 @@ KINDS = ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler")
 SHORT = {"kube-controller-manager": "controller-manager", "kube-scheduler": "scheduler", "kube-apiserver": "apiserver"}
 
 
-def drawing(ha: dict[str, Any]) -> dict[str, Any]:
+def drawing(ha: dict[str, Any], screen: bool = False) -> dict[str, Any]:
     """Return ``{width, height, hosts, lines, lb, bus}``."""
     control = [row for row in ha["hosts"] if row["role"] == "control-plane"]
     outer = [row for row in ha["hosts"] if row["role"] == "etcd"]
     marks = _marks(ha)
-    boxes = _row(control, TOP if control else 24, marks)
+    boxes = _row(control, TOP if control else 24, marks, screen)
     depth = max((box["y"] + box["h"] for box in boxes), default=0)
     lanes = len([row for row in ha["apiservers"] if row["etcd"]])
     below = depth + (lanes + 2) * LANE if boxes else 24
-    etcds = _row(outer, below, marks)
+    etcds = _row(outer, below, marks, screen)
     hosts = boxes + etcds
     bottom = max((box["y"] + box["h"] for box in hosts), default=0)
     lb = next((row for row in ha["hosts"] if row["role"] == "lb"), None)
@@ -55,7 +55,7 @@ def _marks(ha: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]], screen: bool) -> list[dict[str, Any]]:
     if not hosts:
         return []
     wide = min(300.0, (WIDTH - GAP) / len(hosts) - GAP)
@@ -74,7 +74,15 @@ def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]]
             for n, process in enumerate(shown)
         ]
         out.append(
-            {**host, "x": x, "y": y, "w": wide, "h": HEAD + len(rows) * ROW + 6, "rows": rows, "narrow": wide < 190}
+            {
+                **host,
+                "x": x,
+                "y": y,
+                "w": wide,
+                "h": HEAD + len(rows) * ROW + 6,
+                "rows": rows,
+                "narrow": wide < (285 if screen else 190),
+            }
         )
     return out
 

@@ -128,6 +128,8 @@ class Site:
             }
             if "nonsense" in said["line"]:
                 answer = {"stdout": "", "stderr": "nonsense: command not found\n", "exitCode": 127, "requests": []}
+        elif scope["path"].startswith("/api/") and scope["path"].endswith("/lesson"):
+            answer = self._lesson(said)
         elif scope["path"].endswith("/requests"):
             answer = fixture_world.requests()
         elif scope["path"].endswith("/packets"):
@@ -144,6 +146,20 @@ class Site:
             {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
         )
         await send({"type": "http.response.body", "body": payload})
+
+    def _lesson(self, said: Any) -> dict[str, Any]:
+        """A lesson whose second step ends when its act is done."""
+        state = fixture_world.LESSON
+        if said and said["op"] == "go":
+            state["step"] = said["step"]
+        elif said and said["op"] == "answer":
+            state["answers"] = {"0": said["choice"]}
+        elif said and said["op"] == "act":
+            state["done"] = sorted({*state["done"], state["step"]})
+        page = "requests/" if state["step"] == 2 else "ha/"
+        holds = state["step"] in state["done"]
+        href = f"/clusters/lesson-two-of-three-test/{page}"
+        return {**state, "steps": 5, "holds": holds, "said": "", "wrong": [], "complete": False, "href": href}
 
     def _time(self, method: str, path: str, query: dict[str, str], said: Any) -> tuple[int, Any] | None:
         """The time machine's calls, with the fixture's little history behind them."""
@@ -194,6 +210,9 @@ class Site:
             self._broadcast(json.dumps({**facts, **said}))
         elif path == "/-/cut":
             self._broadcast("close")
+        elif path == "/-/lesson":
+            fixture_world.LESSON.clear()
+            fixture_world.LESSON.update(said or {})
         elif path == "/-/refuse":
             self.refuse_sockets = bool(said)
         return {"calls": self.calls, "hellos": self.hellos, "sockets": len(self.sockets)}

@@ -25,6 +25,7 @@ PAGES = {
     "graph": "/clusters/demo/objects/deployments.apps/default/web/?tab=graph",
     "edit": "/clusters/demo/objects/deployments.apps/default/web/?tab=edit",
     "etcd": "/clusters/demo/etcd/",
+    "ha": "/clusters/demo/ha/",
     "network": "/clusters/demo/network/?service=default/web",
     "style": "/style/",
 }
@@ -62,6 +63,7 @@ def test_meaning_without_scripts(open_page: Open, name: str) -> None:
         "edit": "dryRun=All",
         "etcd": "leader",
         "network": "KUBE-SVC-",
+        "ha": "controller-manager",
     }[name]
     assert need in said or page.locator(f"main :text('{need}')").count() > 0
 

@@ -37,9 +37,9 @@ async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
         rows = await attempt(frame, "certificates", [])
         return render(request, "ha/certificates.html", {"frame": frame, "rows": rows})
     other = asked_for(request, "with")
-    sides = [_side(frame["cluster"], await attempt(frame, "ha", EMPTY), frame["at"])]
+    sides = [_side(frame["cluster"], await attempt(frame, "ha", EMPTY), frame["at"], frame["screen"])]
     if other and other != cluster:
-        sides.append(_side(other, await _other(other), ""))
+        sides.append(_side(other, await _other(other), "", frame["screen"]))
     data: dict[str, Any] = {"frame": frame, "sides": sides, "other": other if len(sides) > 1 else ""}
     if part == "live":
         return render(request, "ha/live.html", data)
@@ -48,8 +48,8 @@ async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
     data |= {
         "choices": await _choices(cluster),
         "rate": 1.0,
-        "sizes": availability.rows(0.01),
-        "layouts": availability.layouts(own, 0.01),
+        "sizes": [{**row, "said": _percent(row["down"])} for row in availability.rows(0.01)],
+        "layouts": [{**row, "said": _percent(row["down"])} for row in availability.layouts(own, 0.01)],
         "own": own,
         "wish": "external" if ha["topology"] == "stacked" else "stacked",
         "servers": len(ha["apiservers"]),
@@ -57,6 +57,11 @@ async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
         "proposed": f"{cluster[:30]}-{'external' if ha['topology'] == 'stacked' else 'stacked'}"[:40],
     }
     return render(request, "ha/page.html", data)
+
+
+def _percent(share: Any) -> str:
+    """Return a probability as a percentage; static/js/ha.js writes the same while the slider moves."""
+    return f"{100 * max(float(share), 0.0):.3g} %"
 
 
 async def _other(cluster: str) -> dict[str, Any]:
@@ -73,7 +78,7 @@ async def _choices(cluster: str) -> list[str]:
         return []
 
 
-def _side(cluster: str, ha: dict[str, Any], at: str) -> dict[str, Any]:
+def _side(cluster: str, ha: dict[str, Any], at: str, screen: bool) -> dict[str, Any]:
     """Return everything that is drawn of one cluster."""
     quorum = ha["quorum"]
     cells = [{"up": n < quorum["have"], "need": n < quorum["need"]} for n in range(quorum["voters"])]
@@ -81,7 +86,7 @@ def _side(cluster: str, ha: dict[str, Any], at: str) -> dict[str, Any]:
         "cluster": cluster,
         "at": at,
         "ha": ha,
-        "picture": ha_drawing.drawing(ha),
+        "picture": ha_drawing.drawing(ha, screen),
         "quorum": {**quorum, "cells": cells, "short": max(quorum["need"] - quorum["have"], 0)},
         "hosts_may_fail": ha_drawing.may_lose_hosts(ha),
         "topology": _("stacked etcd") if ha["topology"] == "stacked" else _("external etcd"),

@@ -423,7 +423,19 @@ class Bus:
         op = "what-if" if how else "fork"
         clock = await self.past(op, cluster, at, FOUNDING, name=name, described=described, **how)
         await self._load_known()
+        await self._copy_bookmarks(cluster, name)
         return {**self.known.get(name, {"name": name}), "clock": msgspec.json.decode(clock)}
+
+    async def _copy_bookmarks(self, cluster: str, fork: str) -> None:
+        """A fork has the past up to where it branched off, and the bookmarks in it."""
+        branched = self.known.get(fork, {}).get("parent", {}).get("nowMicros", 0)
+        rows = [msgspec.json.decode(row) for row in await self.call_redis("HVALS", keys.bookmarks(cluster))]
+        shared = [row for row in rows if row["nowMicros"] <= branched]
+        if not shared:
+            return
+        flat = [part for row in shared for part in (row["id"], msgspec.json.encode(row))]
+        await self.call_redis("HSET", keys.bookmarks(fork), *flat)
+        await self.call_redis("HSET", keys.mark(fork), "bookmark", str(max(int(row["id"]) for row in shared)))
 
     async def import_file(self, name: str, data: bytes) -> dict[str, Any]:
         """A cluster from an exported file: its row, with its clock. Failed 409, 422."""

@@ -100,8 +100,14 @@ def test_a_cluster_is_made_forked_exported_imported_and_forgotten(product: Produ
     connection = product.tls()
     connection.request("POST", "/clusters/second/objects/there", b"kept")
     assert connection.getresponse().read() == b"kept"
+    status, marked = product.call("POST", "/api/clusters/second/bookmarks", {"name": "before the fork"})
+    assert status == 201
     status, forked = product.call("POST", "/api/clusters/second/fork", {"name": "branch"})
     assert status == 201 and forked["clock"]["paused"] is True
+    assert product.call("GET", "/api/clusters/branch/bookmarks")[1] == [marked]
+    status, another = product.call("POST", "/api/clusters/branch/bookmarks", {"name": "after it"})
+    assert status == 201 and another["id"] != marked["id"]
+    assert product.call("GET", "/api/clusters/second/bookmarks")[1] == [marked]
     assert product.call("POST", "/api/clusters/second/fork", {"name": "branch"})[0] == 409
     import http.client
 

@@ -76,7 +76,8 @@ def journey(walker: Walker | NftWalker, packet: Packet, *, local: bool | None = 
         entry = {"original": _tuple(flow.original), "reply": _tuple(flow.reply), "state": flow.state}
         _frame(teller, "confirm", hook, leaf.packet, leaf.packet, entry=entry)
         answer["conntrack"] = entry
-        answer["reply"] = _reply(walker, book, packet, leaf.packet)
+        balanced = any(frame.get("station") == "ipvs" for frame in teller.frames)
+        answer["reply"] = _reply(walker, book, packet, leaf.packet, "ipvs" if balanced else "dnat")
     _frame(teller, "end", teller.frames[-1]["hook"], leaf.packet, leaf.packet, verdict=leaf.verdict)
     return answer
 
@@ -182,8 +183,11 @@ def _missed(book: Book, step: Step, flow: Flow, begin: int, end: int) -> tuple[l
     return [told for _, _, told in sorted(near, key=lambda item: item[:2])[:NEAR]], draws
 
 
-def _reply(walker: Walker | NftWalker, book: Book, sent: Packet, arrived: Packet) -> list[dict[str, Any]]:
-    """The answer's way back on the same node: PREROUTING undoes the source translation, the last hook the destination's."""
+def _reply(walker: Walker | NftWalker, book: Book, sent: Packet, arrived: Packet, of: str) -> list[dict[str, Any]]:
+    """The answer's way back on the same node: PREROUTING undoes the source translation, the last hook the destination's.
+
+    ``of``: who translated the destination, dnat or ipvs (which undoes it in FORWARD, before POSTROUTING; told at the end here, too).
+    """
     raw = Packet(arrived.dst, arrived.src, arrived.protocol, arrived.dport, arrived.sport)
     undone = structs.replace(raw, dst=sent.src, dport=sent.sport)
     last = structs.replace(undone, src=sent.dst, sport=sent.dport)
@@ -198,7 +202,7 @@ def _reply(walker: Walker | NftWalker, book: Book, sent: Packet, arrived: Packet
     leaf = walk.leaves[0]
     _tell(teller, walk, leaf, local, walker)
     if leaf.accepted and last != undone:
-        _frame(teller, "untranslate", teller.frames[-1]["hook"], undone, last, of="dnat")
+        _frame(teller, "untranslate", teller.frames[-1]["hook"], undone, last, of=of)
     _frame(teller, "end", teller.frames[-1]["hook"], last, last, verdict="" if leaf.accepted else leaf.verdict)
     return teller.frames
 

@@ -83,7 +83,10 @@ def journey(
     objects, running = scene.objects, proxies(scene.world)
     try:
         address, home, local = source(objects, src)
-        to = target(objects, dst)
+        asked = (
+            look_up(objects, dst, src.partition("/")[0] if "/" in src else "default") if home and not local else None
+        )
+        to = asked["ip"] if asked is not None else target(objects, dst)
     except NoSuchPlace as refusal:
         return {"refused": str(refusal)}
     nodes = {node_ip(doc): name for name, doc in objects.get("nodes").items()}
@@ -106,6 +109,9 @@ def journey(
             else nodes.get(end["endpoint"].rpartition(":")[0], "")
         )
     judge(scene, told, address, home, node)
+    if asked is not None:
+        first = told["frames"][0]
+        told["frames"].insert(0, {**first, "kind": "name", **asked})
     return {
         **told,
         "node": node,
@@ -114,6 +120,33 @@ def journey(
         "own": proxy.mode,
         "from": {"name": src, "pod": known.get(address, ""), "ip": address, "node": home},
     }
+
+
+SEARCH = ("{space}.svc.cluster.local", "svc.cluster.local", "cluster.local", "")
+"""The search path of a pod's resolv.conf; names with fewer than five dots (``ndots:5``) are tried with each suffix first."""
+NDOTS = 5
+
+
+def look_up(objects: Any, name: str, space: str) -> dict[str, Any] | None:
+    """How a pod of ``space`` finds a Service by a DNS name: ``{name, tried, found, ip}``; None: no Service has such a name."""
+    if "/" in name or not name.strip("."):
+        return None
+    suffixes = [suffix.format(space=space) for suffix in SEARCH]
+    if name.endswith("."):
+        suffixes = [""]
+    elif name.count(".") >= NDOTS:
+        suffixes = ["", *suffixes[:-1]]
+    tried: list[str] = []
+    for suffix in suffixes:
+        full = f"{name.rstrip('.')}.{suffix}".rstrip(".")
+        tried.append(full)
+        labels = full.split(".")
+        if len(labels) == 5 and labels[2:] == ["svc", "cluster", "local"]:
+            service = objects.get("services").get(f"{labels[1]}/{labels[0]}")
+            ip = service["spec"].get("clusterIP", "") if service is not None else ""
+            if ip and ip != "None":
+                return {"name": name, "tried": tried, "found": full, "ip": ip}
+    return None
 
 
 def judge(scene: Scene, told: dict[str, Any], address: str, home: str, node: str) -> None:

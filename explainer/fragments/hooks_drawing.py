@@ -47,6 +47,9 @@ def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
     """Return everything the template draws; ``directions``: request and reply, each with its way and its ends."""
     sizes = Sizes(big)
     used = {frame.get("station") for frame in [*journey["frames"], *journey["reply"]] if frame.get("station")}
+    if not big:  # few stations have room: the ends stay at the right
+        stations = sum(len(journey["hooks"][name]) for name in UPPER)
+        sizes.cell = max(67, min(92, 67 * 8 // max(stations, 1)))
     hooks = {name: _hook(name, rows, sizes, used) for name, rows in journey["hooks"].items()}
     _place(hooks, sizes)
     middle = hooks["PREROUTING"]["right"] + sizes.gap + sizes.half
@@ -295,7 +298,7 @@ def _stop(
     """Where the packet is at a frame."""
     hook = hooks[frame["hook"]]
     match frame["kind"]:
-        case "sent":
+        case "sent" | "name":
             return 8 + sizes.box + (44 if sizes.big else 26), hook["rail"]
         case "route":
             return geometry["route"]["x"], sizes.rail

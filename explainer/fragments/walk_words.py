@@ -99,6 +99,7 @@ def title(frame: dict[str, Any]) -> str:
         return f"{frame['hook']} › {frame['table']}"
     return {
         "sent": _("the packet is sent"),
+        "name": "DNS",
         "pass": frame["hook"],
         "route": _("routing decision"),
         "confirm": "conntrack",
@@ -167,6 +168,14 @@ def sentence(frame: dict[str, Any]) -> str:
     match frame["kind"]:
         case "sent":
             return _("%(src)s sends a packet to %(dst)s.") % values
+        case "name":
+            told = {"name": frame["name"], "n": len(frame["tried"]), "ip": frame["ip"]}
+            return (
+                _(
+                    "The Pod asks cluster DNS for %(name)s: question %(n)s along its search path is answered with %(ip)s."
+                )
+                % told
+            )
         case "pass":
             return _("%(hook)s: no rule catches the packet.") % values
         case "route" if frame["to"] == "INPUT":
@@ -182,6 +191,11 @@ def sentence(frame: dict[str, Any]) -> str:
             return _(
                 "conntrack knows the connection and gives the answer its true receiver: %(now)s instead of %(dst)s."
             ) % {**values, "now": at(after, "dst")}
+        case "untranslate" if frame["of"] == "ipvs":
+            return _("IPVS gives the answer the sender that the client asked: %(now)s instead of %(src)s.") % {
+                **values,
+                "now": at(after, "src"),
+            }
         case "untranslate":
             return _("conntrack gives the answer the sender that the client asked: %(now)s instead of %(src)s.") % {
                 **values,

@@ -237,9 +237,10 @@ async def modes_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     old: dict[str, Any] | None = None
     if data["rulebook"] and data["service"]:
         old = await attempt(data["frame"], "versions", None, node=data["rulebook"], service=data["service"]["key"])
-        for at, line in enumerate(old["lines"] if old else ()):
-            kind = {"+": "add", "-": "del", "@": "gap"}.get(line[:1], "same")
-            old["lines"][at] = {"kind": kind, "text": "" if kind == "gap" else line[1:]}
+    if old:
+        kinds = {"+": "add", "-": "del", "@": "gap"}
+        told = [(kinds.get(line[:1], "same"), line[1:]) for line in old["lines"]]
+        old["lines"] = [{"kind": kind, "text": "" if kind == "gap" else text} for kind, text in told]
     found = await asyncio.gather(*(journey({**data, "mode": "" if mode == data["own"] else mode}) for mode in MODES))
     columns = []
     for mode, (told, why) in zip(MODES, found, strict=True):

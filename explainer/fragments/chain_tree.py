@@ -77,6 +77,11 @@ def tree(rows: list[dict[str, Any]], concerned: set[int]) -> dict[str, Any] | No
     more = 0
     for column in sorted(columns):
         y = TOP
+        # In the order of the rules that lead there, so that lines cross as little as can be.
+        led = {
+            to: at for at, to in enumerate(to for card in cards.values() for row in card["rows"] for to in row["to"])
+        }
+        columns[column].sort(key=lambda name, led=led: led.get(name, -1))
         for name in columns[column][:MAX_CARDS]:
             card = _card(name, chains[name], column, y, chains)
             cards[name] = card

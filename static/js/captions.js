@@ -5,13 +5,14 @@ import { t } from "./words.js";
 
 const HOLD_MS = 1100;
 const KEEP = 40;
-const lines = document.querySelectorAll("[data-caption]");
+// Looked for anew each time: another moment brings another picture with a line of its own.
+const lines = () => document.querySelectorAll("[data-caption]");
 const waiting = [];
 let timer = 0;
 
 export function say(sentence, { outcome = "ok", href = "", quiet = false, lang = "" } = {}) {
   list(sentence, outcome, href, lang);
-  if (quiet || lines.length === 0) return;
+  if (quiet || lines().length === 0) return;
   waiting.push(sentence);
   if (waiting.length > 4) waiting.splice(0, waiting.length - 4);
   if (!timer) next();
@@ -23,7 +24,7 @@ function next() {
     timer = 0;
     return;
   }
-  for (const line of lines) line.textContent = sentence;
+  for (const line of lines()) line.textContent = sentence;
   timer = setTimeout(next, HOLD_MS);
 }
 

@@ -22,7 +22,7 @@ export function start() {
     paused = clock.paused;
   });
   document.addEventListener("acted", () => refresh());
-  setInterval(() => document.hidden || clock.paused || refresh(), CALM_MS);
+  setInterval(() => document.hidden || clock.paused || past() || refresh(), CALM_MS);
 }
 
 // Another moment is shown: other members' parts, which an earlier moment does not change any more.
@@ -81,13 +81,14 @@ function patch(live, html) {
   const fresh = new DOMParser().parseFromString(`<div>${html}</div>`, "text/html");
   const focus = document.activeElement;
   const { key, member, cell } = focus?.dataset ?? {};
+  const inPanel = focus?.matches(".panel") ?? false;
   for (const part of live.querySelectorAll("[data-part]")) {
     const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
     if (other) put(part, other, focus);
   }
   ring.patched();
   if (!live.contains(focus)) {
-    const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? acts.after(live, key) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : null;
+    const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? acts.after(live, key) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : inPanel ? live.querySelector(".panel") : null;
     if (cell && again) rove(live, again);
     again?.focus({ preventScroll: true });
   }

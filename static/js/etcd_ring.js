@@ -17,6 +17,7 @@ const GAP = 54;
 const MANY_GAP = 46;
 const LANE = 9;
 const MOST = 24;
+const PICTURE_MS = 28;
 const LANDED_MS = 250;
 const LOST_MS = 2200;
 const LOST_MOST = 8;
@@ -107,6 +108,9 @@ function wake() {
 function turn() {
   frame = 0;
   if (!live.isConnected) return;
+  // Thirty pictures a second: a drawing is painted as a whole, and what moves here is slow.
+  if (performance.now() - painted < PICTURE_MS) return wake();
+  painted = performance.now();
   const here = now();
   tick(here);
   if (exact()) reconcile(here);
@@ -119,6 +123,7 @@ function turn() {
 }
 
 let resting = 0;
+let painted = 0;
 let ticked = 0;
 
 function tick(here) {

@@ -391,7 +391,7 @@ class Bus:
         while True:
             try:
                 found = await self.port_pki()
-            except Unavailable:
+            except (Unavailable, resp.RedisError):  # not there yet, or reading its file: LOADING
                 found = None
             if found is not None:
                 return found

@@ -17,7 +17,8 @@ from explainer.runs.resp import Argument
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 """A DNS label of at most 40 characters: it stands in URLs, host names and keys."""
-MAX_CLUSTERS = 64
+MAX_CLUSTERS = 256
+"""A bare one takes a hundredth of a core at most; a full one is more, but nobody makes hundreds by hand."""
 DEFAULT = "demo"
 
 

@@ -84,19 +84,6 @@ def answers_before_fsync(p: Patch) -> None:
     p.setattr(EtcdMember, "_persist", persist)
 
 
-def asks_before_its_vote_is_stored(p: Patch) -> None:
-    """A candidate sends its requests at once, and may win before its own term and vote are on its disk."""
-    real = election.campaign
-
-    def campaign(r: Raft, kind: Any) -> None:
-        real(r, kind)
-        early = [m for m in r.after if m.type == "MsgVote"]
-        r.after = [m for m in r.after if m.type != "MsgVote"]
-        r.messages += early
-
-    p.setattr(election, "campaign", campaign)
-
-
 def appends_without_looking(p: Patch) -> None:
     """A follower takes entries although it does not have the one before them."""
     real = RaftLog.maybe_append
@@ -327,7 +314,6 @@ BUGS: dict[str, Bug] = {
     "forgets-its-vote": Bug(forgets_its_vote, 3),
     "votes-twice": Bug(votes_twice, 10),
     "answers-before-fsync": Bug(answers_before_fsync, 3),
-    "asks-before-its-vote-is-stored": Bug(asks_before_its_vote_is_stored, 60, 5, hunted=True),
     "appends-without-looking": Bug(appends_without_looking, 20),
     "keeps-what-conflicts": Bug(keeps_what_conflicts, 20),
     "commits-what-the-leader-says": Bug(commits_what_the_leader_says, 20),

@@ -8,17 +8,36 @@ from tests.swarm.linear import Op, linearizable
 from tests.swarm.run import Run
 
 CAUGHT = {
-    "votes-for-stale-logs": 2, "commits-without-quorum": 1, "forgets-its-vote": 1, "votes-twice": 2, "answers-before-fsync": 1,
-    "appends-without-looking": 15, "keeps-what-conflicts": 2, "commits-what-the-leader-says": 5, "leads-on-in-an-old-term": 1,
-    "wins-with-half": 7, "counts-refusals": 2, "reads-without-asking": 24, "reads-before-its-first-commit": 7,
-    "reads-without-waiting-for-apply": 8, "leaders-keep-silent": 1, "same-timeout-for-everybody": 6, "loses-a-snapshots-keys": 2,
-    "replays-twice": 2, "forgets-the-end-of-its-log": 1, "changes-members-two-at-a-time": 26, "learners-count": 29,
-    "watches-skip-a-snapshot": 5, "watches-begin-one-late": 1, "leases-not-extended": 6,
-}  # fmt: skip
+    "votes-for-stale-logs": 3,
+    "commits-without-quorum": 1,
+    "counts-replicas-of-old-terms": 15,
+    "forgets-its-vote": 1,
+    "votes-twice": 2,
+    "answers-before-fsync": 1,
+    "appends-without-looking": 14,
+    "keeps-what-conflicts": 6,
+    "commits-what-the-leader-says": 9,
+    "leads-on-in-an-old-term": 1,
+    "wins-with-half": 13,
+    "counts-refusals": 2,
+    "reads-without-asking": 56,
+    "reads-before-its-first-commit": 7,
+    "reads-without-waiting-for-apply": 24,
+    "leaders-keep-silent": 1,
+    "same-timeout-for-everybody": 1,
+    "loses-a-snapshots-keys": 2,
+    "replays-twice": 4,
+    "forgets-the-end-of-its-log": 1,
+    "changes-members-two-at-a-time": 60,
+    "learners-count": 29,
+    "watches-skip-a-snapshot": 3,
+    "watches-begin-one-late": 1,
+    "leases-not-extended": 6,
+}
 """Bug → a seed that catches it, to be quick. (``probes-for-ever`` takes its time: ``make swarm-bugs`` has it.)"""
 
 
-@pytest.mark.parametrize("seed", range(1, 31))
+@pytest.mark.parametrize("seed", range(1, 25))
 def test_nothing_is_ever_violated(seed: int) -> None:
     result = Run(seed).go()
     assert result["done"] > 10 and result["events"] > 0 and not result["undecided"]

@@ -109,6 +109,13 @@ def test_one_vote_a_term() -> None:
     assert (net[1].role, net[1].term) == ("leader", 2)
 
 
+def test_a_vote_is_asked_for_only_when_the_own_one_is_stored() -> None:
+    """Else who wins with the others' votes, crashes and comes back in the old term wins the same term twice (the swarm's seed 361)."""
+    net = Net({1: [], 2: [], 3: []})
+    net.nodes[1].campaign()
+    assert not net[1].messages and [m.type for m in net[1].after].count("MsgVote") == 2
+
+
 def test_figure_7_every_follower_ends_with_the_leaders_log() -> None:
     leader = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6]
     others = {

@@ -37,7 +37,6 @@ EXPAND_MAX = 65536
 """Addresses that one ``add`` of a range may make."""
 ELEMENTS_MAX = 500_000
 """Elements of all sets of one text."""
-FLAGS = ("nomatch", "counters", "skbinfo", "physdev", "wildcard")
 PORTED = ("tcp", "udp", "sctp", "udplite")
 
 

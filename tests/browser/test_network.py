@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import faults
+from tests.browser.conftest import Site
 from tests.browser.fixture_world import DATA
 from tests.browser.test_pages import SIDEWAYS, SMALLEST
 
@@ -89,3 +90,16 @@ def test_a_change_is_followed_to_every_node(open_page: Open) -> None:
         "href", "/clusters/demo/requests/4102/"
     )
     expect(page.locator(".diff .del")).to_have_count(1)
+
+
+def test_a_clicker_steps_the_packet_and_not_the_clock(open_page: Open, site: Site) -> None:
+    """On the projector and while the clock stands: a page's own steps come first."""
+    page = open_page("/clusters/demo/network/?service=default/web&screen&step=1", width=1024, height=768)
+    page.locator("[data-do=toggle]").evaluate("button => button.click()")
+    before = len(site.calls())
+    for _ in range(4):
+        page.keyboard.press("PageDown")
+    expect(page.locator(".net-chain .here")).to_contain_text("--to-destination 10.244.1.2:8080")
+    assert [call for call in site.calls()[before:] if call[1].endswith("/step")] == []
+    page.locator("[data-do=toggle]").evaluate("button => button.click()")
+    expect(page.locator("[data-do=toggle]")).to_have_text("Pause")

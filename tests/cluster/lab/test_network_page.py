@@ -30,7 +30,9 @@ def test_every_address_of_a_service_and_its_journey_in_every_mode(desk: Desk) ->
     assert outside["node"] == "node-1" and {way["source"] for way in outside["ways"]} == {outside["nodeIP"]}
     assert desk.lab.query("journey", src="nobody", dst="node-1")["refused"]
     named = desk.lab.query("journey", src=pods[0]["key"], dst="web.default.svc.cluster.local", port=80)["frames"][0]
-    assert (named["kind"], named["ip"], len(named["tried"])) == ("name", service["clusterIP"], 4), "three names are asked in vain"
+    assert (named["kind"], named["ip"], len(named["tried"])) == ("name", service["clusterIP"], 4), (
+        "three names are asked in vain"
+    )
     assert len(desk.lab.query("journey", src=pods[0]["key"], dst="web", port=80)["frames"][0]["tried"]) == 1
 
 

@@ -7,7 +7,7 @@ A step says one thing, asks for one thing, and ends when ``until`` holds: a CEL 
 name) over the cluster, not over what was typed; so a real kubectl in a terminal counts as much as the console or a button. A step without
 ``until`` is read, or answered: ``predict`` asks before it reveals.
 
-In sentences, commands, acts and marks, ``{leader}``, ``{leader_host}``, ``{follower}``, ``{follower_host}``, ``{other}``, ``{other_host}``,
+In sentences, commands, acts and marks, ``{leader}``, ``{leader_host}``, ``{follower}``, ``{follower_host}``, ``{other}``, ``{other_host}``, ``{third}``, ``{third_host}``,
 ``{down}``, ``{down_host}`` (a member that is stopped), ``{scheduler}``, ``{controller_manager}`` (those that lead) and ``{cluster}`` stand for what they are when the step is shown. Sentences are pairs, English and Korean; for any other language the English is
 looked up in the catalogue.
 """
@@ -131,6 +131,7 @@ def facts(ha: dict[str, Any], cluster: str = "") -> dict[str, str]:
         "leader": leader,
         "follower": rest[0] if rest else None,
         "other": rest[1] if len(rest) > 1 else None,
+        "third": rest[2] if len(rest) > 2 else None,
         "down": down,
     }
     out = {"cluster": cluster}

@@ -75,4 +75,15 @@ LESSONS = (
             Step(say("Once more.", "다시 한번."), page="requests", type=("kubectl create configmap more --from-literal=a=1",), task=say("Create it again.", "다시 만드십시오."), until='configmaps.exists(c, c.metadata.name == "more")', done=say("Written. The next compaction by the apiserver comes in five minutes; the alarm never goes away by itself.", "쓰였습니다. apiserver의 다음 compaction은 5분 뒤입니다. 경보는 스스로 사라지지 않습니다.")),
         ), EXTERNAL,
     ),
+    Lesson(
+        "falls-behind", "etcd", 11, say("A member falls behind", "멤버가 뒤처집니다"), say("A member was away for so long that the leader no longer has what it missed.", "멤버가 너무 오래 떠나 있어, 놓친 것을 리더가 더는 가지고 있지 않습니다."), 4,
+        (
+            Step(say("Followers are brought up to date entry by entry, from the leader's log.", "팔로워는 리더의 로그에서 항목을 하나씩 받아 따라잡습니다."), page="etcd", mark="[data-part=logs]",
+                 predict=Predict(say("Does the leader keep its log for ever?", "리더는 로그를 영원히 보관합니까?"), (say("Yes", "예"), say("No: every 10,000 entries it takes a snapshot and drops old ones", "아니요: 항목 10,000개마다 스냅숏을 뜨고 옛것을 버립니다")), 1, say("It keeps another 5,000 for those who are only a little behind.", "조금만 뒤처진 멤버를 위해 5,000개를 더 남겨 둡니다."))),
+            Step(say("{other} goes away, and the world goes on.", "{other}이(가) 떠나고 세상은 계속됩니다."), page="etcd", mark="[data-part=logs]", act=(Act(say("Stop {other}", "{other} 멈추기"), ({"type": "MemberOp", "member": "{other}", "op": "stop"},)),), type=("kubectl create configmap while-away --from-literal=a=1",), task=say("Stop it and write.", "멈추고 쓰십시오."), until='members.exists(m, !m.up) && configmaps.exists(c, c.metadata.name == "while-away")'),
+            Step(say("10,000 entries would take a while: let the others take their snapshot now, and keep nothing older.", "항목 10,000개는 오래 걸립니다. 나머지에게 지금 스냅숏을 뜨고 더 오래된 것은 남기지 않게 합니다."), page="etcd", mark="[data-part=logs]", act=(Act(say("Snapshot and compact", "스냅숏과 압축"), ({"type": "MemberOp", "member": "{leader}", "op": "snapshot"}, {"type": "MemberOp", "member": "{follower}", "op": "snapshot"})),), task=say("Let them compact their logs.", "로그를 압축하게 하십시오."), until='members.filter(m, m.up && m.snapIndex > 0 && m.firstIndex > 1).size() == 2', done=say("The logs now begin after what the absent one has.", "이제 로그는 자리를 비운 멤버가 가진 것보다 뒤에서 시작합니다.")),
+            Step(say("It comes back and asks for an entry that nobody has.", "돌아와서 아무도 가지고 있지 않은 항목을 달라고 합니다."), page="etcd", mark="[data-part=progress]", act=(Act(say("Start {down}", "{down} 시작"), ({"type": "MemberOp", "member": "{down}", "op": "start"},)),), task=say("Start it, and watch its progress go from probe to snapshot to replicate.", "시작하고 진행 상태가 probe에서 snapshot, replicate로 바뀌는 것을 보십시오."), until='members.all(m, m.up) && members.exists(m, m.boot >= 2 && m.snapIndex > 0 && members.exists(l, l.role == "leader" && l.revision == m.revision))',
+                 done=say("The leader sent its whole database; from there on entries again.", "리더가 데이터베이스를 통째로 보냈고, 그 뒤로는 다시 항목을 보냅니다.")),
+        ), EXTERNAL,
+    ),
 )

@@ -223,15 +223,15 @@ LESSONS = (
         2,
         say("Split vote", "갈린 표"),
         say(
-            "Two candidates at the same instant: nobody gets a majority. What ends it?",
-            "같은 순간에 후보가 둘입니다. 아무도 과반수를 얻지 못합니다. 무엇이 끝냅니까?",
+            "Candidates at the same instant: nobody gets a majority. What ends it?",
+            "같은 순간에 후보가 여럿입니다. 아무도 과반수를 얻지 못합니다. 무엇이 끝냅니까?",
         ),
         3,
         (
             Step(
                 say(
-                    "Each member has one vote a term. With four members a majority is three, so two candidates can block each other: 2 to 2.",
-                    "각 멤버는 한 임기에 한 표를 가집니다. 멤버가 넷이면 과반수는 셋이므로, 두 후보가 2:2로 서로를 막을 수 있습니다.",
+                    "Each member has one vote a term. With four members a majority is three, so candidates can block each other: 2 to 2, or 1 to 1 to 1 when one is down.",
+                    "각 멤버는 한 임기에 한 표를 가집니다. 멤버가 넷이면 과반수는 셋이므로, 후보끼리 서로를 막을 수 있습니다. 2:2로, 또는 하나가 죽었을 때 1:1:1로.",
                 ),
                 page="etcd",
                 predict=Predict(
@@ -267,14 +267,19 @@ LESSONS = (
                 ),
                 act=(
                     Act(
-                        say("Stop {leader}, time out the others", "{leader} 멈추고 나머지 타임아웃"),
-                        (member("stop"), member("campaign", "{follower}"), member("campaign", "{other}")),
+                        say(
+                            "Stop {leader}, align {follower} and {other}", "{leader} 멈추고 {follower}, {other} 맞추기"
+                        ),
+                        (
+                            member("stop"),
+                            {"type": "AlignIn", "members": ["{follower}", "{other}", "{third}"], "micros": 1_300_000},
+                        ),
                     ),
                 ),
-                until='members.exists(m, !m.up) && members.exists(m, m.up && m.role == "leader") && terms.size() >= 1',
+                until='members.exists(m, !m.up) && members.exists(m, m.up && m.role == "leader" && m.term >= 4)',
                 done=say(
-                    "Somebody won in the end; see on the tape how many terms it took.",
-                    "결국 누군가 이겼습니다. 몇 임기가 걸렸는지 테이프에서 보십시오.",
+                    "Term 3 has no leader at all: each of the three had voted for itself. In a later term one was quicker.",
+                    "임기 3에는 리더가 아예 없습니다. 셋 모두 자신에게 투표했습니다. 다음 임기에 하나가 더 빨랐습니다.",
                 ),
             ),
             Step(

@@ -111,7 +111,7 @@ def _next(lesson: lessons.Lesson) -> dict[str, str] | None:
 def prose(lesson: lessons.Lesson) -> dict[str, Any]:
     """Return the whole lesson to be read."""
     known = {"leader": _("the leader"), "leader_host": _("the leader's host"), "follower": _("a follower"), "follower_host": _("a follower's host"),
-             "other": _("the other follower"), "other_host": _("the other follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "scheduler": _("the scheduler that leads"), "controller_manager": _("the controller-manager that leads"), "cluster": ""}  # fmt: skip
+             "other": _("the other follower"), "other_host": _("the other follower's host"), "third": _("the third follower"), "third_host": _("the third follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "scheduler": _("the scheduler that leads"), "controller_manager": _("the controller-manager that leads"), "cluster": ""}  # fmt: skip
     return {
         "slug": lesson.slug,
         "title": told(lesson.title),

@@ -1,5 +1,6 @@
 """IPVS mode: upstream's own cases, and what its source says of the rest; the texts read back equal; packets through it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +205,21 @@ def test_round_robin_weights_and_persistence() -> None:
     server.scheduler = "wrr"
     server.servers["10.1.0.2:80"] = RealServer("10.1.0.2", 80, weight=3)
     assert [share for _, share in candidates(server)] == [0.75, 0.25]
+
+
+def test_ipv6() -> None:
+    objects = (Path(__file__).parents[2] / "kernel" / "services-6.yaml").read_text()
+    node_ips = ("2001:db8::1", "2001:db8:1::2")
+    given = ProxyOptions(
+        node="node-1", node_ip=node_ips[0], node_ips=node_ips, mode="ipvs", family=6, cluster_cidr="fd00:10::/32"
+    )
+    rules = proxyrules(objects, given, jumps=True)
+    assert "-A -t [fd00:1722::1]:80 -s rr" in rules and "-A KUBE-SERVICES -s ::1/128 -j RETURN" in rules
+    for src, dst, port, verdict, endpoints in (
+        ("fd00:10::9", "fd00:1722::1", 80, "DNAT", ["[fd00:10:1::1]:8080", "[fd00:10:2::1]:8080"]),
+        ("2600:5200::1", "2001:db8::1", 30081, "DNAT", ["[fd00:10:1::1]:8080"]),
+        ("2600:5201::1", "2001:db8:64::10", 80, "DROP", []),
+        ("2001:db8::1", "fd00:1722::7", 80, "REJECT", []),
+    ):
+        walk = tracepacket(rules, src=src, dst=dst, protocol="tcp", port=port, node_ips=node_ips)
+        assert (walk["verdict"], walk["endpoints"]) == (verdict, endpoints)

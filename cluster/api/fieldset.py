@@ -125,6 +125,12 @@ def compare(old: Any, new: Any, node: Node | None) -> tuple[Tree, Tree]:
                     removed[_field(key)] = whole(before[key], node.child(key))
         return ({key: changed[key] for key in sorted(changed)} if len(changed) > 1 else changed), removed
     inner = _element(node)
+    if old and new and len(old) == len(new):
+        pairs = _side_by_side(old, new, node)
+        if pairs is not None:
+            for key, was, item in pairs:
+                _compare_one(key, was, item, inner, changed, removed)
+            return changed, removed
     before_items = {item_key(item, node): item for item in old or ()}
     after_items = {item_key(item, node): item for item in new or ()}
     for key, item in after_items.items():
@@ -136,6 +142,20 @@ def compare(old: Any, new: Any, node: Node | None) -> tuple[Tree, Tree]:
         if key not in after_items:
             removed[key] = whole(item, inner) if node.list_type == "map" else LEAF
     return changed, removed
+
+
+def _side_by_side(old: list[Any], new: list[Any], node: Node) -> list[tuple[str, Any, Any]] | None:
+    """(key, before, after) of the items that differ, when all stand where they stood; None when some came, went or moved."""
+    differ: list[tuple[str, Any, Any]] = []
+    for was, item in zip(old, new, strict=True):
+        if was is item:
+            continue
+        key = item_key(item, node)
+        if key != item_key(was, node):
+            return None
+        if item != was:
+            differ.append((key, was, item))
+    return differ
 
 
 def _compare_one(key: str, old: Any, new: Any, node: Node | None, changed: Tree, removed: Tree) -> None:

@@ -364,7 +364,8 @@ def _merge_objects(current: list[Any], value: list[Any], merge_key: str, element
             raise PatchError(f"map: {item} does not contain declared merge key: {merge_key}")
         for i, existing in enumerate(out):
             if existing.get(merge_key) == item[merge_key]:
-                out[i] = _merge_map(existing, item, element)
+                if not _says_nothing_new(existing, item):
+                    out[i] = _merge_map(existing, item, element)
                 break
         else:
             out.append(_clean(item))
@@ -374,6 +375,20 @@ def _merge_objects(current: list[Any], value: list[Any], merge_key: str, element
         arranged = _ordered(list(keyed), wanted, [c.get(merge_key) for c in current])
         out = [keyed[k] for k in arranged]
     return out
+
+
+_PLAIN = frozenset((str, int, bool, type(None)))
+
+
+def _says_nothing_new(existing: Doc, item: Doc) -> bool:
+    """Whether an item of a list, as it is stored, has all that the patch says of it already: most conditions of a status."""
+    for key, value in item.items():
+        if type(value) not in _PLAIN or key[:1] == "$":
+            return False
+        was = existing.get(key)
+        if was != value or type(was) is not type(value):
+            return False
+    return True
 
 
 def _ordered(items: list[Any], order: list[Any], server: list[Any]) -> list[Any]:

@@ -281,7 +281,8 @@ class World:
             return
         slot.up, slot.paused, slot.boot = True, self.state.hosts[slot.host].paused, slot.boot + 1
         slot.inbox, slot.timers = [], {}
-        self.state.network.forget(name)
+        if slot.boot > 1 or slot.peers:  # (nobody has a connection with what never ran and was never written to)
+            self.state.network.forget(name)
         actor = self.factories[slot.kind](name, slot.config)
         self.actors[name] = actor
         disk = self.state.disks.get(name)

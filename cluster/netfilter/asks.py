@@ -14,6 +14,7 @@ from msgspec import Struct
 from cluster.netfilter import nft_parse as nft
 from cluster.netfilter import rules as ipt
 from cluster.netfilter.hooks import BUILTIN, HOOKS, HOOKS_WITH_IPVS, IPVS
+from cluster.netfilter.ipvs import Ipvs, place, save_servers
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.render import render_rule
 from cluster.netfilter.walk import Flow, Step, Walker
@@ -166,11 +167,25 @@ class IptablesBook:
         return rules[index].comment if index < len(rules) else ""
 
     def excerpt(self, step: Step, index: int, around: int) -> list[dict[str, Any]]:
-        """See ``Book``."""
+        """See ``Book``; of IPVS the virtual server and its real ones, as ``ipvsadm-save -n`` writes them."""
+        servers = self.walker.ruleset.ipvs
+        if step.table == IPVS and servers is not None:
+            found = next((one for one in servers.servers.values() if place(one.ip, one.port) == step.chain), None)
+            if found is None:
+                return []
+            lines = save_servers(Ipvs({found.key: found})).splitlines()
+            rows = [found.line, *(one.line for one in found.servers.values())]
+            shown = [
+                {"line": n, "text": t, "here": bool(n) and n == step.line} for n, t in zip(rows, lines, strict=False)
+            ]
+            return shown[: 2 * around + 4]
         return _excerpt(self, step, index, around, len(self._rules(step)))
 
     def asks(self, step: Step, index: int, flow: Flow) -> list[Ask]:
         """See ``Book``; comments and counters ask nothing."""
+        servers = self.walker.ruleset.ipvs
+        if step.table == IPVS and servers is not None:
+            return [Ask("map", "IPVS", place(flow.dst, flow.dport), False, 1.0, str(len(servers.servers)))]
         rules = self._rules(step)
         if index >= len(rules):
             return []

@@ -51,6 +51,9 @@ def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
         stations = sum(len(journey["hooks"][name]) for name in UPPER)
         sizes.cell = max(67, min(92, 67 * 8 // max(stations, 1)))
     hooks = {name: _hook(name, rows, sizes, used) for name, rows in journey["hooks"].items()}
+    # The way down to INPUT passes beside its last station.
+    before = hooks["PREROUTING"]
+    before["w"] = max(before["w"], hooks["INPUT"]["w"] - sizes.half + sizes.gap // 2)
     _place(hooks, sizes)
     middle = hooks["PREROUTING"]["right"] + sizes.gap + sizes.half
     ends = hooks["POSTROUTING"]["right"] + sizes.gap + 8

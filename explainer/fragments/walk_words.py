@@ -288,7 +288,7 @@ def _rule(frame: dict[str, Any], values: dict[str, Any]) -> str:
     return _("Line %(line)s: %(outcome)s.") % values
 
 
-SAVED = re.compile(r"^-A (\S+) ?")
+SAVED = re.compile(r"^-A ([^-\s]\S*) ?")
 COMMENT = re.compile(r'\s*-m comment --comment ("(?:[^"\\]|\\.)*"|\S+)')
 
 

@@ -26,6 +26,9 @@ def test_every_address_of_a_service_and_its_journey_in_every_mode(desk: Desk) ->
         assert {way["endpoint"] for way in told["ways"]} == ends, mode
         assert {way["pod"] for way in told["ways"]} == {pod["key"] for pod in pods}
         assert told["frames"][-1]["kind"] == "end" and told["reply"][-1]["after"]["src"] == service["clusterIP"]
+    balanced = next(f for f in desk.lab.query("journey", src=pods[0]["key"], dst=service["clusterIP"], port=80, mode="ipvs")["frames"] if f.get("station") == "ipvs")  # fmt: skip
+    assert [row["text"].split()[0] for row in balanced["excerpt"]] == ["-A", "-a", "-a"]
+    assert [row["here"] for row in balanced["excerpt"]].count(True) == 1 and balanced["asks"][0]["held"] == 1.0
     outside = desk.lab.query("journey", src="203.0.113.50", dst="node-1", port=service["ports"][0]["nodePort"])
     assert outside["node"] == "node-1" and {way["source"] for way in outside["ways"]} == {outside["nodeIP"]}
     assert desk.lab.query("journey", src="nobody", dst="node-1")["refused"]

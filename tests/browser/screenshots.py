@@ -199,9 +199,7 @@ def network(studio: Studio) -> None:
     rules = "/api/clusters/demo/nodes/node-1/rules"
     wait_for(lambda: studio.product.call("GET", rules)[1].count("default/web ->") >= 3, "the rules of the Service")
     page = studio.open("/network/?service=default/web&node=node-1")
-    page.locator("[data-walk-verdict]", has_text="DNAT").wait_for()
-    for _ in range(4):
-        page.locator("[data-walk-go=next]").click()
+    page.locator("[data-walk-verdict]", has_text="DNAT").wait_for()  # it opens at the rule that decides
     studio.save("network")
 
 
@@ -285,7 +283,7 @@ def tour(studio: Studio) -> None:
         page.locator("html[data-ready]").wait_for(state="attached")
         film.film(3)
 
-    studio.open("/network/?service=default/web&node=node-1", page)
+    studio.open("/network/?service=default/web&node=node-1&step=1", page)
     film.shot()
     page.locator("[data-walk-verdict]", has_text="DNAT").wait_for()
     for _ in range(6):

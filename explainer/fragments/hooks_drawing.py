@@ -311,7 +311,7 @@ def _stop(
         case "end" if frame["hook"] == "INPUT":
             return hook["x"] - sizes.gap / 2, hook["rail"]
         case "end":
-            return geometry["ends_x"] - 26, sizes.rail
+            return geometry["ends_x"] - (56 if sizes.big else 26), sizes.rail
         case "untranslate" | "confirm" if frame["hook"] == "PREROUTING":
             found = next((cell for cell in hook["cells"] if cell["id"] == "conntrack"), hook["cells"][0])
             return found["cx"], hook["rail"]
@@ -374,7 +374,7 @@ def _ends(journey: dict[str, Any], geometry: dict[str, Any], sizes: Sizes) -> li
     rows: list[dict[str, Any]] = []
     count = len(shown) + (1 if len(shown) < len(ways) else 0)
     first = max(sizes.top - 6, sizes.rail - (count - 1) * sizes.row / 2)
-    room = 14 if sizes.big else 22
+    room = max(8, int((WIDTH - geometry["ends_x"] - 30) / (13.4 if sizes.big else 8.5)))
     for at, (way, end) in enumerate(shown):
         y = first + at * sizes.row
         pod = (end.get("pod") or "").rpartition("/")[2]
@@ -432,8 +432,9 @@ def _home(
         "way": -1,
         "y": sizes.rail,
         "chosen": True,
-        "title": names.cut(who, 14 if sizes.big else 22) or after["dst"],
-        "sub": f"{after['dst']}:{after['dport']}",
+        "title": names.cut(who, max(8, int((WIDTH - geometry["ends_x"] - 30) / (13.4 if sizes.big else 8.5))))
+        or after["dst"],
+        "sub": "" if sizes.big else f"{after['dst']}:{after['dport']}",
         "share": "",
         "verdict": "",
         "gone": False,

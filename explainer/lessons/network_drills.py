@@ -1,6 +1,8 @@
 """Drills on Services: what their address is, who balances, what each mode writes, and where packets end."""
 # fmt: off
 
+from msgspec.structs import replace
+
 from explainer.lessons import Act, Lesson, Predict, Step, say
 
 NET = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2, "legacyServiceAccountTokens": True}
@@ -31,7 +33,13 @@ def policy(name: str, ingress: str = "") -> str:
     return f"echo '{doc}' | kubectl apply -f -"
 
 
-LESSONS = (
+def shown(lesson: Lesson) -> Lesson:
+    """From the second step on the network page shows the Service that the first has made."""
+    first, *rest = lesson.steps
+    return replace(lesson, steps=(first, *(replace(step, query="service=default/web") for step in rest)))
+
+
+_WRITTEN = (
     Lesson(
         "service-ip", "network", 1, say("What a Service IP is", "Service IP란"), say("There is no such host. Yet packets to it arrive.", "그런 호스트는 없습니다. 그런데도 패킷은 도착합니다."), 4,
         (
@@ -155,3 +163,5 @@ LESSONS = (
         ), NET,
     ),
 )
+
+LESSONS = tuple(shown(lesson) for lesson in _WRITTEN)

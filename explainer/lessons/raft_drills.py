@@ -633,8 +633,8 @@ LESSONS = (
         8,
         say("A clumsy election timeout on a slow network", "느린 네트워크와 어설픈 선거 타임아웃"),
         say(
-            "Heartbeats of 100 ms and an election timeout of 500 ms, on links that take 400 ms one way: can anybody lead for long?",
-            "하트비트 100ms, 선거 타임아웃 500ms인데 링크는 편도 400ms입니다. 누가 오래 이끌 수 있습니까?",
+            "Heartbeats of 100 ms and an election timeout of 500 ms, on links that take 900 ms one way: can anybody lead for long?",
+            "하트비트 100ms, 선거 타임아웃 500ms인데 링크는 편도 900ms입니다. 누가 오래 이끌 수 있습니까?",
         ),
         3,
         (

@@ -136,7 +136,9 @@ async function clicked(event) {
       return;
     }
     const [path, query] = told.href.split("?");
-    if (body.op === "go" && !here(path)) {
+    const shown = new URLSearchParams(location.search);
+    const same = [...new URLSearchParams(query ?? "")].every(([name, value]) => shown.get(name) === value);
+    if (body.op === "go" && !(here(path) && same)) {
       location.assign(kept(path, query));
       return;
     }

@@ -44,7 +44,9 @@ window.addEventListener("keydown", (event) => {
 
 function move(forward) {
   const way = forward ? "next" : "back";
-  const own = document.querySelector(`[data-walk]:not([hidden]) [data-walk-go=${way}], [data-go=${way}]`);
+  // A lesson's step that is done is left before the picture's own steps go on.
+  const lesson = forward ? document.querySelector(".lesson [data-go=next].primary") : null;
+  const own = lesson ?? document.querySelector(`[data-walk]:not([hidden]) [data-walk-go=${way}], [data-go=${way}]`);
   const step = own ?? document.querySelector(forward ? "[data-do=forward], [data-do=step]" : "[data-do=back]");
   if (step?.getAttribute("aria-disabled") !== "true") step?.click();
 }

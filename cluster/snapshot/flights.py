@@ -21,6 +21,8 @@ def flights(scene: Scene, limit: int = 120) -> dict[str, Any]:
     under_way: list[tuple[int, int, str, str, Any, int]] = []
     for arrival, sequence, dst, src, message, cause, _ in world.state.queue:
         if src != dst and type(message) is not Timer and type(message) is not Fsynced:
+            if memory.sent.get((arrival, src, dst), 0) > world.now:  # its sender is still at work on it
+                continue
             under_way.append((arrival, sequence, src, dst, message, cause))
     under_way.sort(key=lambda row: row[:2])
     hosts = {name: slots[name].host for row in under_way[:limit] for name in row[2:4] if name in slots}

@@ -395,6 +395,10 @@ def _add_desk(world: World, spec: ClusterSpec) -> None:
             kubeconfig=kubeconfig(spec),
             context=spec.name,
             nodes=tuple(worker_hosts(spec)),
+            hosts=tuple(
+                (h, address(h))
+                for h in (control_plane_hosts(spec) if spec.register_control_plane else []) + worker_hosts(spec)
+            ),
             members=tuple(member.process for member in seeds(spec)),
         ),
     )

@@ -49,6 +49,8 @@ from cluster.wire.process import ProcessBegin, ProcessBooted, ProcessEnded, Proc
 NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
 """Headless Services and those of another proxy are not even watched."""
 ZONE = "topology.kubernetes.io/zone"
+FULL_SYNC_NS = 3600 * SECOND
+"""A full sync once an hour, whatever happens (``proxyutil.FullSyncPeriod``)."""
 LINES_IN_NOTE = 200
 """A note shows at most this many added and removed lines (the counts are always exact)."""
 
@@ -93,6 +95,8 @@ class ProxyState(ClientState):
     base_rules: int = 0
     """… of those that are there whatever Services there are."""
     full_syncs: int = 0
+    last_full: int = -1
+    """When the last full sync was."""
     mode: str = ""
     """What it runs in; "": its configuration hasn't been read."""
     document: dict[str, Any] | None = None
@@ -152,7 +156,7 @@ class KubeProxy(ApiClient):
         mode = document.get("mode") or ""
         self._say(life.first_lines(mode, self.config.node_ip), now, out)
         if mode == "ipvs" and self.config.kernel:
-            out.send(self.config.kernel, ToolCall(out.next_id(), ("modprobe", "ip_vs")))
+            out.send(self.config.kernel, ToolCall(out.next_id(), ("modprobe", "--dry-run", "ip_vs")))
             return
         self._run_container(mode, now, out)
 
@@ -252,6 +256,9 @@ class KubeProxy(ApiClient):
             self.sync(now, out)
         elif name == "periodic":
             out.timer("periodic", self.config.sync_ns, cause=0)
+            if self.state.last_full >= 0 and now - self.state.last_full >= FULL_SYNC_NS:
+                self.state.need_full = True
+                self._schedule(now, out)
             if self.state.flushed and self.mode != "nftables" and self.state.syncs:
                 self.state.need_full = True
                 self._schedule(now, out)
@@ -278,6 +285,8 @@ class KubeProxy(ApiClient):
         state.syncs += 1
         state.rules = state.base_rules + state.book.rules
         state.full_syncs += full
+        if full:
+            state.last_full = now
         for service, (added, removed) in update.changes.items():
             out.cause = causes.get(service) or state.node_causes
             if out.cause:

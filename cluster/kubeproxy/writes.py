@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from cluster.kubeproxy.change_tracker import PortName
 from cluster.kubeproxy.modes import iptables, ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.options import ProxyOptions
+from cluster.netfilter.errors import ParseError
 from cluster.netfilter.hooks import BUILTIN
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.node_tables import NodeTables
@@ -58,6 +59,17 @@ class TablesWrite(Struct, frozen=True):
         if self.full:
             restore(ruleset, mode.canaries())
             _ensure_jumps(ruleset, mode)
+        try:
+            self._write(tables, mode, ports, known)
+        except ParseError:  # somebody took chains away: a partial restore fails, and a full one follows at once
+            if self.full:
+                raise
+            structs.replace(self, full=True).apply(tables)
+
+    def _write(
+        self, tables: NodeTables, mode: ModuleType, ports: Mapping[PortName, Any], known: Mapping[PortName, Any]
+    ) -> None:
+        ruleset = tables.ruleset
         written = [ports[name] for name in self.names if known.get(name) is not ports[name]]
         kept = {chain for rules in ports.values() for chain, _ in rules.chains}
         there = ruleset.table("nat")

@@ -208,7 +208,7 @@ class Kernel(ApiClient):
             nic = state.pods.get(call.uid)
             ip = nic.attach.ip if nic is not None else ""
         else:
-            ip = self.config.address
+            ip = self._source(call.dst)
         if not ip:
             out.send(src, NetDone(call.id, "unreachable"))
             return
@@ -222,6 +222,14 @@ class Kernel(ApiClient):
         if call.patience:
             out.timer(f"patience/{call.id}", call.patience, key)
         self._send_first(key, now, out)
+
+    def _source(self, address: str) -> str:
+        """The node's own address towards ``address``: that of the device the packet would leave by."""
+        cidr = self.known().cidrs.get(self.config.node, "")
+        device = interfaces.route_to(address, self.config, self.state, self.known().cidrs).get("device", "eth0")
+        if cidr and device in ("cni0", "flannel.1"):
+            return interfaces.bridge_address(cidr) if device == "cni0" else interfaces.overlay_address(cidr)
+        return self.config.address
 
     def _send_first(self, key: tuple[str, str, int], now: int, out: Outbox) -> None:
         talk = self.state.conversations[key]
@@ -472,6 +480,7 @@ class Kernel(ApiClient):
     def _remember(self, segment: Segment, way: Way, now: int, out: Outbox) -> None:
         """Keep the passage, and note a connection's first packet if it descends from a request."""
         first = segment.kind in FIRST
+        self._count(way)
         walk = walk_json(way) if first else None
         state = self.state
         state.passed.append(
@@ -487,6 +496,22 @@ class Kernel(ApiClient):
             verdict = "drop" if way.verdict == "drop" else way.verdict
             text = f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {verdict}"
             out.note(Effect("packet", self.config.node, text, walk))
+
+    def _count(self, way: Way) -> None:
+        """Packets at each rule; connections at each real server of IPVS."""
+        state = self.state
+        for step in way.walk.steps if way.walk is not None else ():
+            if step.rule.startswith("-A "):
+                key = f"{step.table} {step.rule}"
+                state.counters[key] = state.counters.get(key, 0) + 1
+        flow, ipvs = way.flow, state.tables.ruleset.ipvs
+        if flow is not None and flow.dnat and ipvs is not None:
+            o, r = flow.original, flow.reply
+            if ipvs.find(o.dst, o.dport, o.protocol) is not None:
+                key = f"{o.protocol} {o.dst}:{o.dport} {r.src}:{r.sport}"
+                made, came, went = state.served.get(key, (0, 0, 0))
+                back = way.packet.dst == o.src and way.packet.dport == o.sport
+                state.served[key] = made + (way.walk is not None), came + (not back), went + back
 
     def _tool(self, src: str, call: ToolCall, now: int, out: Outbox) -> None:
         """Somebody on the node runs a network tool."""

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cluster.shell.commands import COMMANDS
-from cluster.shell.effects import Answer, Cancel, Effect, Etcd, Http, Next, Sleep
+from cluster.shell.effects import Answer, Cancel, Effect, Etcd, Http, Net, Next, OnNode, Sleep
 from cluster.shell.interpreter import Machine, Terminal
 from cluster.shell.language import Incomplete, ShellSyntaxError, parse
 from cluster.shell.session import MAX_HISTORY, Session, fresh
@@ -26,6 +26,7 @@ from cluster.sim import Actor, Outbox, PeerDown, Timer
 from cluster.sim.clock import SECOND
 from cluster.wire.console import ConsoleDone, ConsoleInterrupt, ConsoleLine, ConsoleOutput
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse, TlsPeer
+from cluster.wire.packet import NetCall, ToolCall
 
 MAX_LINE = 64 << 10
 MAX_SESSIONS = 200
@@ -44,6 +45,8 @@ class ConsoleConfig(Struct, frozen=True):
     kubeconfig: str = ""
     context: str = ""
     nodes: tuple[str, ...] = ()
+    hosts: tuple[tuple[str, str], ...] = ()
+    """(name, address) of every Node, for ``ssh``."""
     members: tuple[str, ...] = ()
     """Processes of the etcd members, for ``etcdctl``."""
     address: str = "172.18.0.1"
@@ -318,6 +321,15 @@ class Console(Actor):
                 return Answer(now, request)
             case Sleep(duration=duration):
                 out.timer(f"sleep/{name}", max(duration, 0))
+            case OnNode(host=host, words=words, stdin=stdin):
+                call = self._hand(name, run, out)
+                out.send(f"kernel-{host}", ToolCall(call, words, stdin), cause=0)
+            case Net(host=host, uid=uid, call=wanted):
+                call = self._hand(name, run, out)
+                asked = NetCall(
+                    call, uid, wanted.protocol, wanted.dst, wanted.port, wanted.payload, wanted.timeout, wanted.patience
+                )
+                out.send(f"kernel-{host}", asked, cause=0)
             case Etcd(member=member, request=request):
                 call = out.next_id()
                 run.waiting = call
@@ -325,6 +337,14 @@ class Console(Actor):
                 out.send(member, replace(request, id=call), cause=0)
                 out.timer(f"patience/{name}", PATIENCE, call)
         return None
+
+    def _hand(self, name: str, run: RunningLine, out: Outbox) -> int:
+        """A number for something that a node is asked, and patience with it."""
+        call = out.next_id()
+        run.waiting = call
+        self.state.owners[call] = name
+        out.timer(f"patience/{name}", 2 * PATIENCE, call)
+        return call
 
     def _answered(self, request: int, answer: Answer, now: int, out: Outbox, *, keep: bool = False) -> None:
         name = self.state.owners.get(request)

@@ -49,7 +49,23 @@ class Etcd(Struct, frozen=True, tag=True):
     request: Any
 
 
-Effect = Http | Next | Cancel | Sleep | Etcd
+class OnNode(Struct, frozen=True, tag=True):
+    """Run a network tool on the node ``host``; ``value`` of the answer is its ``ToolResult``."""
+
+    host: str
+    words: tuple[str, ...]
+    stdin: str = ""
+
+
+class Net(Struct, frozen=True, tag=True):
+    """One exchange of packets through the kernel of ``host`` (``call``: a ``cluster.network.effects.Call``); ``value`` is its ``NetDone``."""
+
+    host: str
+    uid: str
+    call: Any
+
+
+Effect = OnNode | Net | Http | Next | Cancel | Sleep | Etcd
 
 
 class Answer(Struct, frozen=True, tag=True):

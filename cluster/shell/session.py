@@ -27,6 +27,8 @@ class Session(Struct):
     history: list[str] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=dict)
     """kubectl's discovery cache: documents, replaced whole."""
+    host: str = ""
+    """The node one is logged in on (``ssh``); "": the desk."""
 
     def copy(self) -> "Session":
         """One that can change without this one changing (values are immutable or never changed in place)."""
@@ -37,6 +39,7 @@ class Session(Struct):
             self.status,
             list(self.history),
             dict(self.cache),
+            self.host,
         )
 
 

@@ -1,4 +1,4 @@
-"""``ping -c -W -w``: echo requests, a second apart. In iptables mode nobody answers for a cluster IP; in IPVS mode the node itself does.
+"""``ping -c -W -w``: echo requests, a second apart. Nobody answers for a cluster IP: it is only an address and a port in rules.
 
 Upstream: busybox 1.36 networking/ping.c, iputils 20221126 (texts). Simplified here: without ``-c`` four are sent.
 """
@@ -51,6 +51,10 @@ def run(console: Console, words: list[str]) -> Run:
             unreachable += 1
             if not console.busybox:
                 console.out(f"From {done.local.partition(':')[0]} icmp_seq={number + 1} Destination Host Unreachable\n")
+        elif done.error == "refused":
+            unreachable += 1
+            if not console.busybox:
+                console.out(f"From {address} icmp_seq={number + 1} Destination Port Unreachable\n")
         if done.error:
             continue
         times.append(done.took / 1e6)

@@ -29,6 +29,8 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
         if name not in MODULES:
             printed.err += f"modprobe: FATAL: Module {name} not found in directory /lib/modules/6.1.0-clearplane\n"
             printed.code = 1
+        elif "--dry-run" in words or "-n" in words:
+            printed.code = printed.code or int(not has(kernel, name))
         elif removing:
             if name.startswith("ip_vs") and kernel.state.tables.current().ruleset.ipvs is not None:
                 printed.err += f"modprobe: FATAL: Module {name} is in use.\n"

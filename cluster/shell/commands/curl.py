@@ -72,6 +72,14 @@ class _Options(Struct):
 
 def run(ctx: Context) -> Run:
     """Status: curl's exit code."""
+    from cluster.shell.commands import node  # (a command may stand in for another)
+
+    urls = [_URL.fullmatch(word) for word in ctx.args if not word.startswith("-")]
+    own = _URL.fullmatch(ctx.config.server_url)
+    if ctx.session.host or any(
+        url and url[2] != (own[2] if own else "") and node.is_node_address(ctx, url[2]) for url in urls
+    ):
+        return (yield from node.network(ctx, ["curl", *ctx.args]))
     try:
         options = _parse(ctx)
         if "version" in options.flags:

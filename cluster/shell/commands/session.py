@@ -8,6 +8,7 @@ _HELP = """This console runs inside the cluster's world. Nothing you type reache
 
   kubectl    the cluster's client              curl       plain HTTP requests to the API server
   etcdctl    the etcd members                  base64     -d decodes
+  ssh NODE   a node's iptables, nft, ipvsadm, ipset, conntrack, ip, ss, curl, ping; exit
   grep sed cut tr sort uniq wc head tail cat   on texts and pipes
   echo printf seq sleep date                   small things
   ls rm cp mv tee touch                        files of this session
@@ -29,6 +30,10 @@ def run(ctx: Context) -> int:
         case "false":
             return 1
         case "exit":
+            if ctx.session.host:
+                ctx.out(f"logout\nConnection to {ctx.session.host} closed.\n")
+                ctx.session.host = ""
+                return 0
             ctx.err("exit: this console has nowhere to go; close the tab instead\n")
             return int(ctx.args[0]) & 255 if ctx.args and ctx.args[0].isdigit() else 0
         case "which" | "type":

@@ -75,9 +75,9 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
 
 
 def _name(one: dict[str, Any]) -> str:
-    return {"veth": f"{one['name']}@if2", "ethernet": f"{one['name']}@if{one['index'] + 8}"}.get(
-        one["kind"], one["name"]
-    )
+    if one["kind"] == "veth":
+        return f"{one['name']}@if2"
+    return f"{one['name']}@if{one['index'] + 8}" if one["kind"] == "ethernet" else str(one["name"])
 
 
 def _flags(one: dict[str, Any]) -> str:

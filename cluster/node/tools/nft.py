@@ -7,6 +7,8 @@ Upstream: nftables 1.0.6 (texts).
 
 from typing import Any
 
+from msgspec import structs
+
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.nft_parse import Nft, parse_nft
 from cluster.netfilter.nft_render import list_ruleset
@@ -83,10 +85,8 @@ def _table(nft: Nft, named: list[str], line: str) -> Printed:
 def _part(nft: Nft, kind: str, named: list[str], line: str) -> Printed:
     found, name = _key(nft, named[:-1]), named[-1]
     table = nft.tables.get(found) if found is not None else None
-    if table is None or name not in (table.chains if kind == "chain" else table.sets):
+    if found is None or table is None or name not in (table.chains if kind == "chain" else table.sets):
         return _missing(line, named)
-    from msgspec import structs
-
     chains = {name: table.chains[name]} if kind == "chain" else {}
     sets = {} if kind == "chain" else {name: table.sets[name]}
     return Printed(list_ruleset(Nft({found: structs.replace(table, chains=chains, sets=sets, comment="")})))

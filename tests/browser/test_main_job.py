@@ -178,6 +178,7 @@ def test_a_packet_walks_the_rules_to_a_pod(live: Product, look: Look) -> None:
     expect(page.locator("#n-to option:checked")).to_contain_text(address)
     expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT to one of 2 endpoints.")
     count = page.locator("[data-step]").count()
+    page.locator("html[data-ready]").wait_for(state="attached")
     page.keyboard.press("Home")
     seen = []
     for step in range(count):

@@ -44,7 +44,8 @@ class Maintenance(RaftSide):
             blob = bolt.snapshot(s.app, r.log.applied, r.voters, r.learners)
             return w.SnapshotResponse(q.id, self.header(), blob, VERSION)
         if type(q) is w.LeaseLeasesRequest:
-            return w.LeaseLeasesResponse(q.id, self.header(), tuple(s.app.lessor.leases))
+            by_expiry = sorted(s.app.lessor.leases.values(), key=lambda lease: lease.expiry)
+            return w.LeaseLeasesResponse(q.id, self.header(), tuple(lease.id for lease in by_expiry))
         problems = [] if r.lead else [errors.NO_LEADER[1]]
         problems += [f"memberID:{member} alarm:{alarm} " for member, alarm in s.app.alarms]
         return w.StatusResponse(

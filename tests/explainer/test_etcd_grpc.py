@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import shutil
 import socket
 import subprocess
@@ -254,4 +255,18 @@ def test_a_real_etcdctl(live: Product, tmp_path: Path) -> None:
     member = etcdctl("member", "list").split(",")[0]
     assert "updated in cluster" in etcdctl("member", "update", member, "--peer-urls=https://192.0.2.7:2380")
     assert "https://192.0.2.7:2380" in etcdctl("member", "list")
+    alike = (
+        "put same 1", "put same 1 --prev-kv", "get same", "get same -w fields", "get s --prefix --keys-only", "del nothing",
+        "get --prefix s --sort-by=modify --order=descend", "alarm list", "alarm disarm", "lease list", "member list",
+        "member list -w table", "get /registry/namespaces/ --prefix --keys-only --limit=2", "lease timetolive 1234", "get zzz -w json",
+    )  # fmt: skip
+    first = f"127.0.0.1:{port(live, 1)}"
+    for line in alike:
+        real = etcdctl(*line.split(), at=first)
+        ours = live.api("POST", "/console", {"session": "s", "line": f"etcdctl {line}"})["stdout"]
+        strip = [
+            re.sub(r'"(Revision|ModRevision|CreateRevision|RaftTerm)" : \d+|"revision":\d+', "", text)
+            for text in (real, ours)
+        ]
+        assert strip[0] == strip[1], line
     assert etcdctl("lock", "mine", "echo", "got it") == "got it\n"

@@ -1,11 +1,12 @@
-"""``etcdctl``: ask the etcd members themselves: ``member list``, ``endpoint status|health``, ``get``, ``put``, ``del``, ``compact``, ``alarm list``, ``move-leader``.
+"""``etcdctl``: ask the etcd members themselves: ``get``, ``put``, ``del``, ``txn``, ``compact``, ``lease …``, ``member …``, ``endpoint status|health|hashkv``,
+``alarm list|disarm``, ``defrag``, ``move-leader`` (leases, members and transactions: ``etcd_more``).
 
 Only the API server talks to etcd in a cluster; this is the operator's back door, and what it shows is what the API server stores:
 ``etcdctl get /registry/pods --prefix --keys-only``. ``--endpoints`` takes addresses or members' process names (``m1``); without it
 the first member is asked (``--cluster``: every one). Table output by ``-w table``, JSON by ``-w json``.
 
-Simplified here: no users, leases, watches or snapshots; TLS flags are accepted and not needed; values are the JSON that this etcd
-holds (a real one holds protobuf).
+Simplified here: no users; what goes on for ever or writes files of the machine (``watch``, ``snapshot``, ``lock``, ``elect``, ``check``) is refused by name: a real
+etcdctl on the member's own port has it; TLS flags are accepted and not needed; values are the JSON that this etcd holds (a real one holds protobuf).
 Upstream: etcd 3.5 etcdctl/ctlv3.
 """
 
@@ -13,8 +14,10 @@ from base64 import b64encode
 from collections.abc import Generator
 from typing import Any
 
+import orjson
+
+from cluster.shell import etcd_more
 from cluster.shell.effects import Answer, Effect, Etcd
-from cluster.shell.goyaml import go_json
 from cluster.shell.interpreter import Context, Run
 from cluster.shell.options import OptionError, getopt
 from cluster.wire import etcd
@@ -25,7 +28,12 @@ _LONG = {
     "endpoints=": "E", "cluster": "C", "prefix": "p", "keys-only": "k", "print-value-only": "v", "count-only": "c", "limit=": "l",
     "rev=": "r", "consistency=": "y", "write-out=": "w", "prev-kv": "P", "from-key": "f", "cacert=": "a", "cert=": "b", "key=": "d",
     "command-timeout=": "t", "dial-timeout=": "t", "insecure-skip-tls-verify": "i", "hex": "h", "order=": "o", "sort-by=": "s",
+    "lease=": "lease", "ignore-value": "ignore-value", "ignore-lease": "ignore-lease", "keys": "keys", "once": "once", "peer-urls=": "peers",
+    "learner": "learner", "physical": "physical", "interactive": "it",
 }  # fmt: skip
+
+
+_SORT = {"": "KEY", "CREATE": "CREATE", "KEY": "KEY", "MODIFY": "MOD", "VALUE": "VALUE", "VERSION": "VERSION"}
 
 
 class _Failure(Exception):
@@ -45,7 +53,7 @@ def run(ctx: Context) -> Run:
         if not members:
             raise _Failure("no etcd members are known to this console")
         return (yield from _command(ctx, flags, words, chosen))
-    except _Failure as error:
+    except (_Failure, etcd_more.Wrong) as error:
         ctx.err(f"Error: {error}\n")
         return 1
 
@@ -77,6 +85,9 @@ def _ask(member: str, request: Any, ctx: Context) -> Generator[Effect, Answer, A
 
 
 def _command(ctx: Context, flags: dict[str, str], words: list[str], chosen: list[str]) -> Run:
+    def ask(request: Any) -> Generator[Effect, Answer, Any]:
+        return _ask(chosen[0], request, ctx)
+
     match words:
         case ["version"]:
             ctx.out(f"etcdctl version: {VERSION}\nAPI version: 3.5\n")
@@ -88,20 +99,42 @@ def _command(ctx: Context, flags: dict[str, str], words: list[str], chosen: list
         case ["get", key, *rest]:
             yield from _get(ctx, flags, chosen[0], key, rest)
         case ["put", key, *rest]:
-            value = rest[0] if rest else ctx.stdin
-            put = etcd.PutRequest(0, _bytes(key), _bytes(value), prev_kv="P" in flags)
-            answer = yield from _ask(chosen[0], put, ctx)
+            answer = yield from _ask(chosen[0], _put(flags, key, rest, ctx.stdin), ctx)
+            if _as_json(
+                ctx, flags, answer, {"prev_kv": _json_kv(answer.prev_kv) if answer.prev_kv is not None else None}
+            ):
+                return 0
             ctx.out("OK\n" + (_pair(answer.prev_kv) if answer.prev_kv is not None else ""))
         case ["del", key, *rest]:
             gone = etcd.DeleteRangeRequest(0, _bytes(key), _range_end(flags, key, rest), "P" in flags)
             answer = yield from _ask(chosen[0], gone, ctx)
+            if _as_json(
+                ctx, flags, answer, {"deleted": answer.deleted, "prev_kvs": [_json_kv(kv) for kv in answer.prev_kvs]}
+            ):
+                return 0
             ctx.out(f"{answer.deleted}\n" + "".join(_pair(each) for each in answer.prev_kvs))
         case ["compact" | "compaction", revision] if revision.isdigit():
             yield from _ask(chosen[0], etcd.CompactionRequest(0, int(revision)), ctx)
             ctx.out(f"compacted revision {revision}\n")
         case ["alarm", "list"]:
             answer = yield from _ask(chosen[0], etcd.AlarmRequest(0), ctx)
-            ctx.out("".join(f"memberID:{member} alarm:{alarm} \n" for member, alarm in answer.alarms))
+            ctx.out(etcd_more.alarms_text(answer.alarms))
+        case ["alarm", "disarm"]:
+            ctx.out((yield from etcd_more.disarm(ask)))
+        case ["lease", *rest]:
+            ctx.out((yield from etcd_more.lease(rest, flags, ask)))
+        case ["member", "add" | "remove" | "update" | "promote", *_]:
+            ctx.out((yield from etcd_more.change(words[1:], flags, ask)))
+        case ["txn"]:
+            ctx.out((yield from etcd_more.txn(ctx.stdin, ask, _pair)))
+        case ["defrag"]:
+            for member in list(ctx.config.members) if "C" in flags else chosen:
+                yield from _ask(member, etcd.DefragmentRequest(0), ctx)
+                ctx.out(f"Finished defragmenting etcd member[{member}]\n")
+        case ["endpoint", "hashkv"]:
+            yield from _hashes(ctx, flags, list(ctx.config.members) if "C" in flags else chosen)
+        case ["watch" | "snapshot" | "lock" | "elect" | "check" | "make-mirror" as what, *_]:
+            raise _Failure(f"{what} is not in this console: use a real etcdctl on the member's own port")
         case ["move-leader", target]:
             yield from _ask(chosen[0], etcd.MoveLeaderRequest(0, _hex(target)), ctx)
             ctx.out(f"Leadership transferred to {target}\n")
@@ -110,6 +143,40 @@ def _command(ctx: Context, flags: dict[str, str], words: list[str], chosen: list
         case _:
             raise _Failure(f'unknown or unsupported command "{" ".join(words[:2])}" for "etcdctl"')
     return 0
+
+
+def _put(flags: dict[str, str], key: str, rest: list[str], stdin: str) -> etcd.PutRequest:
+    lease = etcd_more.hexadecimal(flags["lease"], "lease") if "lease" in flags else 0
+    same = "ignore-value" in flags
+    value = "" if same else rest[0] if rest else stdin
+    return etcd.PutRequest(0, _bytes(key), _bytes(value), lease, "P" in flags, same, "ignore-lease" in flags)
+
+
+def _hashes(ctx: Context, flags: dict[str, str], members: list[str]) -> Run:
+    rows: list[list[str]] = []
+    for member in members:
+        answer = yield from _ask(
+            member, etcd.HashKVRequest(0, int(flags["r"]) if flags.get("r", "").isdigit() else 0), ctx
+        )
+        rows.append([member, str(answer.hash)])
+    table = flags.get("w") == "table"
+    ctx.out(_table(["ENDPOINT", "HASH"], rows) if table else "".join(", ".join(row) + "\n" for row in rows))
+    return 0
+
+
+def _as_json(ctx: Context, flags: dict[str, str], answer: Any, fields: dict[str, Any]) -> bool:
+    """Print ``-w json``, if that was asked for; what is empty is left out, as Go does."""
+    if flags.get("w") != "json":
+        return False
+    ctx.out(
+        _dump({"header": _header(answer.header), **{name: value for name, value in fields.items() if value}}) + "\n"
+    )
+    return True
+
+
+def _dump(doc: dict[str, Any]) -> str:
+    """As Go prints a struct: fields in their order."""
+    return orjson.dumps(doc).decode()
 
 
 def _hex(text: str) -> int:
@@ -151,6 +218,12 @@ def _get(ctx: Context, flags: dict[str, str], member: str, key: str, rest: list[
     numbers = {name: flags.get(name, "0") for name in "lr"}
     if not all(value.isdigit() for value in numbers.values()):
         raise _Failure("--limit and --rev need numbers")
+    order, by = flags.get("o", "").upper(), flags.get("s", "").upper()
+    if order not in ("", "ASCEND", "DESCEND"):
+        raise _Failure(f"bad sort order {flags['o']}")
+    if by not in _SORT:
+        raise _Failure(f"bad sort target {flags['s']}")
+    order = order or ("ASCEND" if by else "NONE")
     request = etcd.RangeRequest(
         0,
         _bytes(key) or b"\0",
@@ -160,10 +233,12 @@ def _get(ctx: Context, flags: dict[str, str], member: str, key: str, rest: list[
         serializable=flags.get("y") == "s",
         keys_only="k" in flags,
         count_only="c" in flags,
+        sort_order=order,  # type: ignore[arg-type]
+        sort_target=_SORT[by],  # type: ignore[arg-type]
     )
     answer = yield from _ask(member, request, ctx)
     if flags.get("w") == "json":
-        ctx.out(go_json(_json(answer)) + "\n")
+        ctx.out(_dump(_json(answer)) + "\n")
     elif flags.get("w") == "fields":
         ctx.out(_fields(answer))
     elif "c" in flags:
@@ -186,18 +261,17 @@ def _header(header: etcd.ResponseHeader) -> dict[str, int]:
     }
 
 
+def _json_kv(kv: etcd.KeyValue) -> dict[str, Any]:
+    fields = {
+        "key": b64encode(kv.key).decode(), "create_revision": kv.create_revision, "mod_revision": kv.mod_revision,
+        "version": kv.version, "value": b64encode(kv.value).decode(), "lease": kv.lease,
+    }  # fmt: skip
+    return {name: value for name, value in fields.items() if value}
+
+
 def _json(answer: etcd.RangeResponse) -> dict[str, Any]:
-    kvs = [
-        {
-            "key": b64encode(kv.key).decode(),
-            "create_revision": kv.create_revision,
-            "mod_revision": kv.mod_revision,
-            "version": kv.version,
-            "value": b64encode(kv.value).decode(),
-        }
-        for kv in answer.kvs
-    ]
-    return {"header": _header(answer.header), "kvs": kvs, "count": answer.count}
+    fields = {"kvs": [_json_kv(kv) for kv in answer.kvs], "more": answer.more, "count": answer.count}
+    return {"header": _header(answer.header), **{name: value for name, value in fields.items() if value}}
 
 
 def _fields(answer: etcd.RangeResponse) -> str:
@@ -213,6 +287,16 @@ def _fields(answer: etcd.RangeResponse) -> str:
 
 def _members(ctx: Context, flags: dict[str, str], member: str) -> Run:
     answer = yield from _ask(member, etcd.MemberListRequest(0), ctx)
+    if flags.get("w") == "json":
+        names = ("ID", "name", "peerURLs", "clientURLs", "isLearner")
+        docs = [
+            dict(zip(names, (m.id, m.name, list(m.peer_urls), list(m.client_urls), m.is_learner), strict=True))
+            for m in answer.members
+        ]
+        _as_json(
+            ctx, flags, answer, {"members": [{name: value for name, value in doc.items() if value} for doc in docs]}
+        )
+        return 0
     rows = [
         [
             f"{each.id:x}",

@@ -25,6 +25,32 @@ def member(request: Any) -> Any:
             return etcd.MemberResponse(request.id, HEADER, (row,))
         case etcd.StatusRequest():
             return etcd.StatusResponse(request.id, HEADER, "3.5.26", 20_480, 20_480, 0xABC, 9, 2, 9)
+        case etcd.LeaseGrantRequest():
+            return etcd.LeaseGrantResponse(request.id, HEADER, 0xABCD, request.ttl)
+        case etcd.LeaseRevokeRequest():
+            return etcd.LeaseRevokeResponse(request.id, HEADER)
+        case etcd.LeaseTimeToLiveRequest():
+            keys = (b"k1", b"k2") if request.keys else ()
+            return etcd.LeaseTimeToLiveResponse(request.id, HEADER, request.lease, 7, 10, keys)
+        case etcd.LeaseLeasesRequest():
+            return etcd.LeaseLeasesResponse(request.id, HEADER, (0xABCD,))
+        case etcd.LeaseKeepAliveRequest():
+            return etcd.LeaseKeepAliveResponse(request.id, HEADER, request.lease, 10)
+        case etcd.MemberAddRequest():
+            old = etcd.Member(0xABC, "cp-1", ("https://172.18.0.2:2380",), ())
+            new = etcd.Member(0xDEF, "", request.peer_urls, (), request.is_learner)
+            return etcd.MemberResponse(request.id, HEADER, (old, new), new)
+        case etcd.MemberRemoveRequest() | etcd.MemberUpdateRequest() | etcd.MemberPromoteRequest():
+            return etcd.MemberResponse(request.id, HEADER, ())
+        case etcd.AlarmRequest():
+            return etcd.AlarmResponse(request.id, HEADER, ((0xABC, "NOSPACE"),))
+        case etcd.DefragmentRequest():
+            return etcd.DefragmentResponse(request.id, HEADER)
+        case etcd.HashKVRequest():
+            return etcd.HashKVResponse(request.id, HEADER, 77, 1)
+        case etcd.TxnRequest():
+            put, gone = etcd.PutResponse(0, HEADER), etcd.DeleteRangeResponse(0, HEADER, 2)
+            return etcd.TxnResponse(request.id, HEADER, True, (put, gone))
         case etcd.MoveLeaderRequest():
             return etcd.EtcdError(request.id, 9, "etcdserver: not leader")
     raise AssertionError(request)
@@ -65,6 +91,30 @@ class Desk(Shell):
         ("etcdctl put foo bar", "OK\n"),
         ("etcdctl del foo", "1\n"),
         ("etcdctl member list", "abc, started, cp-1, https://172.18.0.2:2380, https://172.18.0.2:2379, false\n"),
+        ("etcdctl lease grant 10", "lease 000000000000abcd granted with TTL(10s)\n"),
+        ("etcdctl lease revoke abcd", "lease 000000000000abcd revoked\n"),
+        ("etcdctl lease timetolive abcd", "lease 000000000000abcd granted with TTL(10s), remaining(7s)\n"),
+        (
+            "etcdctl lease timetolive abcd --keys",
+            "lease 000000000000abcd granted with TTL(10s), remaining(7s), attached keys([k1 k2])\n",
+        ),
+        ("etcdctl lease list", "found 1 leases\n000000000000abcd\n"),
+        ("etcdctl lease keep-alive --once abcd", "lease 000000000000abcd keepalived with TTL(10)\n"),
+        ("etcdctl member remove def", f"Member {0xDEF:16x} removed from cluster {1:16x}\n"),
+        ("etcdctl member promote def", f"Member {0xDEF:16x} promoted in cluster {1:16x}\n"),
+        ("etcdctl member update def --peer-urls=https://x:2380", f"Member {0xDEF:16x} updated in cluster {1:16x}\n"),
+        ("etcdctl alarm disarm", "memberID:2748 alarm:NOSPACE \n"),
+        (
+            "etcdctl defrag --cluster",
+            "Finished defragmenting etcd member[m1]\nFinished defragmenting etcd member[m2]\n",
+        ),
+        ("etcdctl endpoint hashkv", "m1, 77\n"),
+        ("""printf 'value("x") = "1"\\n\\nput x 2\\ndel y\\n\\n' | etcdctl txn""", "SUCCESS\n\nOK\n\n2\n"),
+        (
+            "etcdctl member add etcd-4 --peer-urls=https://h4:2380",
+            f'Member {0xDEF:16x} added to cluster {1:16x}\n\nETCD_NAME="etcd-4"\nETCD_INITIAL_CLUSTER="cp-1=https://172.18.0.2:2380,etcd-4=https://h4:2380"\n'
+            'ETCD_INITIAL_ADVERTISE_PEER_URLS="https://h4:2380"\nETCD_INITIAL_CLUSTER_STATE="existing"\n',
+        ),
         ("etcdctl endpoint status", "m1, abc, 3.5.26, 20 kB, true, false, 2, 9, 9, \n"),
     ],
 )
@@ -79,6 +129,21 @@ def test_a_prefix_is_a_range_and_endpoints_are_members() -> None:
     ((where, request),) = desk.asked
     assert where == "m2"
     assert (request.key, request.range_end) == (b"/registry/pods", b"/registry/podt")
+
+
+@pytest.mark.parametrize(
+    ("line", "stderr"),
+    [
+        ("etcdctl watch x", "Error: watch is not in this console: use a real etcdctl on the member's own port\n"),
+        ("etcdctl lease grant soon", 'Error: bad TTL (strconv.ParseInt: parsing "soon": invalid syntax)\n'),
+        ("etcdctl member add x", "Error: member peer urls not provided.\n"),
+        ("echo 'nonsense' | etcdctl txn", "Error: malformed comparison: nonsense\n"),
+        ("etcdctl get x --order=up", "Error: bad sort order up\n"),
+    ],
+)
+def test_what_is_refused_is_refused_in_words(line: str, stderr: str) -> None:
+    result = Desk().ask(line)
+    assert (result.stderr, result.code) == (stderr, 1)
 
 
 def test_errors_are_etcds() -> None:

@@ -413,7 +413,7 @@ def snapshot_lines(answer: w.SnapshotResponse) -> Iterator[dict[str, Any]]:
     blob = answer.blob
     cuts = [*range(0, len(blob) - 32, SNAPSHOT_PIECE), len(blob) - 32, len(blob)]
     for start, end in pairwise(cuts):
-        piece = {"blob": _b64(blob[start:end]), "remaining_bytes": str(len(blob) - end)}
+        piece: dict[str, Any] = {"blob": _b64(blob[start:end]), "remaining_bytes": str(len(blob) - end)}
         if not start:
             piece["header"] = _header(answer.header)
         yield {"result": _clean(piece)}

@@ -5,9 +5,25 @@ import { say } from "./captions.js";
 import { on } from "./feed.js";
 import { t } from "./words.js";
 
+// What listens beyond the page's own parts, until another moment's parts stand in their place.
+let life = new AbortController();
+let heard = {};
+
 export function start() {
+  for (const kind of ["request", "effect", "back"]) on(kind, (event) => heard[kind]?.(event));
+  moved();
+}
+
+// Another moment is shown: the same request as it was then, or a page that says it is not there.
+export function moved() {
+  life.abort();
+  life = new AbortController();
+  heard = {};
   const page = document.querySelector("[data-trace]");
-  if (!page) return;
+  if (page) show(page);
+}
+
+function show(page) {
   const panels = [...page.querySelectorAll("[data-panel]")];
   const links = [...page.querySelectorAll("[data-step]")];
   const last = panels.length;
@@ -60,7 +76,7 @@ export function start() {
     if (/^Arrow(Up|Down)$/.test(event.key) && !event.target.closest("[data-stages]")) return;
     event.preventDefault();
     go(target(name), Boolean(event.target.closest("[data-stages]")));
-  });
+  }, { signal: life.signal });
 
   if (last) buttons();
   if (at > 1) page.querySelector(".stage.here a")?.scrollIntoView({ block: "nearest" });
@@ -70,12 +86,7 @@ export function start() {
 
   const id = Number(page.dataset.trace);
   if (document.body.dataset.at) return;
-  grow(caused, id);
-
-  // A request that is still under way: read it anew when it has its answer.
-  if ("open" in page.dataset) {
-    on("request", (event) => event.id === id && event.endMicros != null && location.reload());
-  }
+  grow(caused, id, "open" in page.dataset);
 }
 
 // This address with another step, and everything else as it is.
@@ -163,7 +174,7 @@ function tree(section) {
 }
 
 // What the request causes goes on after its answer: whenever one of its descendants asks or does something, the tree is read anew.
-function grow(section, id) {
+function grow(section, id, open) {
   const family = new Set([id]);
   let due = 0;
   const learn = () => {
@@ -175,6 +186,7 @@ function grow(section, id) {
     due ||= setTimeout(refresh, 400);
   };
   async function refresh() {
+    if (!section.isConnected) return;
     try {
       const query = new URLSearchParams(location.search);
       query.set("part", "causes");
@@ -199,8 +211,14 @@ function grow(section, id) {
     }
   }
   learn();
-  on("request", soon);
-  on("effect", soon);
-  // What happened between the drawing of this page and its feed.
-  on("back", () => (due ||= setTimeout(refresh, 0)));
+  heard = {
+    request: (event) => {
+      // A request that was still under way is read anew when it has its answer.
+      if (open && event.id === id && event.endMicros != null) location.reload();
+      soon(event);
+    },
+    effect: soon,
+    // What happened between the drawing of this page and its feed.
+    back: () => (due ||= setTimeout(refresh, 0)),
+  };
 }

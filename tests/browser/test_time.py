@@ -271,6 +271,23 @@ def test_the_sheet_keeps_its_place_when_it_turns(live_map: Page) -> None:
     assert after[4] == before[4]
 
 
+def test_a_trace_takes_another_moment_in_place(open_page: Open) -> None:
+    page = open_page("/clusters/demo/requests/4060/?step=3&at=e4960")
+    page.evaluate("window.same = true")
+    page.locator("[data-do=back]").click()
+    expect(page).to_have_url(re.compile("at=e4959"))
+    expect(page.locator("body")).to_have_attribute("data-at", "e4959")
+    assert page.evaluate("window.same"), "without reload"
+    expect(page.locator("[data-where]")).to_have_text(re.compile("^3 of "))
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-where]")).to_have_text(re.compile("^4 of "))
+    page.locator("[data-do=live]").click()
+    expect(page.locator("body[data-at]")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-where]")).to_have_text(re.compile("^5 of "))
+    assert page.evaluate("window.same")
+
+
 def test_dialogs_are_accessible(open_page: Open) -> None:
     page = open_page("/clusters/demo/")
     found = {}

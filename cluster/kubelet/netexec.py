@@ -139,8 +139,10 @@ class NetExecs(Hosted):
         self._programs().pop(request, None)
         if not one.session:
             self._finish(one.client, request, code, out)
-        elif one.tty:
+            return
+        if one.tty:
             out.send(one.client, HttpChunk(request, b"# ", channel=STDOUT))
+        self.session_lines(request, self.now, out)
 
     # -- the pod's own files --------------------------------------------------------------------------------------
 

@@ -274,22 +274,31 @@ class Serving(Agent):
         if session.tty and text:
             out.send(session.client, HttpChunk(chunk.id, text.replace("\n", "\r\n").encode(), channel=STDOUT))
         session.line += text
-        while "\n" in session.line:
+        self.session_lines(chunk.id, now, out)
+
+    def session_lines(self, request: int, now: int, out: Outbox) -> None:
+        """Run what was typed, line by line; a program that waits for the network holds up the next line, as a shell does."""
+        session = self.state.sessions.get(request)
+        run = self.state.pods.get(session.uid) if session is not None else None
+        container = run.containers.get(session.container) if run is not None and session is not None else None
+        if session is None or run is None or container is None or container.program is None:
+            return
+        while "\n" in session.line and request not in self.state.execs:
             line, _, session.line = session.line.partition("\n")
             word = line.strip()
             if word == "exit" or word.startswith("exit ") or "\x04" in word:
-                del self.state.sessions[chunk.id]
+                del self.state.sessions[request]
                 code = word[5:].strip()
-                self._finish(session.client, chunk.id, int(code) if code.isdigit() else 0, out)
+                self._finish(session.client, request, int(code) if code.isdigit() else 0, out)
                 return
             if word and self._uses_network(["sh", "-c", word], container, run):
                 tty = session.tty
-                self.net_exec(session.client, chunk.id, ["sh", "-c", word], run, container, now, out, tty, True)
+                self.net_exec(session.client, request, ["sh", "-c", word], run, container, now, out, tty, True)
                 continue
             if word:
-                self._run_command(session.client, chunk.id, ["sh", "-c", word], run, container, now, out, session.tty)
+                self._run_command(session.client, request, ["sh", "-c", word], run, container, now, out, session.tty)
             if session.tty:
-                out.send(session.client, HttpChunk(chunk.id, b"# ", channel=STDOUT))
+                out.send(session.client, HttpChunk(request, b"# ", channel=STDOUT))
 
 
 def _flag(query: dict[str, list[str]], name: str) -> bool:

@@ -36,6 +36,7 @@ class Options(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     etcd_members: Annotated[int, Meta(ge=1, le=9)] = 3
     workers: Annotated[int, Meta(ge=0, le=1000)] = 3
     proxy_mode: Literal["userspace", "iptables", "ipvs", "nftables"] = "iptables"
+    pod_network: Literal["overlay", "routed"] = "overlay"
     heartbeat_ms: Annotated[int, Meta(ge=1, le=60_000)] = 100
     election_ms: Annotated[int, Meta(ge=5, le=600_000)] = 1000
     pre_vote: bool = True

@@ -13,7 +13,6 @@ see the same step. Whether a step's end has come is asked of the world each time
 | ``{op: reset}`` | a fork of the moment at which the present step began: ``{cluster, href}``; this cluster stays |
 """
 
-import asyncio
 import secrets
 from typing import Annotated, Any, Literal
 
@@ -26,8 +25,7 @@ from explainer.api.calls import body_as, call, json
 from explainer.api.clusters import born
 from explainer.runs import clusters, keys
 from explainer.runs.bus import Bus, Failed, Unavailable
-
-SETTLE_SECONDS = 30.0
+from explainer.runs.mail import Pace
 
 
 class LessonBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,8 +179,5 @@ async def _reset(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -
     visited = {step: mark for step, mark in state.visited.items() if step <= state.step}
     fresh = State(state.slug, state.step, visited, done, answers, state.fork + 1)
     await _keep(bus, name, fresh)
-    from explainer.runs.mail import Pace
-
     await bus.pace(name, Pace("set", None, False))
-    await asyncio.sleep(0)
     return {"cluster": name, "href": href(name, script.steps[state.step])}

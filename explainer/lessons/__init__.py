@@ -87,7 +87,6 @@ class Lesson(Struct, frozen=True):
     minutes: int
     steps: tuple[Step, ...]
     cluster: dict[str, Any] = {}
-    needs: tuple[str, ...] = ()
 
 
 CHAPTERS: tuple[tuple[str, Text], ...] = (

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from explainer.fragments import causes_view, map_drawing, map_parts, names, ring_drawing, rules_view, trace_view
+from explainer.fragments import (
+    causes_view,
+    log_drawing,
+    map_drawing,
+    map_parts,
+    names,
+    ring_drawing,
+    rules_view,
+    trace_view,
+)
 from explainer.pages.templatetags import map_tags
-from tests.browser import fixture_world
+from tests.browser import etcd_world, fixture_world
 
 
 @pytest.mark.parametrize(
@@ -109,14 +118,14 @@ def test_other_topologies_are_drawn(planes: int) -> None:
 
 
 def test_quorum() -> None:
-    members = ring_drawing.ring(fixture_world.members(), fixture_world.NOW)
+    members = ring_drawing.ring(etcd_world.bench())
     assert ring_drawing.quorum(members) == {"voters": 3, "have": 3, "need": 2, "may_lose": 1, "short": 0}
     down = [{**member, "up": member["id"] == "m1"} for member in members]
     assert ring_drawing.quorum(down) == {"voters": 3, "have": 1, "need": 2, "may_lose": 0, "short": 1}
 
 
 def test_log_cells_tell_committed_stored_and_missing() -> None:
-    grid = ring_drawing.logs(ring_drawing.ring(fixture_world.members(), fixture_world.NOW))
+    grid = log_drawing.logs(etcd_world.bench())
     by_member = {row["member"]["id"]: {cell["index"]: cell["state"] for cell in row["cells"]} for row in grid["rows"]}
     assert by_member["m1"][811] == "committed"
     assert by_member["m1"][813] == "missing"
@@ -172,4 +181,4 @@ def test_rules_of_a_service_are_found_by_name_and_by_chain() -> None:
     ],
 )
 def test_an_entry_in_one_line(entry: str, line: str) -> None:
-    assert ring_drawing.line(entry) == line
+    assert log_drawing.line(entry) == line

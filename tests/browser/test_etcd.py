@@ -88,6 +88,7 @@ def test_members_never_touch_each_other_nor_leave_the_sheet(count: int) -> None:
     model = {**one, "members": [{**one["members"][0], "id": f"m{n}"} for n in range(1, count + 1)]}
     for big in (False, True):
         places = ring_drawing.ring(model, big)
+        assert len(places) == count
         for a in places:
             reach = ring_drawing.TIMER * a["scale"]
             assert reach <= a["x"] <= ring_drawing.WIDE - reach and reach <= a["y"] <= ring_drawing.TALL - reach
@@ -107,7 +108,8 @@ def test_a_wall_parts_neighbours_only_and_has_everybody_on_the_right_side() -> N
 
     for side in (["m1"], ["m2", "m3"], ["m5", "m1"]):
         found = ring_drawing.wall(members, ways(side))
-        assert found is not None and sorted(map(sorted, found["sides"]))[0] and found["line"]
+        assert found is not None and found["line"]
+        assert sorted(map(sorted, found["sides"])) == sorted([sorted(side), [id for id in ids if id not in side]])
         line = found["line"]
         turn = {
             m["id"]: (line["x2"] - line["x1"]) * (m["y"] - line["y1"])

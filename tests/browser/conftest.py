@@ -132,10 +132,13 @@ class Windows:
         """Empty what was taken; what its pages complained about."""
         for kind, context in self.taken:
             try:
-                line = context.new_cdp_session(context.pages[0] if context.pages else context.new_page())
-                line.send("Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": "local_storage"})
                 for page in context.pages:
                     page.close()
+                # Asked on a page that goes nowhere: one that is just leaving for another address may never answer.
+                blank = context.new_page()
+                line = context.new_cdp_session(blank)
+                line.send("Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": "local_storage"})
+                blank.close()
                 context.clear_cookies()
             except Error:
                 context.close()

@@ -239,10 +239,10 @@ def test_blocks_and_lines_outlive_the_page_and_the_dock_is_as_it_was(opened: Ope
 
 def test_earlier_lines_are_searched_backwards(opened: Open) -> None:
     page = console(opened())
-    for line in ("kubectl get nodes", "kubectl get pods", "echo done"):
+    for count, line in enumerate(("kubectl get nodes", "kubectl get pods", "echo done"), 1):
         page.keyboard.type(line)
         page.keyboard.press("Enter")
-        expect(page.locator(".block").last.locator(".exit")).to_be_visible()
+        expect(page.locator(".block .exit")).to_have_count(count)
     page.keyboard.press("Control+r")
     page.keyboard.type("get")
     expect(page.locator("[data-console-said]")).to_contain_text("kubectl get pods")

@@ -95,12 +95,11 @@ def running(lab: Lab, pods: int, known: dict[str, None]) -> bool:
     if len(table) < pods:
         return False
     for key, doc in table.items():
-        if key not in known:
-            if doc["metadata"]["namespace"] == "default":
-                if (doc.get("status") or {}).get("phase") != "Running":
-                    return False
+        if key not in known and doc["metadata"]["namespace"] == "default":
+            if (doc.get("status") or {}).get("phase") != "Running":
+                return False
             known[key] = None
-    return True
+    return len(known) >= pods
 
 
 def pod(number: int) -> dict[str, Any]:

@@ -110,7 +110,7 @@ async def network(request: HttpRequest, bus: Bus, cluster: str, op: str) -> Any:
 
 @call("POST")
 async def message(request: HttpRequest, bus: Bus, cluster: str, sequence: int, op: str) -> Any:
-    """What is on its way (``sequence`` as ``flights`` and ``etcd/next`` say it) is lost, arrives now, or takes longer; what may happen next then."""
+    """What is on its way (``sequence`` as ``flights`` and ``etcd/raft/next`` say it) is lost, arrives now, or takes longer; what may happen next then."""
     _known(op, MESSAGE)
     if op == "delay":
         act = item("DelayIn", sequence=sequence, micros=body_as(request, DelayBody).micros)

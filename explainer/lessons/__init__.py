@@ -1,6 +1,6 @@
 """Lessons: a live cluster and a script of steps, each with an end that the cluster's own state decides.
 
-**The folder is the registry**: a file here that has a ``LESSON`` is one; nothing else is to be changed for a new one, and its test
+**The folder is the registry**: what a file here has in its ``LESSONS`` are some; nothing else is to be changed for a new one, and its test
 (``tests/lessons``) drives it to its end by the very commands and acts that it asks for.
 
 A step says one thing, asks for one thing, and ends when ``until`` holds: a CEL expression (see ``cluster.snapshot.lesson`` for the tables it may

@@ -37,7 +37,10 @@ CAUGHT = {
 """Bug → a seed that catches it, to be quick. (``probes-for-ever`` takes its time: ``make swarm-bugs`` has it.)"""
 
 
-@pytest.mark.parametrize("seed", range(1, 25))
+CLEAN = range(1, 25)
+
+
+@pytest.mark.parametrize("seed", CLEAN)
 def test_nothing_is_ever_violated(seed: int) -> None:
     result = Run(seed).go()
     assert result["done"] > 10 and result["events"] > 0 and not result["undecided"]
@@ -46,9 +49,16 @@ def test_nothing_is_ever_violated(seed: int) -> None:
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_broken_raft_is_caught(name: str) -> None:
     """By the seed that is known to, or else (the engine has changed since) by one of the bug's number of seeds."""
+    bug, known = BUGS[name], CAUGHT[name]
+    if bug.members or bug.hunted or known not in CLEAN:
+        Run(known, bug.members, bug.hunted).go()  # and of a sound Raft nothing is said
     with pytest.raises(AssertionError):  # some checker says it, or a member's own assertion
-        for seed in (CAUGHT[name], *range(1, BUGS[name].seeds + 1)):
-            BUGS[name].run(seed)
+        for seed in (known, *range(1, bug.seeds + 1)):
+            bug.run(seed)
+
+
+def test_no_bug_is_forgotten() -> None:
+    assert set(BUGS) - set(CAUGHT) == {"probes-for-ever"}
 
 
 def test_a_run_is_its_seed() -> None:

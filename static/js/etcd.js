@@ -87,6 +87,7 @@ function patch(live, html) {
     if (other) put(part, other, focus);
   }
   ring.patched();
+  opened(live);
   if (!live.contains(focus)) {
     const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? acts.after(live, key) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : inPanel ? live.querySelector(".panel") : null;
     if (cell && again) rove(live, again);
@@ -141,6 +142,7 @@ function panels(live) {
     const link = event.target.closest?.("a[data-tab], a[data-until], a[data-tab-link]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    wanted = null;
     const there = new URL(location.href);
     if ("until" in link.dataset) {
       if (link.dataset.until) there.searchParams.set("until", link.dataset.until);
@@ -199,12 +201,19 @@ function tell(live, cell) {
   if (cell && line.textContent !== cell.getAttribute("aria-label")) line.textContent = cell.getAttribute("aria-label");
 }
 
-// A cell opens the entry that it holds.
-async function entry(live, cell) {
-  const index = cell.dataset.cell.split(":")[1];
-  if (live.querySelector("[data-part=panel]").dataset.panel !== "entries") await open("entries");
-  const found = live.querySelector(`[data-entry="${CSS.escape(index)}"]`);
+// A cell opens the entry that it holds, as soon as some reading has brought it.
+let wanted = null;
+
+function entry(live, cell) {
+  wanted = cell.dataset.cell.split(":")[1];
+  if (live.querySelector("[data-part=panel]").dataset.panel === "entries") opened(live);
+  else open("entries");
+}
+
+function opened(live) {
+  const found = wanted && live.querySelector(`[data-entry="${CSS.escape(wanted)}"]`);
   if (!found) return;
+  wanted = null;
   found.open = true;
   found.scrollIntoView({ block: "nearest" });
 }

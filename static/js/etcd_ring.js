@@ -191,8 +191,9 @@ function enter(one, more, name = key(one)) {
   const mover = { one, node, ...more };
   if (reduced.matches && more.told) mover.order = order += 1;
   write(mover);
-  live.querySelector("[data-flights]").append(node);
   movers.set(name, mover);
+  put(mover, now(), performance.now()); // before it is seen: a mark without a place would stand in the corner
+  live.querySelector("[data-flights]").append(node);
 }
 
 function drop(name) {

@@ -1,12 +1,16 @@
 """A node's rules as numbered lines with anchors, and a packet's walk through them.
 
-In → out: ``iptables-save`` text in, lines with table and chain out; a walk (``verdict, endpoints, masquerade, steps``) in, steps joined to
+In → out: ``iptables-save`` text in (with ``ipset save`` and ``ipvsadm-save`` before it: a set or a virtual server stands as a chain of its own), lines with table and chain out; a walk (``verdict, endpoints, masquerade, steps``) in, steps joined to
 their lines out. A step names its table, chain and rule; ``line`` is a line of the text when the walk gives it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+VIRTUAL_SERVER = re.compile(r"-([Aa]) (-t|-u|--sctp-service) (\S+)")
+PROTOCOLS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
 
 
 def lines(text: str) -> list[dict[str, Any]]:
@@ -21,6 +25,12 @@ def lines(text: str) -> list[dict[str, Any]]:
             table, kind = line[1:].strip(), "table"
         elif line.startswith(":"):
             chain, kind = line[1:].split(" ", 1)[0], "chain"
+        elif line.startswith(("create ", "add ")):
+            table, chain = "ipset", line.split(" ", 2)[1]
+            kind = "chain" if line.startswith("create ") else "rule"
+        elif found := VIRTUAL_SERVER.match(line):
+            table, chain = "ipvs", f"{PROTOCOLS[found[2]]} {found[3]}"
+            kind = "chain" if found[1] == "A" else "rule"
         elif line.startswith("-A "):
             chain = line.split(" ", 2)[1]
             target = _after(line, "-j") or _after(line, "-g")
@@ -65,15 +75,16 @@ def about(rows: list[dict[str, Any]], service: dict[str, Any] | None) -> set[int
     if service is None:
         return set()
     name = f"{service['namespace']}/{service['name']}"
+    address = service.get("clusterIP") or "-"
     chains: set[str] = set()
     picked: set[int] = set()
     for row in rows:
         text = row["text"]
-        named = (
-            f'"{name}' in text
-            or f" {name}" in text
-            or (service.get("clusterIP") and f"-d {service['clusterIP']}/32" in text)
-        )
+        if row["table"] in ("ipset", "ipvs"):
+            if re.search(rf"(?<![\d.:a-f]){re.escape(address)}(?![\d.a-f])", text):
+                picked.add(row["number"])
+            continue
+        named = f'"{name}' in text or f" {name}" in text or f"-d {address}/32" in text
         if (
             f"-{name}/" in text or f'"{name}:' in text or f"-{name}/" in row["chain"]
         ):  # nft's names of chains and its comments

@@ -182,3 +182,23 @@ def test_rules_of_a_service_are_found_by_name_and_by_chain() -> None:
 )
 def test_an_entry_in_one_line(entry: str, line: str) -> None:
     assert log_drawing.line(entry) == line
+
+
+def test_a_virtual_server_and_a_set_stand_as_chains_of_their_own() -> None:
+    text = (
+        "# ipset save\ncreate KUBE-CLUSTER-IP hash:ip,port family inet\nadd KUBE-CLUSTER-IP 10.96.0.1,tcp:443\n"
+        "add KUBE-CLUSTER-IP 10.96.0.10,tcp:53\n# ipvsadm-save -n\n-A -t 10.96.0.1:443 -s rr\n"
+        "-a -t 10.96.0.1:443 -r 172.18.0.2:6443 -m -w 1\n-A -u 10.96.0.10:53 -s rr\n# iptables-save\n*nat\n-A OUTPUT -j X\nCOMMIT\n"
+    )
+    rows = rules_view.lines(text)
+    found = {(row["table"], row["chain"], row["kind"]) for row in rows if row["chain"]}
+    assert found == {
+        ("ipset", "KUBE-CLUSTER-IP", "chain"),
+        ("ipset", "KUBE-CLUSTER-IP", "rule"),
+        ("ipvs", "tcp 10.96.0.1:443", "chain"),
+        ("ipvs", "tcp 10.96.0.1:443", "rule"),
+        ("ipvs", "udp 10.96.0.10:53", "chain"),
+        ("nat", "OUTPUT", "rule"),
+    }
+    service = {"namespace": "default", "name": "kubernetes", "clusterIP": "10.96.0.1"}
+    assert rules_view.about(rows, service) == {3, 6, 7}

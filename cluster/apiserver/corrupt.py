@@ -6,13 +6,16 @@ something sensible, heals it; watches from before must list again.
 
 In: a pair of etcd. Out: "" or why it can't be decoded. What an apiserver has written itself is not looked at again (its pairs have a cause).
 
-Simplified here: an object without a name is refused as undecodable, too (the real server would list it nameless).
+Simplified here: what decodes, but is not as an apiserver stores it, is refused as undecodable, too: an object of another kind or of another name than its key says,
+without its uid, without something that validation demands or that defaults would have filled in. (The real server would serve it, nameless or half empty,
+and every client make of it what it can.)
 Upstream: apiserver/pkg/storage/etcd3/{store,watcher}.go, storage/cacher/cacher.go.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cluster.api import gojson, schema, status
+from cluster.api import gojson, schema, status, stored
+from cluster.apiserver import registry
 from cluster.apiserver.watch_cache import Cache
 
 if TYPE_CHECKING:
@@ -40,18 +43,78 @@ def problem(kv: "KeyValue", scheme: "Scheme", resource: "Resource") -> str:
     for field, name in (("kind", "Kind"), ("apiVersion", "apiVersion")):
         if not isinstance(doc.get(field), str) or not doc[field]:
             return f"Object '{name}' is missing in '{text}'"
-    meta = doc.get("metadata")
-    if not isinstance(meta, dict) or not isinstance(meta.get("name"), str) or not meta["name"]:
-        return f"Object 'metadata.name' is missing in '{text}'"
-    found = (
-        scheme.schema(resource.storage_group, resource.storage_version, resource.kind) if resource.crd is None else None
-    )
-    if found is not None:
-        try:
-            found.decode(doc)
-        except schema.DecodeError as error:
-            return str(error)
+    missing = nameless(doc)
+    if missing:
+        return f"Object '{missing}' is missing in '{text}'"
+    try:
+        stored.document(kv.value, kv.mod_revision)
+    except ValueError as error:
+        return f"couldn't get version/kind; json parse error: {error}"
+    return _foreign(kv, doc, resource) or _unusable(doc, scheme, resource, text)
+
+
+def nameless(doc: Any) -> str:
+    """Which of the things that every stored object has is missing; "" if none is."""
+    meta = doc.get("metadata") if isinstance(doc, dict) else None
+    for name in ("name", "uid", "creationTimestamp"):
+        if not isinstance(meta, dict) or not isinstance(meta.get(name), str) or not meta[name]:
+            return f"metadata.{name}"
     return ""
+
+
+def _foreign(kv: "KeyValue", doc: dict[str, Any], resource: "Resource") -> str:
+    """Is it an object of another kind, or of another name than its key says?"""
+    group, _, _ = doc["apiVersion"].rpartition("/")
+    same = doc["apiVersion"] == resource.storage_api_version if resource.crd is None else group == resource.group
+    if not same or doc["kind"] != resource.kind:
+        return f"unable to decode: {doc['apiVersion']}, Kind={doc['kind']} is no {resource.group_kind}"
+    meta = doc["metadata"]
+    namespace = meta.get("namespace", "")
+    if not isinstance(namespace, str) or bool(namespace) != resource.namespaced:
+        return f"Object 'metadata.namespace' does not fit a {resource.group_kind}"
+    if resource.key(namespace, meta["name"]).encode() != kv.key:
+        return f"the key {kv.key.decode('utf-8', 'replace')} is not that of {namespace}/{meta['name']}"
+    return ""
+
+
+def _unusable(doc: dict[str, Any], scheme: "Scheme", resource: "Resource", text: str) -> str:
+    """Is it something that an apiserver would not have stored like that: incomplete, without its defaults, not valid?"""
+    found = scheme.schema(resource.storage_group, resource.storage_version, resource.kind)
+    if found is None:
+        return ""
+    try:
+        normal = found.decode(doc).doc
+    except schema.DecodeError as error:
+        return str(error)
+    if resource.crd is not None:  # its content is its definition's business, whichever of them it was written under
+        normal = {"metadata": normal["metadata"]}
+    else:
+        normal = found.default(normal)
+    lacks = _lacks(doc, normal, "")
+    if lacks:
+        return f"Object '{lacks}' is missing in '{text}'"
+    errors = registry.strategy_for(resource).validate(doc, registry.Context("", scheme=scheme))
+    return "" if resource.crd is not None or not errors else str(errors[0])
+
+
+def _lacks(doc: Any, normal: Any, path: str) -> str:
+    """Where ``doc`` lacks, or has otherwise, what its normal form has; "" if nowhere. What nobody knows may be there."""
+    if doc is normal or doc == normal:
+        return ""
+    if isinstance(doc, dict) and isinstance(normal, dict):
+        for name in {**doc, **normal}:
+            where = f"{path}.{name}" if path else name
+            if name in normal:
+                found = where if name not in doc else _lacks(doc[name], normal[name], where)
+            else:
+                found = where if doc[name] is None else ""
+            if found:
+                return found
+        return ""
+    if isinstance(doc, list) and isinstance(normal, list) and len(doc) == len(normal):
+        rows = zip(doc, normal, strict=True)
+        return next((found for n, row in enumerate(rows) if (found := _lacks(*row, f"{path}[{n}]"))), "")
+    return path
 
 
 def in_scope(cache: Cache, namespace: str, name: str = "") -> str:

@@ -445,9 +445,10 @@ class ApiServer(Actor):
             self._list(cache, out)
             return
         recent = self.state.recent
+        seen = cache.revision  # one transaction changes several keys at one revision
         for change in message.events:
             kv = change.kv
-            if kv.mod_revision <= cache.revision:
+            if kv.mod_revision <= seen:
                 continue
             key = cache.key_of(kv.key)
             if change.type == "PUT" and not kv.cause and (why := self._problem_in(cache)(kv)):

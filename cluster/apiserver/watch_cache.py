@@ -121,6 +121,8 @@ class Watcher(Struct):
     """Of a Table watch only the first event carries the column definitions."""
     sent: int = 0
     """Revision of the last thing sent."""
+    began: int = 0
+    """Up to this revision it knew everything when it began."""
 
 
 class Cache(Struct):

@@ -94,6 +94,7 @@ def begin(server: Any, job: Job, out: Outbox) -> None:
         for event in events:
             _tell(server, resource, cache, watcher, event, out)
         watcher.sent = max(revision, cache.revision if events else 0)
+    watcher.began = watcher.sent
     asked = reading.parse_int(query.get("timeoutSeconds", ""), "timeoutSeconds")
     seconds = asked or MIN_REQUEST_TIMEOUT + out.dice.below(MIN_REQUEST_TIMEOUT)
     out.timer(f"watch/{job.id}", seconds * SECOND, cause=0)
@@ -128,7 +129,7 @@ def dispatch(server: Any, cache: Cache, event: Event, out: Outbox) -> None:
     """Tell everyone concerned of ``event``."""
     for watcher in cache.candidates(event):
         resource = server.scheme.resource(watcher.group, watcher.version, watcher.plural)
-        if resource is not None and event.revision > watcher.sent:
+        if resource is not None and event.revision > watcher.began:
             _tell(server, resource, cache, watcher, event, out)
 
 

@@ -154,18 +154,18 @@ class CronJobController(Controller):
         by_uid = {job["metadata"]["uid"]: job for job in jobs}
         active: list[Doc] = []
         for entry in status.get("active") or ():
-            job = by_uid.get(entry["uid"])
+            job, name = by_uid.get(entry.get("uid", "")), entry.get("name", "")
             if job is None:
-                if self.store("jobs").find(cronjob["metadata"]["namespace"], entry["name"]) is None:
+                if self.store("jobs").find(cronjob["metadata"]["namespace"], name) is None:
                     self.event(out, cronjob, "cronjobs", "Normal", "MissingJob",
-                               f"Active job went missing: {entry['name']}")  # fmt: skip
+                               f"Active job went missing: {name}")  # fmt: skip
                 continue
             verdict = _verdict(job)
             if not verdict:
                 active.append(entry)
                 continue
             self.event(out, cronjob, "cronjobs", "Normal", "SawCompletedJob",
-                       f"Saw completed job: {entry['name']}, condition: {verdict}")  # fmt: skip
+                       f"Saw completed job: {name}, condition: {verdict}")  # fmt: skip
             completed = status_of(job).get("completionTime")
             if verdict == "Complete" and completed and completed > (status.get("lastSuccessfulTime") or ""):
                 status["lastSuccessfulTime"] = completed

@@ -138,7 +138,7 @@ class Objects:
             return
         quiet = self._quiet.get(resource)
         if quiet is not None:
-            if kind == "DELETE":
+            if kind == "DELETE" or (not pair.cause and undecodable(resource, pair)):
                 quiet.pop(name, None)
             else:
                 quiet[name] = pair
@@ -175,7 +175,7 @@ def parsed(pair: Any) -> dict[str, Any] | None:
 def undecodable(resource: str, pair: Any) -> bool:
     """Was it written past the apiserver, and is no ``resource``?"""
     known = _kinds().get(resource)
-    return known is not None and bool(corrupt.problem(pair, builtin(), known))
+    return bool(corrupt.nameless(parsed(pair)) if known is None else corrupt.problem(pair, builtin(), known))
 
 
 @cache

@@ -139,7 +139,8 @@ def _data_errors(doc: Doc, names: tuple[str, ...], encoded: bool) -> list[FieldE
     size = 0
     first = doc.get(names[0]) or {}
     for name in names:
-        for key, value in (doc.get(name) or {}).items():
+        for key, known in (doc.get(name) or {}).items():
+            value = known or ""  # null is no bytes
             errors += [field.invalid(f"{name}[{key}]", key, why) for why in config_key(key)]
             if name != names[0] and key in first:
                 errors.append(field.invalid(f"{name}[{key}]", key, "duplicate of key present in data"))

@@ -4,9 +4,11 @@ from base64 import b64encode
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from cluster.lab import EtcdGatewayIn, HttpDataOut, HttpOut, Lab
 from cluster.sim.clock import SECOND
+from cluster.snapshot.objects import split_key, undecodable
 from tests.cluster.lab.desk import Desk
 
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
@@ -109,3 +111,127 @@ def test_the_cluster_lives_on_whatever_is_written_where(desk: Desk, resource: st
     desk.lab.run_until(desk.lab.now + 30 * SECOND)
     desk.until(desk.lab.ready)
     assert desk.ask("POST", CONFIGMAPS, {"metadata": {"name": "after"}})[0] == 201
+
+
+META = {"name": "bad", "namespace": "default", "uid": "0-0-0-0-0", "creationTimestamp": "2026-06-01T00:00:00Z"}
+ROLE_REF = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
+CRD = {"group": "a.io", "scope": "Cluster", "names": {"plural": "bad", "kind": "Bad"}, "versions": []}
+CONTAINER = {"name": "c", "image": "nginx"}
+
+
+def meta(*without: str) -> dict[str, str]:
+    return {name: value for name, value in META.items() if name not in without}
+
+
+@pytest.mark.parametrize(
+    ("key", "doc"),
+    [
+        ("pods/default/bad", {"kind": "Pod", "apiVersion": "v1", "metadata": META}),
+        (
+            "pods/default/bad",
+            {"kind": "Pod", "apiVersion": "v1", "metadata": meta("namespace"), "spec": {"containers": [CONTAINER]}},
+        ),
+        (
+            "pods/default/bad",
+            {"kind": "Pod", "apiVersion": "v1", "metadata": META, "spec": {"containers": [{"name": "c"}]}},
+        ),
+        ("pods/default/bad", {"kind": "Service", "apiVersion": "v1", "metadata": META, "spec": {}}),
+        ("minions/bad", {"kind": "Node", "apiVersion": "v1", "metadata": meta("namespace", "uid")}),
+        ("namespaces/bad", {"kind": "Namespace", "apiVersion": "v1", "metadata": meta("namespace", "uid")}),
+        (
+            "clusterrolebindings/bad",
+            {
+                "kind": "ClusterRoleBinding",
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "metadata": meta("namespace", "uid"),
+                "roleRef": ROLE_REF,
+            },
+        ),
+        (
+            "apiextensions.k8s.io/customresourcedefinitions/bad.a.io",
+            {
+                "kind": "CustomResourceDefinition",
+                "apiVersion": "apiextensions.k8s.io/v1",
+                "metadata": {"name": "bad.a.io"},
+                "spec": CRD,
+            },
+        ),
+        ("deployments/default/bad", {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": META}),
+        ("deployments/default/bad", {"kind": "Deployment", "apiVersion": "v1", "metadata": META, "spec": {}}),
+        ("configmaps/default/other", {"kind": "ConfigMap", "apiVersion": "v1", "metadata": META}),
+        ("configmaps/default/bad", b'{"kind":"ConfigMap","apiVersion":"v1","metadata":%s,"data":{"a":"\\ud800"}}'),
+        ("configmaps/default/bad", b'{"kind":"ConfigMap","apiVersion":"v1","metadata":%s,"data":{"a":"\xff"}}'),
+        ("events/default/bad", {"kind": "Event", "apiVersion": "v1", "metadata": {}}),
+    ],
+)
+def test_an_object_that_nobody_could_use_spoils_its_resource_and_nobody_falls_over_it(
+    desk: Desk, key: str, doc: dict[str, object] | bytes
+) -> None:
+    value = doc % orjson.dumps(META) if isinstance(doc, bytes) else orjson.dumps(doc)
+    etcd(desk, "put", f"/registry/{key}", value)
+    desk.lab.run_until(desk.lab.now + 15 * SECOND)
+    listed = {
+        "pods": "/api/v1/pods",
+        "minions": "/api/v1/nodes",
+        "namespaces": "/api/v1/namespaces",
+        "clusterrolebindings": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+        "apiextensions.k8s.io": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        "deployments": "/apis/apps/v1/deployments",
+        "configmaps": "/api/v1/configmaps",
+        "events": "/api/v1/events",
+    }[key.split("/")[0]]
+    assert desk.ask("GET", listed)[0] == 500
+    for view in ("map", "recent", "processes"):
+        desk.lab.query(view)
+    etcd(desk, "deleterange", f"/registry/{key}")
+    desk.lab.run_until(desk.lab.now + 15 * SECOND)
+    desk.until(desk.lab.ready)
+    assert desk.ask("GET", listed)[0] == 200
+
+
+def test_what_an_apiserver_has_written_is_an_object_whoever_writes_it_back(desk: Desk) -> None:
+    store = desk.lab.objects.freshest(desk.lab.world).state.app.store
+    looked = 0
+    for pair in (store.current[key] for key in store.live):
+        resource, _ = split_key(pair.key.decode())
+        if resource:
+            looked += 1
+            assert not undecodable(resource, replace(pair, cause=0)), pair
+    assert looked > 100
+
+
+def test_one_transaction_changes_several_objects_and_none_is_left_as_a_ghost(desk: Desk) -> None:
+    for name in ("one", "two", "three"):
+        desk.ask("POST", CONFIGMAPS, {"metadata": {"name": name}})
+    desk.lab.run_until(desk.lab.now + SECOND)
+    watch = desk.send("GET", CONFIGMAPS, query="watch=1")
+    desk.lab.run_until(desk.lab.now + SECOND)
+    desk.drain()
+    span = {"key": "/registry/configmaps/default/o", "range_end": "/registry/configmaps/default/u"}
+    fields = {name: b64encode(value.encode()).decode() for name, value in span.items()}
+    desk.lab.submit(EtcdGatewayIn("all", "m2", "/v3/kv/deleterange", orjson.dumps(fields)))
+    desk.lab.run_until(desk.lab.now + SECOND)
+    told = b"".join(o.data for o in desk.drain() if isinstance(o, HttpDataOut) and o.conn == watch)
+    assert sorted(orjson.loads(line)["object"]["metadata"]["name"] for line in told.splitlines()) == [
+        "one",
+        "three",
+        "two",
+    ]
+    for query in ("", "resourceVersion=0"):
+        assert [i["metadata"]["name"] for i in desk.get(CONFIGMAPS, query=query)["items"]] == ["kube-root-ca.crt"]
+
+
+def test_one_transaction_spoils_two_values_and_one_heals_them(desk: Desk) -> None:
+    put = [{"request_put": {"key": _b64(f"/registry/configmaps/default/{name}"), "value": _b64("?")}} for name in "ab"]
+    drop = [{"request_delete_range": {"key": op["request_put"]["key"]}} for op in put]
+    desk.lab.submit(EtcdGatewayIn("spoil", "m2", "/v3/kv/txn", orjson.dumps({"success": put})))
+    desk.lab.run_until(desk.lab.now + SECOND)
+    assert [desk.ask("GET", f"{CONFIGMAPS}/{name}", query="resourceVersion=0")[0] for name in "ab"] == [500, 500]
+    desk.lab.submit(EtcdGatewayIn("heal", "m2", "/v3/kv/txn", orjson.dumps({"success": drop})))
+    desk.lab.run_until(desk.lab.now + SECOND)
+    assert desk.ask("GET", CONFIGMAPS, query="resourceVersion=0")[0] == 200
+    assert desk.ask("GET", CONFIGMAPS, query="watch=1")[0] == 200
+
+
+def _b64(text: str) -> str:
+    return b64encode(text.encode()).decode()

@@ -100,7 +100,10 @@ class NodeStrategy(Strategy):
                 )
                 errors.append(field.duplicate(at, shown))
             seen.add((key, effect))
-        for i, cidr in enumerate(spec.get("podCIDRs") or ()):
+        cidrs, first = spec.get("podCIDRs") or [], spec.get("podCIDR")
+        if first and cidrs[:1] != [first]:
+            cidrs = [first]  # as the conversion from v1 does
+        for i, cidr in enumerate(cidrs):
             try:
                 ip_network(cidr)
             except ValueError:

@@ -235,3 +235,18 @@ def test_one_transaction_spoils_two_values_and_one_heals_them(desk: Desk) -> Non
 
 def _b64(text: str) -> str:
     return b64encode(text.encode()).decode()
+
+
+def test_what_a_client_may_write_is_nobodys_end(desk: Desk) -> None:
+    code, answer = desk.ask("POST", "/api/v1/nodes", {"metadata": {"name": "n"}, "spec": {"podCIDR": "x"}})
+    assert code == 422 and "must be a valid CIDR value" in answer["message"]
+    empty = {"metadata": {"name": "empty"}, "data": {"nothing": None}}
+    assert desk.ask("POST", "/api/v1/namespaces/default/secrets", empty)[0] == 201
+    jobs = "/apis/batch/v1/namespaces/default/cronjobs"
+    pod = {"restartPolicy": "Never", "containers": [CONTAINER]}
+    job = {"spec": {"template": {"spec": pod}}}
+    desk.ask("POST", jobs, {"metadata": {"name": "c"}, "spec": {"schedule": "0 0 1 1 *", "jobTemplate": job}})
+    patch = ((("content-type", "application/merge-patch+json"),), b'{"status":{"active":[{"kind":"Job"}]}}')
+    assert desk.ask("PATCH", f"{jobs}/c/status", headers=patch[0], body=patch[1])[0] == 200
+    desk.lab.run_until(desk.lab.now + 15 * SECOND)
+    assert "active" not in desk.get(f"{jobs}/c")["status"]

@@ -40,7 +40,7 @@ class EndpointSliceController(Controller):
 
     def __init__(self, manager: Any) -> None:
         super().__init__(manager)
-        self._made: dict[str, tuple[Doc, Doc | None, tuple[str, bool, str], Doc | None]] = {}
+        self._made: dict[tuple[str, str], tuple[Doc, Doc | None, tuple[str, bool, str], Doc | None]] = {}
         """Pod's uid → the Pod, its Node, what was asked, the endpoint: only what documents say, so it may be forgotten."""
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -168,13 +168,14 @@ class EndpointSliceController(Controller):
         node = self.store("nodes").get(node_name) if node_name else None
         publish = bool(spec_of(service).get("publishNotReadyAddresses"))
         asked = family, publish, behind.hostname_of(service, pod)
-        known = self._made.get(pod["metadata"]["uid"])
+        key = pod["metadata"]["uid"], family
+        known = self._made.get(key)
         if known is not None and known[0] is pod and known[1] is node and known[2] == asked:
             return known[3]
         endpoint = self._new_endpoint(family, publish, asked[2], pod, node)
         if len(self._made) >= REMEMBERED:
             self._made.clear()
-        self._made[pod["metadata"]["uid"]] = pod, node, asked, endpoint
+        self._made[key] = pod, node, asked, endpoint
         return endpoint
 
     @staticmethod

@@ -92,6 +92,24 @@ def test_a_pod_becomes_an_endpoint_once_for_all_services(monkeypatch: pytest.Mon
     assert len(set(made)) == 3 and len(made) - before <= 6
 
 
+def test_a_pod_becomes_an_endpoint_once_for_each_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    new = EndpointSliceController._new_endpoint
+    monkeypatch.setattr(
+        EndpointSliceController,
+        "_new_endpoint",
+        lambda self, *args: (made.append(f"{args[0]} {args[3]['metadata']['uid']}"), new(*args))[1],
+    )
+    b = bench()
+    b.do("POST", DEPLOYMENTS, deployment())
+    b.settle()
+    for number in range(4):
+        b.do("POST", SERVICES, service(f"both-{number}", ipFamilies=["IPv4", "IPv6"]))
+    b.settle()
+    assert len(b.all("endpointslices")) == 8
+    assert len(made) == len(set(made)) == 6
+
+
 def test_default_account_and_root_ca_in_every_namespace() -> None:
     b = bench()
     b.namespace("gold")

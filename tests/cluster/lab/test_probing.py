@@ -3,6 +3,7 @@
 import pytest
 
 from cluster.lab import HostOp, Lab, PartitionIn, ProcessOp
+from cluster.probing.works import PATIENCE
 from cluster.sim.clock import SECOND
 from tests.cluster.lab.desk import Desk
 
@@ -45,6 +46,15 @@ def test_everything_works_and_the_cluster_notices_nothing(lab):
     assert lab.query("works") == lab.query("works")
     assert "default/clearplane-probe" not in lab.documents()["deployments"]
     assert lab.objects.revision >= revision
+
+
+def test_a_read_behind_one_that_fails_is_answered_before_patience_ends(lab):
+    config = lab.world.state.slots["m1"].config
+    assert config.request_timeout * 2 < PATIENCE
+    lab.submit(PartitionIn((("cp-1",), ("cp-2",), ("cp-3",))))
+    lab.run_until(lab.now + 10 * SECOND)  # apiservers ask all the time
+    line = next(line for line in lab.query("works")["lines"] if line["key"] == "linearizable")
+    assert line["verdict"] == "no" and "request timed out" in str(line["facts"])
 
 
 def test_without_a_quorum_only_what_needs_none_works(lab):

@@ -22,7 +22,7 @@ from cluster import probing, snapshot, topology
 from cluster.etcd import gateway
 from cluster.sim import Link, PeerDown, Timer, World
 from cluster.sim.clock import MILLISECOND
-from cluster.sim.world import PlainUnpickler
+from cluster.sim.world import Event, PlainUnpickler, Slot
 from cluster.snapshot.objects import Objects
 from cluster.snapshot.stops import Stops, breakpoint_of
 from cluster.topology import FACTORIES, ClusterSpec, Pki
@@ -463,14 +463,12 @@ class Lab:
             case CutsIn():
                 self._cuts(item)
             case DiskIn(member, fsync_ms):
-                if self._slot(member) not in world.state.disks:
-                    raise UnknownName(f"{member} has no disk")
-                disk = world.state.disks[member]
+                disk = world.state.disks[self._member(member)]
                 low, high = self.spec.fsync_ms if fsync_ms is None else sorted(fsync_ms)
                 disk.fsync_min, disk.fsync_max = round(low * MILLISECOND), round(high * MILLISECOND)
                 self._lab_frame(f"{member} disk {low:g} to {high:g} ms")
             case AlignIn(members, micros):
-                for name in [self._slot(name) for name in members]:
+                for name in [self._member(name) for name in members]:
                     self._at_the_bench(name, etcd.ElectionAt(self.now + micros * 1000))
                 self._lab_frame(f"timers aligned: {' '.join(members)}")
             case NothingIn(ids):
@@ -479,14 +477,17 @@ class Lab:
     def _schedule(self, item: DropIn | DeliverIn | DelayIn) -> None:
         world = self.world
         event = next((event for event in world.state.queue if event[1] == item.sequence), None)
-        tick = event is not None and type(event[4]) is Timer
-        if event is not None and event[2] == event[3] and isinstance(item, DropIn):
+        own = world.state.slots.get(event[2]) if event is not None and event[2] == event[3] else None
+        tick = own is not None and event is not None and type(event[4]) is Timer
+        if own is not None and isinstance(item, DropIn):
             raise UnknownName("only messages can be lost on the way, not timers or a disk's answer")
+        if own is not None and event is not None and not _current(own, event):
+            raise KeyError(item.sequence)
         if isinstance(item, DropIn):
             world.drop(item.sequence)
         elif isinstance(item, DelayIn):
             world.delay(item.sequence, item.micros * 1000)
-        elif tick and event is not None and world.state.slots[event[2]].kind == "etcd" and event[4].name == "tick":
+        elif tick and event is not None and own is not None and own.kind == "etcd" and event[4].name == "tick":
             world.now_step(event[2], etcd.TickNow())
         else:
             world.deliver(item.sequence)
@@ -508,9 +509,9 @@ class Lab:
         )
 
     def _at_the_bench(self, process: str, message: Any) -> None:
-        """A laboratory message to an etcd member that runs and is awake; to any other it means nothing."""
+        """A laboratory message to a member of etcd; it means nothing unless that runs and is awake."""
         slot = self.world.state.slots[process]
-        if slot.up and not slot.paused and slot.kind == "etcd":
+        if slot.up and not slot.paused:
             self.world.now_step(process, message)
 
     def _lab_frame(self, label: str) -> None:
@@ -542,12 +543,18 @@ class Lab:
             raise UnknownName(f"there is no process {process!r} in this cluster")
         return process
 
+    def _member(self, name: str) -> str:
+        slot = self.world.state.slots.get(name)
+        if slot is None or slot.kind != "etcd":
+            raise UnknownName(f"there is no member {name!r} in this cluster")
+        return name
+
     def _place(self, place: str) -> None:
         if place not in self.world.state.hosts and place not in self.world.state.slots:
             raise UnknownName(f"there is no host or member {place!r} in this cluster")
 
     def _gateway(self, item: EtcdGatewayIn) -> None:
-        member = self._slot(item.member)
+        member = self._member(item.member)
         number = self._id(item.call)
         try:
             parsed = gateway.request(item.path, item.body, number)
@@ -564,17 +571,17 @@ class Lab:
 
     def _etcd_watch_op(self, item: EtcdWatchIn) -> None:
         number = next((number for number, call in self.state.calls.items() if call == item.call), None)
-        if number is None or not self.world.state.slots[self._slot(item.member)].up:
+        if number is None or not self.world.state.slots[self._member(item.member)].up:
             return
         request = etcd.WatchCancelRequest if item.op == "cancel" else etcd.WatchProgressRequest
         self.world.post(f"outside:etcd/{number}", item.member, request(number))
 
     def _member_op(self, item: MemberOp) -> None:
-        process = self._slot(item.member)
+        process = self._member(item.member)
         if item.op == "campaign":
             self.world.post("outside:lab", process, etcd.Campaign())
         elif item.op == "transfer":
-            self.world.post("outside:lab", process, etcd.TransferLeadership(self._slot(item.to)))
+            self.world.post("outside:lab", process, etcd.TransferLeadership(self._member(item.to)))
         elif item.op == "snapshot":
             self._at_the_bench(process, etcd.SnapshotNow())
             self._lab_frame(f"{process} snapshot")
@@ -597,7 +604,7 @@ class Lab:
             url = (f"https://{topology.address_of_member(item.host or item.name)}:2380",)
             request: Any = etcd.MemberAddRequest(number, url, item.learner, item.name)
         else:
-            id_ = slots[self._slot(item.member)].config.id
+            id_ = slots[self._member(item.member)].config.id
             number = self._id(item.call)
             kind = etcd.MemberRemoveRequest if isinstance(item, MemberRemoveIn) else etcd.MemberPromoteRequest
             request = kind(number, id_)
@@ -629,12 +636,17 @@ class Lab:
         )
 
     def _etcd_op(self, item: EtcdOpIn) -> None:
-        member = self._slot(item.member)
-        number = self._id(item.call)
-        slot = self.world.state.slots[member]
+        member = item.member
+        slot = self.world.state.slots.get(member)
+        boot = slot.boot if slot is not None else 0
         self.state.ops[item.call] = Op(
-            item.call, member, item.f, item.key, item.value, item.linearizable, self.now // 1000, slot.boot
+            item.call, member, item.f, item.key, item.value, item.linearizable, self.now // 1000, boot
         )
+        if slot is None or slot.kind != "etcd":  # whoever asked was told only how it is called
+            self._op_done(item.call, "fail", None, f"there is no member {member!r} in this cluster")
+            return
+        self.world.state.ids += 1
+        number = self.world.state.ids
         if not slot.up:
             self._op_done(item.call, "fail", None, "connection refused")
             return
@@ -890,6 +902,13 @@ class _HostOf:
     def get(self, name: str, default: str) -> str:
         slot = self.slots.get(name)
         return default if slot is None else slot.host
+
+
+def _current(slot: Slot, event: Event) -> bool:
+    """Is ``event``, a timer or a disk's answer, still of the process that runs in ``slot``, and the timer not set anew?"""
+    message = event[4]
+    alive = slot.up and slot.boot == event[6]
+    return alive and (type(message) is not Timer or slot.timers.get(message.name) == event[1])
 
 
 def _value_of(response: Any) -> dict[str, Any]:

@@ -6,17 +6,23 @@ from cluster.lab import (
     AlignIn,
     ClusterSpec,
     CutsIn,
+    DeliverIn,
     DiskIn,
     Entry,
+    EtcdGatewayIn,
     EtcdOpIn,
+    EtcdWatchIn,
     HealIn,
     Lab,
     LinkIn,
     MemberOp,
+    MemberPromoteIn,
+    MemberRemoveIn,
     Pki,
     UnknownName,
 )
 from cluster.sim.clock import MILLISECOND, SECOND
+from tests.cluster.lab.desk import Desk
 
 SPEC = ClusterSpec(name="bench", epoch=1_700_000_000, pki=Pki(*[b""] * 8), seed=3, bare=True, etcd_members=3)
 
@@ -167,3 +173,50 @@ def test_every_act_of_the_bench_replays(lab: Lab) -> None:
     again = Lab.seek(origin, journal, lab.now)
     assert again.digest() == lab.digest()
     assert again.query("bench") == model(lab)
+
+
+def test_only_a_member_can_be_told_what_a_member_is_told() -> None:
+    desk = Desk.boot()
+    lab, first = desk.lab, desk.lab.query("members")[0]["id"]
+    for name in ("lb", "kubelet-node-1", "m9"):
+        for item in (
+            EtcdGatewayIn("g", name, "/v3/kv/put", b'{"key":"YQ=="}'),
+            MemberOp(name, "stop"),
+            MemberOp(name, "campaign"),
+            MemberOp(first, "transfer", name),
+            MemberRemoveIn("r", name),
+            MemberPromoteIn("p", name),
+            DiskIn(name, (1, 2)),
+            AlignIn((name,), 1000),
+        ):
+            with pytest.raises(UnknownName):
+                lab.submit(item)
+        lab.submit(EtcdOpIn(f"op-{name}", name, "put", "k", "v"))
+        lab.submit(EtcdWatchIn("nobody's", name, "cancel"))
+    after(lab, 15 * SECOND)
+    ended = {op["id"]: (op["res"], op["error"]) for op in lab.query("ops")["ops"]}
+    assert ended["op-lb"] == ("fail", "there is no member 'lb' in this cluster")
+    assert set(ended) == {"op-lb", "op-kubelet-node-1", "op-m9"} and lab.ready()
+    assert lab.query("ops", pending=True)["ops"] == []
+
+
+def test_a_timer_of_a_process_that_is_gone_cannot_run_out(lab: Lab) -> None:
+    where = others(lab)[0]
+
+    def ticks() -> list[int]:
+        return [
+            event[1] for event in lab.world.state.queue
+            if event[2] == event[3] == where and getattr(event[4], "name", "") == "tick"
+        ]  # fmt: skip
+
+    before = ticks()
+    lab.submit(MemberOp(where, "stop"))
+    lab.submit(MemberOp(where, "start"))
+    for sequence in before:
+        with pytest.raises(UnknownName):
+            lab.submit(DeliverIn(sequence))
+    assert roles(lab)[where] == "follower"
+    current = lab.world.state.slots[where].timers["tick"]
+    assert current not in before
+    lab.submit(DeliverIn(current))
+    assert roles(lab)[where] == "pre-candidate"

@@ -120,9 +120,9 @@ def snapshot(app: Application, index: int, voters: list[int], learners: list[int
 
 def buckets(app: Application, index: int, voters: list[int], learners: list[int]) -> dict[bytes, list[Pair]]:
     """The buckets of a member that has applied up to ``index``."""
-    leases = [
-        (pack(">Q", id_), _field(1, id_) + _field(2, lease.ttl)) for id_, lease in sorted(app.lessor.leases.items())
-    ]
+    leases = sorted(
+        (pack(">q", id_), _field(1, id_) + _field(2, lease.ttl)) for id_, lease in app.lessor.leases.items()
+    )
     state = {"voters": voters, "learners": learners or None, "auto_leave": False}
     conf = orjson.dumps({name: value for name, value in state.items() if value is not None})
     meta = {b"confState": conf, b"consistent_index": pack(">Q", index), b"term": pack(">Q", app.term)}

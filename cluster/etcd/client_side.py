@@ -3,7 +3,8 @@
 - Writes become a ``Proposal`` in the log; the answer is given when this member has applied it. Without a leader they wait
   outside of Raft ("parked"), and after 7 s end as ``context deadline exceeded``. Whatever entered Raft and timed out has an
   **unknown outcome**: it may still be committed.
-- Linearizable reads wait for a ReadIndex round. One round is under way at a time; what comes meanwhile shares the next.
+- Linearizable reads wait for a ReadIndex round. One round is under way at a time; what comes meanwhile shares the next. So a read that comes
+  while a round fails waits up to 14 s, as at a real member: the rest of that round and the 7 s of its own.
 - Serializable reads, status and hashes are answered at once from what this member has.
 - Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on. Before a leader renews or ends a lease
   it makes sure, by such a round, that it still leads.
@@ -19,7 +20,7 @@ from cluster.etcd import errors, validate
 from cluster.etcd.apply import evaluate, grows, read_only, serializable
 from cluster.etcd.errors import Refused
 from cluster.etcd.lease_side import LeaseSide
-from cluster.etcd.raft import RawNode
+from cluster.etcd.raft import Raft, RawNode
 from cluster.etcd.state import VERSION as ETCD_VERSION
 from cluster.etcd.state import ClusterVersion, Pending, Proposal, Publish, ReadRound, Waiter
 from cluster.etcd.watch import missed
@@ -30,6 +31,34 @@ from cluster.wire import etcd as w
 READ_RETRY = 500 * MILLISECOND
 _CHANGES = (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest, w.MemberUpdateRequest)
 _FOR_LEADER = (w.LeaseKeepAliveRequest, w.LeaseTimeToLiveRequest, w.MemberPromoteRequest)
+_LOCAL = (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest)
+
+
+def way_of(q: Any, r: Raft) -> str:
+    """What a member whose Raft is ``r`` does with a client's request: "refuse" it as a learner, "look" or "read" (at once, or after a ReadIndex round),
+    answer from what is "local" or the leader's own ("time to live"), "pass on" to the leader, "change" the membership, "move" leadership, or "propose"."""
+    kind = type(q)
+    if r.learners and r.is_learner():
+        asked = kind in (w.StatusRequest, w.SnapshotRequest) or (kind is w.RangeRequest and q.serializable)
+        if not asked:
+            return "refuse"
+    if kind is w.RangeRequest:
+        return "look" if q.serializable else "read"
+    if kind is w.TxnRequest and read_only(q):
+        return "look" if serializable(q) else "read"
+    if kind is w.MemberListRequest:
+        return "read" if q.linearizable else "look"
+    if kind in _LOCAL:
+        return "local"
+    if kind in _FOR_LEADER and r.role != "leader":
+        return "pass on"
+    if kind is w.LeaseKeepAliveRequest:
+        return "read"  # a leader that was deposed and does not know it must not renew
+    if kind is w.LeaseTimeToLiveRequest:
+        return "time to live"
+    if kind in _CHANGES:
+        return "change"
+    return "move" if kind is w.MoveLeaderRequest else "propose"
 
 
 class ClientSide(LeaseSide):
@@ -47,36 +76,29 @@ class ClientSide(LeaseSide):
         s = self.state
         r = s.raft
         validate.check(q, self.config.max_txn_ops)
-        kind = type(q)
-        if (
-            r.learners
-            and r.is_learner()
-            and not (kind is w.StatusRequest or (kind is w.RangeRequest and q.serializable))
-        ):
-            raise Refused(*errors.NOT_FOR_LEARNER)
-        if kind is w.RangeRequest:
-            self._read(src, q, q.serializable, now, out)
-        elif kind is w.TxnRequest and read_only(q):
-            self._read(src, q, serializable(q), now, out)
-        elif kind is w.MemberListRequest:
-            self._read(src, q, not q.linearizable, now, out)
-        elif kind in (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest):
-            out.send(src, self.local(q))
-        elif kind in _FOR_LEADER and r.role != "leader":
-            self._pass_on(src, q, now, out)
-        elif kind is w.LeaseKeepAliveRequest:
-            self._read(src, q, False, now, out)  # a leader that was deposed and does not know it must not renew
-        elif kind is w.LeaseTimeToLiveRequest:
-            out.send(src, self._time_to_live(q, now))
-        elif kind in _CHANGES:
-            change = self.member_change(q, now, out)
-            self.propose(src, q, change, "EntryConfChange", now, out)
-        elif kind is w.MoveLeaderRequest:
-            self._move_leader(src, q, now, out)
-        else:
-            if kind is w.LeaseGrantRequest and not q.lease:
-                q = w.LeaseGrantRequest(q.id, q.ttl, out.dice.bits() >> 1)
-            self.propose(src, q, q, "EntryNormal", now, out)
+        match way_of(q, r):
+            case "refuse":
+                raise Refused(*errors.NOT_FOR_LEARNER)
+            case "look":
+                out.send(src, self._look(q, now))
+            case "read":
+                s.queued.append(Waiter(src, q, out.cause, now))
+                self._next_round(now, out)
+            case "local":
+                out.send(src, self.local(q))
+            case "pass on":
+                self._pass_on(src, q, now, out)
+            case "time to live":
+                out.send(src, self._time_to_live(q, now))
+            case "change":
+                change = self.member_change(q, now, out)
+                self.propose(src, q, change, "EntryConfChange", now, out)
+            case "move":
+                self._move_leader(src, q, now, out)
+            case _:
+                if type(q) is w.LeaseGrantRequest and not q.lease:
+                    q = w.LeaseGrantRequest(q.id, q.ttl, out.dice.bits() >> 1)
+                self.propose(src, q, q, "EntryNormal", now, out)
 
     # -- writes ---------------------------------------------------------------------------------------------------
 
@@ -160,13 +182,6 @@ class ClientSide(LeaseSide):
 
     # -- reads ----------------------------------------------------------------------------------------------------
 
-    def _read(self, src: str, q: Any, local: bool, now: int, out: Outbox) -> None:
-        if local:
-            out.send(src, self._look(q, now))
-        else:
-            self.state.queued.append(Waiter(src, q, out.cause, now))
-            self._next_round(now, out)
-
     def _look(self, q: Any, now: int) -> Any:
         """Answer a read from what is applied here."""
         app = self.state.app
@@ -230,7 +245,8 @@ class ClientSide(LeaseSide):
                 self.revoke_expired(waiter.request, why is None, now, out)
                 continue
             if why is not None:
-                answer = w.EtcdError(waiter.request.id, *why)
+                kept = type(waiter.request) is w.LeaseKeepAliveRequest
+                answer = w.EtcdError(waiter.request.id, *(errors.NOT_PRIMARY if kept else why))
             else:
                 try:
                     answer = self._look(waiter.request, now)

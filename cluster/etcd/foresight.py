@@ -25,32 +25,31 @@ In: a ``World``. Out: rows ``{sequence, kind, member, from, what, atMicros, repl
 | ``answer`` | a client is answered |
 | ``wait`` | for: "leader" or "read round" |
 | ``exit`` | the process ends: it was removed |
-| ``nothing`` | why: "lease" (it hears a leader), "old term", "removed", "stale" |
+| ``nothing`` | why: "lease" (it hears a leader), "old term", "removed" (the sender, and it is told so), "stale" |
 
 Simplified here: what follows later (an entry applied that answers a client of another member, say) is not told; of a client's request only whether it is
 proposed, forwarded, read or kept waiting.
 """
 
 from collections import deque
-from typing import Any
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
-from cluster.etcd.apply import read_only, serializable
+from cluster.etcd import validate
+from cluster.etcd.client_side import way_of
+from cluster.etcd.errors import Refused
 from cluster.etcd.peers import PeerHello
 from cluster.etcd.raft import Raft, RawNode, election
 from cluster.etcd.state import MemberState, Proposal
 from cluster.sim.actor import Fsynced, Timer
+from cluster.sim.dice import Dice
 from cluster.sim.world import World
 from cluster.wire import etcd as w
 from cluster.wire.raft import RaftMessage
 
 Row = dict[str, Any]
-
-_LOCAL = (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest)
-_WRITES = (
-    w.PutRequest, w.DeleteRangeRequest, w.TxnRequest, w.CompactionRequest, w.LeaseGrantRequest, w.LeaseRevokeRequest, w.AlarmRequest,
-)  # fmt: skip
+_REQUESTS = dict.fromkeys(get_args(w.Request))
 
 
 def next_events(world: World, limit: int = 60) -> list[Row]:
@@ -92,7 +91,7 @@ def _row(actor: Any, sequence: int, kind: str, at: int, src: str, message: Any) 
         "from": "" if kind != "message" else src,
         "what": what,
         "atMicros": at // 1000,
-        "does": forecast(actor, message),
+        "does": forecast(actor, src, message, at),
     }
 
 
@@ -107,16 +106,15 @@ def branch(r: Raft) -> Raft:
     )  # fmt: skip
 
 
-def forecast(actor: Any, message: Any) -> list[Row]:
-    """What ``message`` (or a timer, or the end of an fsync) would do to the member ``actor`` now."""
+def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
+    """What ``message`` from ``src`` (or a timer, or the end of an fsync) would do to the member ``actor`` at the instant ``at``."""
     s: MemberState = actor.state
-    names = s.app.membership.name_of
     r = branch(s.raft)
     node = RawNode(r)
     kind = type(message)
     if kind is RaftMessage:
         if message.frm in s.app.membership.removed:
-            return [{"change": "nothing", "why": "removed"}]
+            return [{"change": "nothing", "why": "removed"}, _send("PeerHello", src)]
         if _ignored_in_lease(r, message):
             return [{"change": "nothing", "why": "lease"}]
         node.step(message)
@@ -133,11 +131,11 @@ def forecast(actor: Any, message: Any) -> list[Row]:
             else:
                 r.messages.append(promise)
     elif kind is PeerHello:
-        return (
-            [{"change": "exit"}] if message.gone else [] if message.reply else [_send("PeerHello", names(message.frm))]
-        )
+        return [{"change": "exit"}] if message.gone else [] if message.reply else [_send("PeerHello", src)]
+    elif kind in _REQUESTS:
+        return _client(actor, node, message, at) + _changes(s, r)
     else:
-        return _client(s, node, message) + _changes(s, r)
+        return []
     if r.lead and r.lead != s.raft.lead:  # what waited for a leader goes to this one
         for id_, pending in s.pending.items():
             if pending.parked:
@@ -154,26 +152,45 @@ def _ignored_in_lease(r: Raft, m: RaftMessage) -> bool:
     return asked and m.term > r.term and election.in_lease(r)
 
 
-def _client(s: MemberState, node: RawNode, q: Any) -> list[Row]:
+def _client(actor: Any, node: RawNode, q: Any, at: int) -> list[Row]:
+    s: MemberState = actor.state
     r = node.raft
-    kind = type(q)
-    local = (
-        kind in _LOCAL
-        or (kind is w.RangeRequest and q.serializable)
-        or (kind is w.MemberListRequest and not q.linearizable)
-    )
-    if local or (kind is w.TxnRequest and read_only(q) and serializable(q)):
-        return [{"change": "answer"}]
-    if kind is w.RangeRequest or kind is w.MemberListRequest or (kind is w.TxnRequest and read_only(q)):
-        if s.round is not None:
-            return [{"change": "wait", "for": "read round"}]
-        node.read_index(0)
-        return [{"change": "wait", "for": "leader"}] if not r.lead else [{"change": "answer"}] if r.read_states else []
-    if kind in _WRITES:
-        if not r.lead:
-            return [{"change": "wait", "for": "leader"}]
-        node.propose([(Proposal(r.id, q.id, q), 0, "EntryNormal")])
-    return []
+    answer, no_leader = [{"change": "answer"}], [{"change": "wait", "for": "leader"}]
+    try:
+        validate.check(q, actor.config.max_txn_ops)
+        match way_of(q, r):
+            case "refuse" | "look" | "local" | "time to live":
+                return answer
+            case "read":
+                if s.round is not None:
+                    return [{"change": "wait", "for": "read round"}]
+                node.read_index(0)
+                return no_leader if not r.lead else answer if r.read_states else []
+            case "pass on":
+                leader = s.app.membership.name_of(r.lead)
+                return [_send(type(q).__name__, leader)] if leader else answer
+            case "move":
+                if r.role != "leader" or q.target not in r.voters or q.target == r.id:
+                    return answer
+                node.transfer(q.target)
+                return []
+            case "change":
+                data, type_ = actor.member_change(q, at, _Die(r.dice)), "EntryConfChange"
+            case _:
+                data, type_ = q, "EntryNormal"
+    except Refused:
+        return answer
+    if not r.lead:
+        return no_leader
+    proposal = Proposal(r.id, q.id, data)
+    return [] if node.propose([(proposal, 0, type_)]) else answer
+
+
+class _Die:
+    """An Outbox for one that asks for an id: a die of its own, so that the world's stays as it is."""
+
+    def __init__(self, dice: Dice) -> None:
+        self.dice = replace(dice)
 
 
 def _changes(s: MemberState, r: Raft) -> list[Row]:

@@ -57,12 +57,24 @@ Reader = Callable[[Any], Any]
 
 
 def _int(value: Any) -> int:
+    return _number(value, -(1 << 63), 1 << 63, "int64")
+
+
+def _id(value: Any) -> int:
+    """A member's id."""
+    return _number(value, 0, 1 << 64, "uint64")
+
+
+def _number(value: Any, low: int, high: int, kind: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type int64")
+        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type {kind}")
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
-        raise _bad(f"json: invalid number {value!r} for an int64") from None
+        raise _bad(f"json: invalid number {value!r} for an {kind}") from None
+    if not low <= number < high:
+        raise _bad(f"json: cannot unmarshal number {number} into Go value of type {kind}")
+    return number
 
 
 def _bytes(value: Any) -> bytes:
@@ -251,22 +263,22 @@ _PATHS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "/v3/cluster/member/add": _simple(
         w.MemberAddRequest, "MemberAddRequest", {"peer_urls": ()}, peerURLs__peer_urls=_texts, isLearner__is_learner=_bool
     ),
-    "/v3/cluster/member/remove": _simple(w.MemberRemoveRequest, "MemberRemoveRequest", {"member": 0}, ID__member=_int),
+    "/v3/cluster/member/remove": _simple(w.MemberRemoveRequest, "MemberRemoveRequest", {"member": 0}, ID__member=_id),
     "/v3/cluster/member/promote": _simple(
-        w.MemberPromoteRequest, "MemberPromoteRequest", {"member": 0}, ID__member=_int
+        w.MemberPromoteRequest, "MemberPromoteRequest", {"member": 0}, ID__member=_id
     ),
     "/v3/cluster/member/update": _simple(
-        w.MemberUpdateRequest, "MemberUpdateRequest", {"member": 0, "peer_urls": ()}, ID__member=_int, peerURLs__peer_urls=_texts
+        w.MemberUpdateRequest, "MemberUpdateRequest", {"member": 0, "peer_urls": ()}, ID__member=_id, peerURLs__peer_urls=_texts
     ),
     "/v3/maintenance/snapshot": _simple(w.SnapshotRequest, "SnapshotRequest", {}),
     "/v3/maintenance/status": _simple(w.StatusRequest, "StatusRequest", {}),
     "/v3/maintenance/defragment": _simple(w.DefragmentRequest, "DefragmentRequest", {}),
     "/v3/maintenance/hash": _simple(w.HashKVRequest, "HashKVRequest", {}, revision=_int),
     "/v3/maintenance/transfer-leadership": _simple(
-        w.MoveLeaderRequest, "MoveLeaderRequest", {"target": 0}, targetID__target=_int
+        w.MoveLeaderRequest, "MoveLeaderRequest", {"target": 0}, targetID__target=_id
     ),
     "/v3/maintenance/alarm": _simple(
-        w.AlarmRequest, "AlarmRequest", {}, action=_enum("GET", "ACTIVATE", "DEACTIVATE"), memberID__member=_int,
+        w.AlarmRequest, "AlarmRequest", {}, action=_enum("GET", "ACTIVATE", "DEACTIVATE"), memberID__member=_id,
         alarm=_enum("NONE", "NOSPACE", "CORRUPT"),
     ),
 }  # fmt: skip
@@ -409,14 +421,13 @@ def response(answer: Any) -> tuple[int, dict[str, Any]]:
 
 
 def snapshot_lines(answer: w.SnapshotResponse) -> Iterator[dict[str, Any]]:
-    """The lines of a snapshot's stream: pieces of the file, then its checksum as a piece of its own."""
-    blob = answer.blob
-    cuts = [*range(0, len(blob) - 32, SNAPSHOT_PIECE), len(blob) - 32, len(blob)]
-    for start, end in pairwise(cuts):
-        piece: dict[str, Any] = {"blob": _b64(blob[start:end]), "remaining_bytes": str(len(blob) - end)}
-        if not start:
-            piece["header"] = _header(answer.header)
-        yield {"result": _clean(piece)}
+    """The lines of a snapshot's stream: pieces of the file, then its checksum as a piece of its own.
+
+    As etcd 3.5 has it: no header, and what remains is counted without the checksum.
+    """
+    blob, size = answer.blob, len(answer.blob) - 32
+    for start, end in pairwise([*range(0, size, SNAPSHOT_PIECE), size, len(blob)]):
+        yield {"result": _clean({"remaining_bytes": str(max(size - end, 0)), "blob": _b64(blob[start:end])})}
 
 
 def stream_line(answer: Any, watch_id: int = 0) -> dict[str, Any]:

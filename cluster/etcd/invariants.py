@@ -57,11 +57,18 @@ class Member:
         """Does it believe that it leads?"""
         return self.state is not None and self.state.raft.role == "leader"
 
+    @property
+    def leaders_term(self) -> int:
+        """The newest term of which it knows that there was a leader: it hears one, or has an entry of one."""
+        heard = self.state.raft.term if self.state is not None and self.state.raft.lead else 0
+        return max(heard, self.log.term_of(self.log.last) or 0)
+
 
 def invariants(world: World, terms: list[tuple[int, int, str]] | None = None) -> list[Row]:
     """All of them. ``terms``: (instant ns, term, leader), as ``Memory.terms`` keeps them."""
     members = [Member(world, slot.name) for slot in world.state.slots.values() if slot.kind == "etcd"]
-    leader = max((m for m in members if m.leads), key=lambda m: m.state.raft.term, default=None)
+    newest = max([term for _, term, _ in terms or ()] + [m.leaders_term for m in members], default=0)
+    leader = next((m for m in members if m.leads and m.state.raft.term == newest), None)
     return [
         _election_safety(members, terms or []),
         _log_matching(members),

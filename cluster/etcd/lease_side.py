@@ -56,7 +56,7 @@ class LeaseSide(WatchSide):
         """Propose the end of a lease if this member is the leader (``confirmed`` by a quorum a moment ago)."""
         lessor = self.state.app.lessor
         lease = lessor.leases.get(q.lease)
-        if lease is not None and lessor.primary:
+        if lease is not None and lessor.primary and lease.revoking:  # (a new term gave it its full time again)
             lease.revoking = confirmed and self.internal(q, now)
             self._arm_leases(now, out)
 

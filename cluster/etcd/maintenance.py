@@ -42,7 +42,7 @@ class Maintenance(RaftSide):
             return w.DefragmentResponse(q.id, self.header())
         if type(q) is w.SnapshotRequest:
             blob = bolt.snapshot(s.app, r.log.applied, r.voters, r.learners)
-            return w.SnapshotResponse(q.id, self.header(), blob, VERSION)
+            return w.SnapshotResponse(q.id, self.header(), blob)
         if type(q) is w.LeaseLeasesRequest:
             by_expiry = sorted(s.app.lessor.leases.values(), key=lambda lease: lease.expiry)
             return w.LeaseLeasesResponse(q.id, self.header(), tuple(lease.id for lease in by_expiry))

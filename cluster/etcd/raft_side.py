@@ -6,7 +6,7 @@ While a write is on its way, what comes in the meantime waits and shares the nex
 
 One timer is set for the tick at which Raft has something to do; a heartbeat only moves that tick, not the timer.
 
-Simplified here: a snapshot travels as one message.
+Simplified here: a snapshot travels as one message; a membership change that Raft finds impossible (no voter left) is refused, where a real member panics.
 Upstream: server/etcdserver/raft.go.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 
 from cluster.etcd import durable
 from cluster.etcd.apply import apply
-from cluster.etcd.errors import Refused
+from cluster.etcd.errors import UNKNOWN, Refused
 from cluster.etcd.membership import Joining, seed_member
 from cluster.etcd.peers import PeerHello
-from cluster.etcd.raft import ConfChange, Raft, RawNode, Snapshot
+from cluster.etcd.raft import ConfChange, InvalidChange, Raft, RawNode, Snapshot
 from cluster.etcd.raft.replication import set_members
 from cluster.etcd.state import Batch, MemberState, Peer, Proposal
 from cluster.etcd.telling import Telling
@@ -345,12 +345,15 @@ class RaftSide(Telling):
         s = self.state
         try:
             s.app.membership.check(change)
+            try:
+                RawNode(s.raft).apply_conf_change(change)
+            except InvalidChange as invalid:
+                raise Refused(UNKNOWN, str(invalid)) from None
         except Refused:
             if s.raft.role == "leader":
                 s.raft.pending_conf = min(s.raft.pending_conf, s.raft.log.applied)
             raise
         s.app.membership.apply(change)
-        RawNode(s.raft).apply_conf_change(change)
         if change.type == "ConfChangeRemoveNode":
             s.peers.pop(change.node, None)
         return change.node

@@ -1,7 +1,7 @@
 """What a member checks before it lets a request near Raft, and how large a request is.
 
 In: a request of the client API. Out: nothing, or ``Refused`` with etcd's words. Sizes in bytes of payload.
-Upstream: server/etcdserver/api/v3rpc/key.go.
+Upstream: server/etcdserver/api/v3rpc/{key,member}.go.
 """
 
 from typing import Any
@@ -24,6 +24,8 @@ def check(request: Any, max_ops: int) -> None:
             raise Refused(*errors.LEASE_PROVIDED)
     elif isinstance(request, w.DeleteRangeRequest):
         _key(request.key)
+    elif isinstance(request, w.MemberAddRequest):
+        _urls(request.peer_urls)
     elif isinstance(request, w.TxnRequest):
         _txn(request, max_ops)
         for branch in (request.success, request.failure):
@@ -34,6 +36,17 @@ def check(request: Any, max_ops: int) -> None:
 def _key(key: bytes) -> None:
     if not key:
         raise Refused(*errors.EMPTY_KEY)
+
+
+def _urls(urls: tuple[str, ...]) -> None:
+    """Go's ``types.NewURLs``: at least one, each ``https://host:port`` without a path."""
+    for url in urls:
+        scheme, _, rest = url.strip().partition("://")
+        host, _, port = rest.rpartition(":")
+        if scheme not in ("unix", "unixs") and not (scheme in ("http", "https") and host and port.isdigit()):
+            raise Refused(*errors.BAD_URLS)
+    if not urls:
+        raise Refused(*errors.BAD_URLS)
 
 
 def _txn(request: w.TxnRequest, max_ops: int) -> None:

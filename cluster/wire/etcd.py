@@ -366,7 +366,6 @@ class SnapshotResponse(Struct, frozen=True, tag=True):
     id: int
     header: ResponseHeader
     blob: bytes
-    version: str = ""
 
 
 class Campaign(Struct, frozen=True, tag=True):

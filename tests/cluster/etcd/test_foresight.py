@@ -8,6 +8,7 @@ from cluster.etcd import EtcdMember, views
 from cluster.lab import ClusterSpec, DelayIn, DeliverIn, DropIn, EtcdOpIn, Lab, MemberOp, Pki, UnknownName
 from cluster.sim import MILLISECOND, SECOND, World
 from cluster.wire import etcd as w
+from cluster.wire.raft import RaftMessage
 
 from .support import FACTORIES, Cluster
 
@@ -158,3 +159,67 @@ def test_invariants_see_a_disk_that_forgot() -> None:
     disk = c.world.state.disks[leader.name]
     disk.synced = [*disk.synced, disk.synced[3]]  # the HardState of the beginning
     assert not {row["key"]: row["holds"] for row in views.invariants(c.world)}["commit-monotone"]
+
+
+def test_a_leader_that_sleeps_through_its_end_breaks_no_promise() -> None:
+    c = Cluster(3)
+    old = c.wait_leader()
+    c.run(1)
+    c.world.pause(old.name)
+    c.run(5)
+    new = c.leader()
+    assert new is not None and new is not old
+    c.put(new.name, b"a", b"1")
+    c.world.stop(new.name)
+    rows = {row["key"]: row for row in views.invariants(c.world)}
+    assert rows["leader-completeness"]["holds"] and rows["committed-is-stored"]["holds"]
+    assert rows["leader-completeness"]["evidence"] == []  # the leader of the newest term is gone
+
+
+def does(c: Cluster, member: str, message: Any) -> list[dict[str, Any]]:
+    """What is foretold of a client's ``message``; then it happens."""
+    c.post(member, message)
+    what = type(message).__name__
+    rows = [row["does"] for row in views.next_events(c.world) if (row["member"], row["what"]) == (member, what)]
+    c.run(1)
+    return rows[-1]
+
+
+def test_what_a_client_may_ask_for_is_foretold_as_it_will_be() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    follower = next(name for name in c.world.actors if name != leader.name)
+    c.run(6)
+    lease = c.ask(leader.name, w.LeaseGrantRequest, 600).lease
+    send = {"change": "send", "reject": False, "entries": 0, "durable": False}
+    keep = w.LeaseKeepAliveRequest
+    assert does(c, follower, keep(c.next_id(), lease)) == [{**send, "type": keep.__name__, "to": leader.name}]
+    asked = does(c, leader.name, keep(c.next_id(), lease))
+    assert {row["type"] for row in asked} == {"MsgHeartbeat"}
+    assert does(c, follower, w.MoveLeaderRequest(c.next_id(), 0x1001)) == [{"change": "answer"}]
+    assert does(c, follower, w.PutRequest(c.next_id(), b"", b"")) == [{"change": "answer"}]
+    before = leader.state.raft.log.last
+    state = c.world.state.dice[leader.name].state
+    added = does(c, leader.name, w.MemberAddRequest(c.next_id(), ("https://h4:2380",), True, "m4"))
+    assert {"change": "append", "first": before + 1, "last": before + 1} in added
+    assert state != c.world.state.dice[leader.name].state  # the real one took its id; the foretold one had not
+    assert len(leader.state.app.membership.members) == 4
+    refused = does(c, leader.name, w.MemberPromoteRequest(c.next_id(), 5))
+    assert refused == [{"change": "answer"}]
+
+
+def test_a_learner_is_foretold_to_refuse_and_who_was_removed_to_be_told() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    c.run(6)
+    one, two = (name for name in c.world.actors if name != leader.name)
+    member = c.member(one)
+    member.state.raft.learners = [member.config.id]
+    member.state.raft.progress[member.config.id].learner = True
+    assert does(c, one, w.PutRequest(c.next_id(), b"k", b"v")) == [{"change": "answer"}]
+    gone = c.member(two).config.id
+    leader.state.app.membership.removed[gone] = None
+    c.world.post(two, leader.name, RaftMessage(type="MsgPreVote", to=leader.config.id, frm=gone, term=9))
+    row = next(row for row in views.next_events(c.world) if row["what"] == "MsgPreVote")
+    assert row["does"][0] == {"change": "nothing", "why": "removed"}
+    assert (row["does"][1]["type"], row["does"][1]["to"]) == ("PeerHello", two)

@@ -118,3 +118,44 @@ def test_health_and_version() -> None:
     assert gateway.health(True)[0] == 200
     assert gateway.health(False)[1]["health"] == "false"
     assert gateway.version("3.5.0")["etcdcluster"] == "3.5.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        ("/v3/lease/grant", "ID", 1 << 63),
+        ("/v3/kv/range", "limit", str(-(1 << 63) - 1)),
+        ("/v3/cluster/member/remove", "ID", -1),
+        ("/v3/cluster/member/remove", "ID", 1 << 64),
+    ],
+)
+def test_a_number_that_does_not_fit_is_refused(path: str, field: str, value: object) -> None:
+    with pytest.raises(gateway.GatewayError) as refused:
+        gateway.request(path, json.dumps({field: value}).encode(), 1)
+    assert refused.value.status == 400
+
+
+def test_a_members_id_uses_all_64_bits() -> None:
+    assert gateway.request("/v3/cluster/member/remove", b'{"ID": "18446744073709551615"}', 1).member == (1 << 64) - 1
+
+
+@pytest.mark.parametrize("urls", [[], ["m4"], ["ftp://m4:2380"], ["https://m4"], ["https://m4:2380/path"]])
+def test_a_member_needs_urls_that_are_some(urls: list[str]) -> None:
+    text = "etcdserver: given member URLs are invalid"
+    curl = Curl()
+    assert curl("/v3/cluster/member/add", peerURLs=urls) == (400, {"error": text, "message": text, "code": 3})
+    assert curl("/v3/maintenance/status")[0] == 200
+
+
+def test_a_snapshot_is_told_in_pieces_as_etcd_does() -> None:
+    curl = Curl()
+    assert curl("/v3/lease/grant", TTL="60", ID=-5)[0] == 200  # a lease's id may be any int64
+    curl("/v3/maintenance/snapshot")
+    answer = curl.cluster.got[-1][2]
+    assert isinstance(answer, w.SnapshotResponse)
+    pieces = [line["result"] for line in gateway.snapshot_lines(answer)]
+    sizes = [len(base64.b64decode(piece["blob"])) for piece in pieces]
+    left = [int(piece.get("remaining_bytes", "0")) for piece in pieces]
+    assert (sizes[-1], sum(sizes)) == (32, len(answer.blob))
+    assert left == [sum(sizes[n + 1 : -1]) for n in range(len(sizes))]
+    assert all(set(piece) <= {"blob", "remaining_bytes"} for piece in pieces)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.etcd import EtcdMember
+from cluster.etcd.state import Waiter
 from cluster.sim import SECOND, World
 from cluster.trace import notes
 from cluster.wire import etcd as w
@@ -355,6 +356,26 @@ def test_a_new_leader_gives_every_lease_its_full_time_again() -> None:
     assert c.ask(at, w.LeaseTimeToLiveRequest, lease).ttl == -1
 
 
+def test_a_leader_that_cannot_prove_it_leads_renews_nothing() -> None:
+    c = Cluster(3, check_quorum=False)
+    leader = c.wait_leader()
+    lease = c.ask(leader.name, w.LeaseGrantRequest, 60).lease
+    for one in followers(c):
+        c.world.pause(one.name)
+    assert code(c.ask(leader.name, w.LeaseKeepAliveRequest, lease)) == (2, "not a primary lessor")
+    assert code(c.get(leader.name, b"k")) == (14, "etcdserver: request timed out")
+
+
+def test_a_revoke_of_an_earlier_term_ends_no_lease_that_has_its_full_time_again() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    lease = c.ask(leader.name, w.LeaseGrantRequest, 60).lease
+    leader.state.queued.append(Waiter("", w.LeaseRevokeRequest(0, lease), 0, c.world.now))
+    assert isinstance(c.get(leader.name, b"k"), w.RangeResponse)
+    c.run(1)
+    assert lease in leader.state.app.lessor.leases
+
+
 def test_rewriting_a_key_without_the_lease_detaches_it() -> None:
     c = Cluster(1)
     c.wait_leader()
@@ -468,6 +489,8 @@ def test_a_member_joins_as_learner_is_promoted_and_removed(options: dict[str, An
     c.run(2)
     assert code(c.put("m4", b"k", b"")) == (9, "etcdserver: rpc not supported for learner")
     assert c.get("m4", b"k", serializable=True).kvs[0].value == b"39"
+    assert isinstance(c.ask("m4", w.SnapshotRequest), w.SnapshotResponse)
+    assert code(c.ask("m4", w.HashKVRequest)) == (9, "etcdserver: rpc not supported for learner")
     promoted = c.ask("m2", w.MemberPromoteRequest, id_)
     assert [m.is_learner for m in promoted.members if m.id == id_] == [False]
     c.run(1)
@@ -505,6 +528,14 @@ def test_a_member_that_is_down_may_be_removed() -> None:
     c.run(5)
     assert not c.world.state.slots[one.name].up  # its peers tell it, and it ends by itself
     assert c.wait_leader() is leader
+
+
+def test_the_last_voter_stays() -> None:
+    c = Cluster(1, strict_reconfig_check=False)
+    only = c.wait_leader()
+    assert code(c.ask(only.name, w.MemberRemoveRequest, only.config.id)) == (2, "removed all voters")
+    assert [m.id for m in c.ask(only.name, w.MemberListRequest).members] == [only.config.id]
+    assert isinstance(c.put(only.name, b"k", b"v"), w.PutResponse)
 
 
 def test_maintenance_of_one_member() -> None:

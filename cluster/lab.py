@@ -22,7 +22,7 @@ from cluster import probing, snapshot, topology
 from cluster.etcd import gateway
 from cluster.sim import Link, PeerDown, Timer, World
 from cluster.sim.clock import MILLISECOND
-from cluster.sim.world import Event, PlainUnpickler, Slot
+from cluster.sim.world import CALLERS, Event, PlainUnpickler, Slot
 from cluster.snapshot.objects import Objects
 from cluster.snapshot.stops import Stops, breakpoint_of
 from cluster.topology import FACTORIES, ClusterSpec, Pki
@@ -692,12 +692,17 @@ class Lab:
                 self._call(number, {"exitCode": code, "requests": list(requests), **tail, "done": True})
             case etcd.WatchResponse():
                 self._etcd_watch(message)
-            case _ if dst.startswith("outside:member/"):
-                self._membership_answer(int(dst.removeprefix("outside:member/")), message)
-            case _ if dst.startswith("outside:op/"):
-                self._op_answer(dst.removeprefix("outside:op/"), message)
-            case _ if dst.startswith("outside:etcd/"):
-                self._gateway_answer(int(dst.removeprefix("outside:etcd/")), message)
+                if message.canceled:
+                    self.world.hang_up(dst, src)
+            case _ if dst.startswith(CALLERS):
+                self.world.hang_up(dst, src)
+                kind, call = dst.removeprefix("outside:").split("/", 1)
+                if kind == "op":
+                    self._op_answer(call, message)
+                elif kind == "member":
+                    self._membership_answer(int(call), message)
+                else:
+                    self._gateway_answer(int(call), message)
 
     def _response(self, message: HttpResponse) -> None:
         where = self.state.streams.get(message.id)
@@ -752,6 +757,8 @@ class Lab:
         self._call(message.watch, {"status": 200, "body": body, "done": message.canceled})
 
     def _op_answer(self, call: str, message: Any) -> None:
+        if call not in self.state.ops:
+            return  # it ended long ago
         match message:
             case etcd.EtcdError(_, _, text):
                 unknown = self.state.ops[call].f != "get" and any(word in text for word in OP_TIMEOUT_ERRORS)

@@ -30,6 +30,10 @@ from cluster.sim.network import Network
 _FOLD = 1 << 16
 """Bytes of event log folded into the digest at a time."""
 
+CALLERS = ("outside:op/", "outside:etcd/", "outside:member/")
+"""Clients outside with a connection for each question: they hear that the process died with theirs in hand. ``hang_up`` ends it. (The balancer tells the
+others.)"""
+
 Event = tuple[int, int, str, str, Any, int, int]
 """(arrival ns, sequence, destination, source, message, cause, the destination's boot when it was sent)."""
 
@@ -183,6 +187,12 @@ class World:
         """Mail from ``src`` (a process or an ``outside:…`` address) now; crosses the network like all mail."""
         self._send(src, dst, message, cause, delay)
 
+    def hang_up(self, client: str, process: str) -> None:
+        """``client``, one of ``CALLERS``, has its last answer from ``process``."""
+        slot = self.state.slots.get(process)
+        if slot is not None:
+            slot.peers.pop(client, None)
+
     def digest(self) -> str:
         """One number for everything delivered so far: equal digests, equal histories."""
         return blake2b(self.state.digest + bytes(self.state.log), digest_size=16).hexdigest()
@@ -256,9 +266,13 @@ class World:
             if self.observer is not None:
                 self.observer.dropped(state.now, src, dst, message, cause, why)
             return
-        if to is not None and frm is not None and dst not in frm.peers:
-            frm.peers[dst] = None
-            to.peers[src] = None
+        if to is not None:
+            if frm is None:
+                if src.startswith(CALLERS):
+                    to.peers[src] = None
+            elif dst not in frm.peers:
+                frm.peers[dst] = None
+                to.peers[src] = None
         if self.followed and self.observer is not None:
             self.observer.sent(leave, arrival, src, dst, message, cause)
         state.sequence += 1

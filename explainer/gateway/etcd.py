@@ -80,6 +80,8 @@ class EtcdApp:
                 if not piece.get("status"):
                     if scope["clearplane.door"] != "web" and not health:
                         scope["clearplane.connection"].abort()
+                    elif begun:  # the member died in the middle of a watch
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
                     else:
                         await answer(
                             send, 503, msgspec.json.encode({"error": f"{member}: {piece.get('error', 'down')}"})

@@ -1,9 +1,11 @@
 """The etcd page's bench: the model of what members hold, and inputs that cut ways, set timers, slow disks down, compact logs."""
 
+import orjson
 import pytest
 
 from cluster.lab import (
     AlignIn,
+    CallOut,
     ClusterSpec,
     CutsIn,
     DeliverIn,
@@ -13,8 +15,10 @@ from cluster.lab import (
     EtcdOpIn,
     EtcdWatchIn,
     HealIn,
+    HostOp,
     Lab,
     LinkIn,
+    MemberAddIn,
     MemberOp,
     MemberPromoteIn,
     MemberRemoveIn,
@@ -198,6 +202,48 @@ def test_only_a_member_can_be_told_what_a_member_is_told() -> None:
     assert ended["op-lb"] == ("fail", "there is no member 'lb' in this cluster")
     assert set(ended) == {"op-lb", "op-kubelet-node-1", "op-m9"} and lab.ready()
     assert lab.query("ops", pending=True)["ops"] == []
+
+
+def test_a_member_that_dies_with_a_request_in_hand_tells_whoever_asked(lab: Lab) -> None:
+    where, away = leader(lab), others(lab)
+    watch = orjson.dumps({"create_request": {"key": "YQ=="}})
+    lab.submit(EtcdGatewayIn("watch", where, "/v3/watch", watch))
+    lab.submit(EtcdOpIn("before", where, "put", "k", "v"))
+    lab.submit(EtcdGatewayIn("list", where, "/v3/cluster/member/list"))
+    after(lab, SECOND)
+    assert [p for p in lab.world.state.slots[where].peers if p.startswith("outside:")] == ["outside:etcd/1"]
+    lab.drain()
+    lab.submit(CutsIn(cut=tuple((a, b) for name in away for a, b in ((where, name), (name, where)))))
+    lab.submit(EtcdOpIn("put", where, "put", "k", "v"))
+    lab.submit(EtcdOpIn("get", where, "get", "k"))
+    lab.submit(EtcdGatewayIn("range", where, "/v3/kv/range", b'{"key":"YQ=="}'))
+    lab.submit(MemberAddIn("add", "m9"))
+    after(lab, 100 * MILLISECOND)
+    again = Lab.restore(lab.checkpoint())
+    for each in (lab, again):
+        each.submit(MemberOp(where, "stop"))
+        after(each, 100 * MILLISECOND)
+        ops = {op["id"]: (op["res"], op["error"]) for op in each.query("ops")["ops"]}
+        assert ops["before"][0] == "ok"
+        assert (ops["put"], ops["get"]) == (("info", "connection reset"), ("fail", "connection reset"))
+        ended = {o.call: o.doc for o in each.drain().outputs if isinstance(o, CallOut)}
+        assert ended["watch"] == ended["range"] == {"status": 0, "error": "connection reset", "done": True}
+        assert ended["add"]["done"] and not each.state.calls and not each.state.joining
+    assert again.digest() == lab.digest()
+
+
+def test_a_member_whose_host_lost_power_tells_nobody_until_it_is_back(lab: Lab) -> None:
+    where = leader(lab)
+    lab.submit(MemberOp(where, "pause"))
+    lab.submit(EtcdOpIn("put", where, "put", "k", "v"))
+    after(lab, 100 * MILLISECOND)
+    host = lab.world.state.slots[where].host
+    lab.submit(HostOp(host, "stop"))
+    after(lab, 20 * SECOND)
+    assert [op["id"] for op in lab.query("ops", pending=True)["ops"]] == ["put"]
+    lab.submit(HostOp(host, "start"))
+    after(lab, SECOND)
+    assert [op["res"] for op in lab.query("ops")["ops"]] == ["info"]
 
 
 def test_a_timer_of_a_process_that_is_gone_cannot_run_out(lab: Lab) -> None:

@@ -7,18 +7,20 @@ Lines are those of kube-proxy 1.32 in klog's form. Since 1.25 a kube-proxy that 
 ends with status 1, and its container is restarted with back-off (``CrashLoopBackOff``). (Before, it said ``Can't use the IPVS
 proxier`` and ran in iptables mode.)
 
-Simplified here: no flags but ``--config``; the source line numbers are those of one patch release.
+Simplified here: no flags but ``--config``; the source line numbers are those of one patch release; why a value is refused is said in
+words of our own.
 
 Upstream: cmd/kube-proxy/app/{server,server_linux,options}.go, staging/src/k8s.io/component-base/cli/run.go.
 """
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import yaml
 
 from cluster.kubeproxy.modes import mode_named
-from cluster.kubeproxy.options import NotSupported
+from cluster.kubeproxy.options import NotSupported, from_configuration
 from cluster.sim import SECOND
 
 UPSTREAM_MODES = ("", "iptables", "ipvs", "nftables")
@@ -39,13 +41,14 @@ def configuration(files: dict[str, str]) -> dict[str, Any]:
     """The ``KubeProxyConfiguration`` of ``config.conf``. CannotStart: it is none, or asks for what there isn't."""
     try:
         document = yaml.safe_load(files.get("config.conf") or "")
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _failed("failed complete: " + str(error).split("\n")[0]) from None
     if not isinstance(document, dict):
         raise _failed("failed complete: open /var/lib/kube-proxy/config.conf: no such file or directory")
     if document.get("kind") != "KubeProxyConfiguration":
         kind = document.get("kind")
         raise _failed(f'failed complete: no kind "{kind}" is registered for version "{document.get("apiVersion")}"')
+    _well_formed(document)
     mode = document.get("mode") or ""
     try:
         mode_named(mode)
@@ -58,7 +61,50 @@ def configuration(files: dict[str, str]) -> dict[str, Any]:
                 f'failed validate: KubeProxyConfiguration.ProxyMode: Invalid value: \\"{mode}\\": {words}'
             ) from None
         raise _failed(str(error)) from None
+    _valid(document)
     return document
+
+
+FIELDS: dict[str, tuple[type, ...]] = {
+    "mode": (str,), "clusterCIDR": (str,), "detectLocalMode": (str,), "detectLocal": (dict,), "iptables": (dict,), "ipvs": (dict,),
+    "nodePortAddresses": (list,), "iptables.masqueradeBit": (int,), "iptables.masqueradeAll": (bool,),
+    "iptables.localhostNodePorts": (bool,), "ipvs.scheduler": (str,), "detectLocal.bridgeInterface": (str,),
+    "detectLocal.interfaceNamePrefix": (str,),
+}  # fmt: skip
+"""What is read of a configuration, and of which type it must be."""
+GO_NAMES = {str: "string", int: "number", bool: "bool", dict: "object", list: "array", float: "number"}
+
+
+def _well_formed(document: dict[str, Any]) -> None:
+    """CannotStart: a field has a value of another type."""
+    for name, kinds in FIELDS.items():
+        value: Any = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None and type(value) not in kinds:
+            given, wanted = GO_NAMES.get(type(value), "object"), GO_NAMES[kinds[0]]
+            words = (
+                f"json: cannot unmarshal {given} into Go struct field KubeProxyConfiguration.{name} of type {wanted}"
+            )
+            raise _failed(f"failed complete: {words}")
+    if any(type(one) is not str for one in document.get("nodePortAddresses") or ()):
+        words = "json: cannot unmarshal into Go struct field KubeProxyConfiguration.nodePortAddresses of type string"
+        raise _failed(f"failed complete: {words}")
+
+
+def _valid(document: dict[str, Any]) -> None:
+    """CannotStart: a value that no kube-proxy could work with. What is made from it is made once, here, where it can be refused."""
+    bit = (document.get("iptables") or {}).get("masqueradeBit")
+    if bit is not None and not 0 <= bit <= 31:
+        words = f"KubeProxyConfiguration.IPTables.MasqueradeBit: Invalid value: {bit}: must be within the range [0, 31]"
+        raise _failed(f"failed validate: {words}")
+    try:
+        options = from_configuration(document, None)
+        options.nodeport_match()
+        for cidr in (options.cluster_cidr,) if options.if_local()[:1] == ("-s",) else ():
+            ip_network(cidr, strict=False)
+    except ValueError as error:
+        raise _failed(f"failed validate: {error}") from None
 
 
 def _failed(words: str) -> CannotStart:

@@ -320,7 +320,7 @@ class KubeProxy(ApiClient):
             mine = (service + "/", f'"{service}:', f'"{service}"') if mode is nftables else ("",)
             added = [line for line in new_lines if line not in old_lines and any(word in line for word in mine)]
             removed = [line for line in old_lines if line not in new_lines and any(word in line for word in mine)]
-            out.cause = (causes[service] or state.node_causes) if service in causes else 0
+            out.cause = causes.get(service) or state.node_causes
             if out.cause and (added or removed):
                 out.note(self._effect(service, added, removed))
         if mode is ipvs:

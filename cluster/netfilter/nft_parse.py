@@ -53,7 +53,6 @@ def parse_nft(text: str) -> Nft:
 
 def _command(reader: Reader, nft: Nft) -> None:
     line, word = reader.line, reader.take().text
-    nft.bases = None
     if word == "table":
         _table(reader, nft)
     elif word in ("add", "create"):

@@ -5,6 +5,9 @@ A match or statement that isn't simulated becomes ``Unknown``, and whether it ma
 Upstream: nftables src/parser_bison.y.
 """
 
+from math import gcd
+
+from cluster.netfilter.addresses import address_number
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.nft_syntax import (
     VERDICTS,
@@ -27,6 +30,8 @@ from cluster.netfilter.nft_syntax import (
     pairs,
 )
 
+MOST_CHOICES = 256
+"""Destinations of one translation that are walked one by one."""
 OPERATORS = ("==", "!=", "<", ">", "<=", ">=")
 BITS = {"and": "&", "or": "|", "xor": "^", "&": "&", "|": "|", "^": "^"}
 PAYLOADS = {
@@ -77,7 +82,7 @@ def rule_of(words: list[Token], line: int) -> Rule:
         start = reader.at
         try:
             statement = _statement(reader)
-        except (ParseError, ValueError, IndexError):
+        except (ParseError, ValueError, IndexError, ZeroDivisionError):
             statement = None
         if statement is None:
             reader.at = start
@@ -95,6 +100,7 @@ def _unknown(reader: Reader) -> Unknown:
         if reader.peek() == "comment":
             break
         found.append(reader.take().text)
+        final = final or found[-1] == "vmap"  # whatever it finds there decides
     return Unknown(" ".join(found), final)
 
 
@@ -249,14 +255,32 @@ def _translate(reader: Reader, kind: str) -> Translate | None:
             found = _numgen(reader, "map")
             if found is None:
                 return None
-            choices = tuple((v.split(" . ")[0], int(v.split(" . ")[1]) if " . " in v else 0) for _, v in found.values)
+            choices = _weighted(found)
         else:
             address, port = _place(reader.take().text)
+            if address:
+                address_number(address)  # a range, a map or a hash is none of what is walked
             if reader.peek() == ".":
                 return None
     while reader.peek() in ("fully-random", "random", "persistent", ","):
         reader.take()
     return Translate(kind, address, port, choices)
+
+
+def _weighted(numgen: Numgen) -> tuple[tuple[str, int], ...]:
+    """Every destination as often as numbers lead to it, in lowest terms. ValueError: numbers without a destination, or too many."""
+    counts = [(last - first + 1, place) for first, last, place in numgen.spans(numgen.values)]
+    if numgen.named or sum(count for count, _ in counts) != numgen.modulus:
+        raise ValueError("not every number has a destination")
+    common = gcd(*(count for count, _ in counts))
+    if numgen.modulus // common > MOST_CHOICES:
+        raise ValueError("too many destinations")
+    found: list[tuple[str, int]] = []
+    for count, text in counts:
+        address, _, port = text.partition(" . ")
+        address_number(address)
+        found += [(address, int(port or 0))] * (count // common)
+    return tuple(found)
 
 
 def _place(text: str) -> tuple[str, int]:
@@ -275,6 +299,8 @@ def _numgen(reader: Reader, into: str = "vmap") -> Numgen | None:
         return None
     reader.expect("mod")
     modulus = int(reader.take().text)
+    if modulus <= 0:
+        raise ValueError("a modulus of nothing")
     offset = int(reader.take().text) if reader.accept("offset") else 0
     reader.expect(into)
     if reader.peek().startswith("@"):

@@ -6,11 +6,11 @@ Upstream: nftables src/scanner.l.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 
-from cluster.netfilter.parse import ParseError
+from cluster.netfilter.errors import ParseError
 
 FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
@@ -77,6 +77,17 @@ class Numgen(Struct, frozen=True):
     offset: int
     values: tuple[tuple[Value, str], ...]
     named: str = ""
+
+    def spans(self, pairs: Iterable[tuple[Value, str]]) -> list[tuple[int, int, str]]:
+        """(first number, last, what it leads to) of ``pairs``, as far as they can be drawn, by number. ValueError: one is no number."""
+        found: list[tuple[int, int, str]] = []
+        low, high = self.offset, self.offset + self.modulus - 1
+        for value, verdict in pairs:
+            first, _, last = value[0].partition("-")
+            span = max(int(first, 0), low), min(int(last or first, 0), high), verdict
+            if span[0] <= span[1]:
+                found.append(span)
+        return sorted(found)
 
 
 class Chance(Struct, frozen=True):
@@ -163,10 +174,9 @@ class Table(Struct):
 
 
 class Nft(Struct):
-    """All tables, in the order of the text. ``bases``: the chains at hooks, by priority; made when first asked."""
+    """All tables, in the order of the text."""
 
     tables: dict[tuple[str, str], Table] = field(default_factory=dict)
-    bases: dict[str, tuple[tuple[Table, Chain], ...]] | None = None
 
 
 def tokens(text: str) -> list[Token]:

@@ -57,15 +57,15 @@ class NftWalker(Passage):
     ) -> None:
         super().__init__(node_ips, dice=dice, tried=tried, in_interface=in_interface, out_interface=out_interface)
         self.nft = nft
+        self._bases: dict[str, tuple[tuple[Table, Chain], ...]] | None = None
 
     # -- stations: base chains ------------------------------------------------------------------------------------
 
     def stations(self, hook: str) -> tuple[tuple[Table, Chain], ...]:
         """The base chains at the hook, by priority."""
-        bases = self.nft.bases
-        if bases is None:
-            bases = self.nft.bases = _bases(self.nft)
-        return bases.get(hook.lower(), ())
+        if self._bases is None:
+            self._bases = _bases(self.nft)
+        return self._bases.get(hook.lower(), ())
 
     def consulted(self, hook: str, station: tuple[Table, Chain], flow: Flow) -> bool:
         """A table of the packet's family; a ``nat`` chain for the first packet of a flow only, and until one has decided."""
@@ -166,8 +166,8 @@ class NftWalker(Passage):
                 case VerdictMap() as lookup:
                     wanted = self._lookup(table, lookup, flow, hook)
                     if wanted is None:
-                        yield from self._both(hook, table, name, rule, flow, number, " ".join(lookup.keys[0].words))
-                    elif not wanted:
+                        raise Stop(f"line {rule.line}: unknown match {' '.join(lookup.keys[0].words)!r}")
+                    if not wanted:
                         if self.tried:
                             self._rule_step(hook, table, name, rule, "not in the map", flow)
                         yield flow, ""
@@ -239,19 +239,27 @@ class NftWalker(Passage):
         self, hook: str, table: Table, name: str, rule: Rule, numgen: Numgen, flow: Flow
     ) -> Iterator[tuple[Flow, str]]:
         pairs = numgen.values or tuple(table.sets.get(numgen.named, Elements()).values.items())
-        verdicts = {int(value[0]): verdict for value, verdict in pairs}
-        share = flow.probability / numgen.modulus
-        numbers = range(numgen.offset, numgen.offset + numgen.modulus)
+        try:
+            spans = numgen.spans(pairs)
+        except ValueError:
+            raise Stop(f"line {rule.line}: unknown statement 'numgen … vmap @{numgen.named}'") from None
         if self.dice is not None:
-            numbers = [numgen.offset + self.dice.below(numgen.modulus)]
-            share = flow.probability
-        for drawn in numbers:
+            drawn = numgen.offset + self.dice.below(numgen.modulus)
+            hit = next((verdict for first, last, verdict in spans if first <= drawn <= last), "")
+            spans, shares, left = [(drawn, drawn, hit)] if hit else [], [1.0], 0.0 if hit else 1.0
+        else:
+            shares = [(last - first + 1) / numgen.modulus for first, last, _ in spans]
+            left = 1.0 - sum(last - first + 1 for first, last, _ in spans) / numgen.modulus
+        for (first, last, verdict), share in zip(spans, shares, strict=False):
             passed = flow.clone()
-            passed.probability = share
-            verdict = verdicts.get(drawn, "")
-            if verdict:
-                self._rule_step(hook, table, name, rule, f"{drawn} of {numgen.modulus}: {verdict}", passed)
+            passed.probability *= share
+            drawn = f"{first}" if first == last else f"{first}-{last}"
+            self._rule_step(hook, table, name, rule, f"{drawn} of {numgen.modulus}: {verdict}", passed)
             yield passed, verdict
+        if left > 0.0:
+            passed = flow.clone()
+            passed.probability *= left
+            yield passed, ""
 
     def _translate(
         self, hook: str, table: Table, name: str, rule: Rule, nat: Translate, flow: Flow

@@ -3,6 +3,7 @@
 import pytest
 
 from cluster.kubeproxy.change_tracker import service_ports, sloppy_cidr, sloppy_ip
+from cluster.kubeproxy.life import CannotStart, configuration
 from cluster.kubeproxy.modes import mode_named
 from cluster.kubeproxy.modes.iptables import restore_input
 from cluster.kubeproxy.offline import options_for, proxyrules, read_objects
@@ -97,3 +98,27 @@ def test_large_clusters_lose_comments() -> None:
 
     text = proxyrules("\n---\n".join(json.dumps(o) for o in objects), ProxyOptions(cluster_cidr="10.0.0.0/8"))
     assert '"d/s cluster IP"' in text and '"d/s -> ' not in text
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("detectLocalMode: Foo", "Foo"),
+        ("iptables: {masqueradeBit: abc}", "iptables.masqueradeBit"),
+        ("iptables: {masqueradeBit: -1}", "[0, 31]"),
+        ("iptables: {masqueradeBit: 40}", "[0, 31]"),
+        ("iptables: x", "iptables"),
+        ("clusterCIDR: 10", "clusterCIDR"),
+        ("clusterCIDR: ten", "ten"),
+        ("nodePortAddresses: [bad]", "bad"),
+        ("nodePortAddresses: [1]", "nodePortAddresses"),
+        ("mode: {a: 1}", "mode"),
+        ("mode: 2024-13-45", "failed complete"),
+    ],
+)
+def test_a_configuration_that_no_proxy_could_work_with_ends_its_process(more: str, said: str) -> None:
+    text = f"apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n{more}\n"
+    with pytest.raises(CannotStart) as error:
+        configuration({"config.conf": text})
+    ((severity, source, words),) = error.value.args[0]
+    assert (severity, source) == ("E", "run.go:74") and said in words

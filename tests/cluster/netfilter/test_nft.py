@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from cluster.kubeproxy.offline import tracepacket
 from cluster.netfilter.nft_parse import Unknown, parse_nft
 from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.node_tables import NodeTables
 from cluster.netfilter.parse import ParseError
+from cluster.wire.packet import Packet
 
 DATA = Path(__file__).parent / "data"
 SCRIPT = (DATA / "script.nft").read_text()
@@ -90,6 +93,64 @@ def test_several_destinations_share_the_chance() -> None:
     found = tracepacket(text, src="10.0.0.1", dst="10.0.0.2", protocol="tcp", port=80)
     assert (found["verdict"], found["endpoints"]) == ("DNAT", ["10.1.0.1:80", "10.1.0.2:80"])
     assert [one["probability"] for one in found["outcomes"]] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ends"),
+    [
+        ("numgen random mod 10 vmap { 0-6 : drop, 7-9 : accept }", {"DROP": 0.7, "ACCEPT": 0.3}),
+        ("numgen random mod 4 vmap { 0 : drop }", {"DROP": 0.25, "NONE": 0.75}),
+        ("numgen random mod 4000000000 vmap { 0-999999999 : drop }", {"DROP": 0.25, "NONE": 0.75}),
+        ("numgen random mod 10 offset 90 vmap { 0-94 : drop, 95-200 : accept }", {"DROP": 0.5, "ACCEPT": 0.5}),
+    ],
+)
+def test_a_draw_has_the_weight_of_its_span(rule: str, ends: dict[str, float]) -> None:
+    text = "table ip t {\n chain c {\n  type filter hook forward priority 0; policy accept;\n" + rule + "\n }\n}\n"
+    found: dict[str, float] = {}
+    flow = NftWalker(parse_nft(text), ()).walk(Packet("10.0.0.1", "10.0.0.2", "tcp", 1, 80), local=False)
+    for leaf in flow.leaves:
+        found[leaf.verdict] = found.get(leaf.verdict, 0.0) + leaf.probability
+    assert found == pytest.approx(ends)
+
+
+def test_destinations_have_the_weight_of_their_spans() -> None:
+    rule = "dnat to numgen random mod 10 map { 0-6 : 10.0.0.3, 7-9 : 10.0.0.4 }"
+    text = "table ip t {\n chain c {\n  type nat hook prerouting priority -100;\n" + rule + "\n }\n}\n"
+    flow = NftWalker(parse_nft(text), ()).walk(Packet("10.0.0.1", "10.0.0.2", "tcp", 1, 80), local=False)
+    shares: dict[str, float] = {}
+    for leaf in flow.leaves:
+        shares[leaf.packet.dst] = shares.get(leaf.packet.dst, 0.0) + leaf.probability
+    assert shares == pytest.approx({"10.0.0.3": 0.7, "10.0.0.4": 0.3})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "dnat to 10.0.0.1-10.0.0.5",
+        "dnat to tcp dport map { 80 : 10.0.0.1 }",
+        "dnat to jhash ip saddr mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }",
+        "numgen random mod 0 vmap { 0 : drop }",
+        "ct helper vmap { 1 : drop, 2 : accept }",
+    ],
+)
+def test_what_would_decide_and_is_not_understood_is_named(rule: str) -> None:
+    found = walk(rule)
+    assert found["verdict"] is None and rule.split()[0] in found["unknown"][0]
+
+
+def test_a_table_that_was_changed_is_walked_as_it_is_now() -> None:
+    tables = NodeTables()
+    ends = []
+    for endpoint in ("10.244.0.7", "10.244.0.9"):
+        text = (
+            "table ip kube-proxy {\n chain c {\n  type nat hook prerouting priority -100;\n"
+            f"  ip daddr 10.96.0.1 dnat to {endpoint}\n }}\n}}\n"
+        )
+        for key, table in parse_nft(text).tables.items():
+            tables.nft.tables[key] = table
+        walked = NftWalker(tables.nft, ()).walk(Packet("10.0.0.1", "10.96.0.1", "tcp", 1, 80), local=False)
+        ends.append(walked.leaves[0].packet.dst)
+    assert ends == ["10.244.0.7", "10.244.0.9"]
 
 
 def test_what_is_not_known_is_said_at_its_line_and_never_guessed() -> None:

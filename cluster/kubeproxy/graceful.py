@@ -4,22 +4,21 @@ A real server that is no longer wanted is taken away at once when it has no conn
 otherwise its weight becomes 0 and it stays on a list that is looked through every minute. If the endpoint comes back meanwhile it is taken
 from the list and added anew with weight 1. A virtual server that goes takes its real servers with it.
 
+Simplified here: the list is kept with the kernel's servers, so it outlives a kube-proxy that is killed.
+
 In: the kernel's ``Ipvs``, the wanted one, and how many connections a real server has → out: the operations, as ``ipvsadm`` would be told them; the kernel's is
 changed.
 
 Upstream: pkg/proxy/ipvs/graceful_termination.go, proxier.go ``syncEndpoint``, ``cleanLegacyService`` (1.33).
 """
 
-from collections.abc import Callable
-
 from msgspec import structs
 
 from cluster.netfilter.ipvs import OPTIONS, Ipvs, Key, VirtualServer, place, save_servers
+from cluster.netfilter.node_tables import Connections
 from cluster.sim import SECOND
 
 CHECK_EVERY = 60 * SECOND
-Connections = Callable[[Key, str], int]
-"""(virtual server, ``ip:port`` of a real server) → its active and inactive connections."""
 
 
 def bring(kernel: Ipvs, wanted: Ipvs, connections: Connections) -> list[str]:

@@ -18,7 +18,7 @@ answers.
 Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -28,11 +28,13 @@ from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
 from cluster.clientgo.transport import VERSION
 from cluster.kubeproxy import life
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
+from cluster.kubeproxy.graceful import CHECK_EVERY
 from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.modes.iptables import PortRules
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration
 from cluster.kubeproxy.rulebook import Rulebook
-from cluster.kubeproxy.writes import Cleanup, write_of
+from cluster.kubeproxy.stale_flows import cleanup_needed, places
+from cluster.kubeproxy.writes import Cleanup, Sweep, write_of
 from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
@@ -43,7 +45,7 @@ from cluster.netfilter.tables import Ruleset, fresh_ruleset
 from cluster.netfilter.walk import Walk, Walker, as_json
 from cluster.sim import SECOND, Outbox
 from cluster.trace.notes import Effect
-from cluster.wire.packet import Flushed, Packet, ProbePacket, ProbeResult, ToolCall, ToolResult, Written
+from cluster.wire.packet import Flushed, Forget, Packet, ProbePacket, ProbeResult, ToolCall, ToolResult, Written
 from cluster.wire.process import ProcessBegin, ProcessBooted, ProcessEnded, ProcessOutput
 
 NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
@@ -184,6 +186,8 @@ class KubeProxy(ApiClient):
         self.watch_resource(out, "services", "/api/v1/services", NOT_OURS)
         self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
         out.timer("periodic", self.config.sync_ns, cause=0)
+        if mode == "ipvs":
+            out.timer("sweep", CHECK_EVERY, cause=0)
 
     def options(self) -> ProxyOptions:
         """The configuration with what is known of the node."""
@@ -262,6 +266,14 @@ class KubeProxy(ApiClient):
             if self.state.flushed and self.mode != "nftables" and self.state.syncs:
                 self.state.need_full = True
                 self._schedule(now, out)
+            elif self.mode == "ipvs" and self.state.syncs:
+                self._hand_over(
+                    True, out
+                )  # IPVS mode writes everything each period, asked or not: that mends any flush
+        elif name == "sweep":
+            out.timer("sweep", CHECK_EVERY, cause=0)
+            if self.config.kernel:
+                out.send(self.config.kernel, Written(Sweep(self.mode)), cause=0)
 
     def flush(self) -> None:
         """What another program on the node may do: empty all tables, the canaries' too."""
@@ -294,6 +306,12 @@ class KubeProxy(ApiClient):
         state.node_causes = 0
         out.cause = 0
         self._hand_over(full, out)
+        self._clean_up(causes, out)
+
+    def _clean_up(self, changed: Iterable[str], out: Outbox) -> None:
+        """Have the kernel forget UDP flows to endpoints that are no more (``CleanStaleEntries``)."""
+        if self.config.kernel and cleanup_needed(changed, self.state.tracker):
+            out.send(self.config.kernel, Forget(places(self.state.tracker)), cause=0)
 
     def _hand_over(self, full: bool, out: Outbox) -> None:
         if self.config.kernel:
@@ -325,11 +343,15 @@ class KubeProxy(ApiClient):
                 out.note(self._effect(service, added, removed))
         if mode is ipvs:
             state.rules = ipvs.rule_count((one for ports in state.chosen.values() for one in ports.values()), options)
+        if state.need_full or not state.syncs:
+            state.last_full = now
+            state.full_syncs += 1
         state.need_full, state.last_sync, state.flushed = False, now, False
         state.syncs += 1
         state.node_causes = 0
         out.cause = 0
         self._hand_over(True, out)
+        self._clean_up(services, out)
 
     def _effect(self, service: str, added: list[str], removed: list[str]) -> Effect:
         parts = []

@@ -5,7 +5,8 @@ notices by itself. After a sync in which a UDP service's endpoints changed, ever
 service's address (cluster, external or load balancer's, with its port), or has its node port, is deleted unless the reply comes from an endpoint (address and port) that still serves; policies and topology don't matter.
 That also ends flows which were never translated, because the service had no endpoint then.
 
-In: all flows, the tracker → out: the flows to forget. TCP and SCTP are left alone.
+In: the tracker → out: ``places``, what the kernel is told; it holds its flows against them (``cluster.netfilter.conntrack.Conntrack.stale``).
+TCP and SCTP are left alone.
 
 Upstream: pkg/proxy/conntrack/{cleanup,filter}.go ``CleanStaleEntries`` (1.33; before, addresses were compared without their ports).
 """
@@ -13,36 +14,24 @@ Upstream: pkg/proxy/conntrack/{cleanup,filter}.go ``CleanStaleEntries`` (1.33; b
 from collections.abc import Iterable
 
 from cluster.kubeproxy.change_tracker import ChangeTracker
-from cluster.netfilter.conntrack import Flow
-from cluster.netfilter.ipvs import place
+
+Places = tuple[tuple[tuple[str, int], tuple[str, ...]], ...]
+"""(address, port) of a UDP service → ``ip:port`` of the endpoints that serve; address "": a node port."""
 
 
-def stale_flows(flows: Iterable[Flow], tracker: ChangeTracker) -> list[Flow]:
-    """The UDP flows to forget, in the order given."""
-    by_place: dict[tuple[str, int], set[str]] = {}
-    by_port: dict[int, set[str]] = {}
+def places(tracker: ChangeTracker) -> Places:
+    """Of all UDP service ports."""
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
     for ports in tracker.services.values():
         for name, port in ports.items():
             if name.protocol != "udp":
                 continue
-            serving = {endpoint.target for endpoint in tracker.endpoints(name) if endpoint.serving}
+            serving = tuple(endpoint.target for endpoint in tracker.endpoints(name) if endpoint.serving)
             for address in (port.cluster_ip, *port.external_ips, *port.lb_vips):
-                by_place[address, port.port] = serving
+                found[address, port.port] = serving
             if port.node_port:
-                by_port[port.node_port] = serving
-    found = []
-    for flow in flows:
-        if flow.original.protocol != "udp":
-            continue
-        answers = place(flow.reply.src, flow.reply.sport)
-        for serving in (
-            by_place.get((flow.original.dst, flow.original.dport)),
-            by_port.get(flow.original.dport),
-        ):
-            if serving is not None and answers not in serving:
-                found.append(flow)
-                break
-    return found
+                found["", port.node_port] = serving
+    return tuple(found.items())
 
 
 def cleanup_needed(changed: Iterable[str], tracker: ChangeTracker) -> bool:

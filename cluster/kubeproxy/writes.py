@@ -16,13 +16,14 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from cluster.kubeproxy import graceful
 from cluster.kubeproxy.change_tracker import PortName
 from cluster.kubeproxy.modes import iptables, ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.hooks import BUILTIN
 from cluster.netfilter.nft_parse import parse_nft
-from cluster.netfilter.node_tables import NodeTables
+from cluster.netfilter.node_tables import Connections, NodeTables
 from cluster.netfilter.parse import parse_rule, restore
 from cluster.netfilter.tables import Ruleset
 
@@ -37,24 +38,45 @@ GONE_FILTER = (
 IPTABLES_BASED = ("iptables", "ipvs", "userspace")
 
 
-class TablesWrite(Struct, frozen=True):
-    """A mode that writes iptables: ``names`` in order, ``ports`` by name. ``full``: also what a full sync looks after."""
+class Write(Struct, frozen=True):
+    """What all writes share. ``mode``: of the kube-proxy that wrote."""
 
     mode: str
+
+    @property
+    def eager(self) -> bool:
+        """Whether it is applied as it comes: what it does depends on the connections of that moment."""
+        return False
+
+    def covers(self, earlier: Any) -> bool:
+        """Whether this one makes the ``earlier`` one's result irrelevant."""
+        return False
+
+    def after(self, earlier: Any) -> "Write":
+        """The two as one."""
+        return self
+
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
+        """Write it."""
+        raise NotImplementedError
+
+
+class TablesWrite(Write, frozen=True):
+    """A mode that writes iptables: ``names`` in order, ``ports`` by name. ``full``: also what a full sync looks after."""
+
     options: ProxyOptions
     names: tuple[PortName, ...]
     ports: Mapping[PortName, Any]
     full: bool
 
     def covers(self, earlier: Any) -> bool:
-        """Whether this one makes the ``earlier`` one's result irrelevant."""
         return type(earlier) is TablesWrite and earlier.mode == self.mode
 
     def after(self, earlier: Any) -> "TablesWrite":
         """The two as one."""
         return TablesWrite(self.mode, self.options, self.names, self.ports, self.full or earlier.full)
 
-    def apply(self, tables: NodeTables) -> None:
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
         """Write it."""
         mode, ruleset = mode_named(self.mode), tables.ruleset
         ports, known = self.ports, {} if self.full else tables.known
@@ -66,7 +88,7 @@ class TablesWrite(Struct, frozen=True):
         except ParseError:  # somebody took chains away: a partial restore fails, and a full one follows at once
             if self.full:
                 raise
-            structs.replace(self, full=True).apply(tables)
+            structs.replace(self, full=True).apply(tables, connections)
 
     def _write(
         self, tables: NodeTables, mode: ModuleType, ports: Mapping[PortName, Any], known: Mapping[PortName, Any]
@@ -85,20 +107,16 @@ class TablesWrite(Struct, frozen=True):
         tables.known = dict(ports)
 
 
-class NftablesWrite(Struct, frozen=True):
+class NftablesWrite(Write, frozen=True):
     """nftables mode: what the table is made from."""
 
-    mode: str
     options: ProxyOptions
     ports: Mapping[PortName, Any]
 
     def covers(self, earlier: Any) -> bool:
         return type(earlier) is NftablesWrite
 
-    def after(self, earlier: Any) -> "NftablesWrite":
-        return self
-
-    def apply(self, tables: NodeTables) -> None:
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
         """Make the table anew; other tables stay."""
         text = nftables.table_text(dict(self.ports), self.options)
         made = parse_nft(text)
@@ -106,20 +124,20 @@ class NftablesWrite(Struct, frozen=True):
             tables.nft.tables[key] = table
 
 
-class WholeWrite(Struct, frozen=True):
+class WholeWrite(Write, frozen=True):
     """IPVS and userspace mode: rules, sets and virtual servers, written as a whole."""
 
-    mode: str
     options: ProxyOptions
     ports: Mapping[PortName, Any]
+
+    @property
+    def eager(self) -> bool:
+        return self.mode == "ipvs"
 
     def covers(self, earlier: Any) -> bool:
         return type(earlier) is WholeWrite and earlier.mode == self.mode
 
-    def after(self, earlier: Any) -> "WholeWrite":
-        return self
-
-    def apply(self, tables: NodeTables) -> None:
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
         """Its own chains are replaced, its jumps ensured, its sets and virtual servers brought up to date; all others stay."""
         made, ruleset = mode_named(self.mode).kernel_of(dict(self.ports), self.options), tables.ruleset
         for table, chains in made.tables.items():
@@ -137,22 +155,27 @@ class WholeWrite(Struct, frozen=True):
         if ruleset.ipvs is None:
             ruleset.ipvs = made.ipvs
         else:
-            ruleset.ipvs.servers, ruleset.ipvs.addresses = made.ipvs.servers, made.ipvs.addresses
+            graceful.bring(ruleset.ipvs, made.ipvs, connections)
         tables.known = {}
 
 
-class Cleanup(Struct, frozen=True):
+class Sweep(Write, frozen=True):
+    """IPVS mode, every minute: real servers whose last connection is over are taken away."""
+
+    @property
+    def eager(self) -> bool:
+        return True
+
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
+        """Look through the list."""
+        if tables.ruleset.ipvs is not None:
+            graceful.sweep(tables.ruleset.ipvs, connections)
+
+
+class Cleanup(Write, frozen=True):
     """What a kube-proxy that starts in ``mode`` takes away."""
 
-    mode: str
-
-    def covers(self, earlier: Any) -> bool:
-        return False
-
-    def after(self, earlier: Any) -> "Cleanup":
-        return self
-
-    def apply(self, tables: NodeTables) -> None:
+    def apply(self, tables: NodeTables, connections: Connections) -> None:
         """Take it away."""
         if self.mode in IPTABLES_BASED:
             for key in [key for key in tables.nft.tables if key[1] == "kube-proxy"]:

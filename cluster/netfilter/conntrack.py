@@ -12,8 +12,11 @@ kernel's defaults; no expectations (RELATED comes only from ICMP errors, which a
 Upstream: Linux net/netfilter/nf_conntrack_core.c, nf_conntrack_proto_tcp.c (``tcp_timeouts``), nf_nat_core.c.
 """
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
 
+from cluster.netfilter.ipvs import Key, place
 from cluster.sim import SECOND
 from cluster.wire.packet import Packet
 
@@ -136,6 +139,33 @@ class Conntrack(Struct):
         """Delete it (``conntrack -D``)."""
         self.flows.pop(flow.original, None)
         self.flows.pop(flow.reply, None)
+
+    def stale(self, places: Mapping[tuple[str, int], tuple[str, ...]]) -> list[Flow]:
+        """UDP flows to one of ``places`` (address "": any, by its port) whose reply comes from none of its ``ip:port``."""
+        found: list[Flow] = []
+        for flow in self.unique():
+            if flow.original.protocol != "udp":
+                continue
+            answers = place(flow.reply.src, flow.reply.sport)
+            for where in ((flow.original.dst, flow.original.dport), ("", flow.original.dport)):
+                if where in places and answers not in places[where]:
+                    found.append(flow)
+                    break
+        return found
+
+    def translated(self, now: int) -> list[Flow]:
+        """Living flows whose destination was translated."""
+        return [flow for flow in self.unique() if flow.dnat and flow.expires > now]
+
+    def by_server(self, now: int) -> dict[tuple[Key, str], tuple[int, int]]:
+        """(virtual server, ``ip:port`` of a real server) → connections that are established, and others, as IPVS counts them."""
+        found: dict[tuple[Key, str], tuple[int, int]] = {}
+        for flow in self.translated(now):
+            o, r = flow.original, flow.reply
+            key = ((o.dst, o.dport, o.protocol), place(r.src, r.sport))
+            active, inactive = found.get(key, (0, 0))
+            found[key] = (active + 1, inactive) if flow.state == "ESTABLISHED" else (active, inactive + 1)
+        return found
 
     def unique(self) -> list[Flow]:
         """Every flow once, oldest first."""

@@ -7,12 +7,22 @@ In: writes in their order (each knows how to ``apply`` itself) → out: the tabl
 one before it that nobody has looked at yet, if it ``covers`` it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, field
 
+from cluster.netfilter.ipvs import Key
 from cluster.netfilter.nft_parse import Nft
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
+
+Connections = Callable[[Key, str], int]
+"""(virtual server, ``ip:port`` of a real server) → its active and inactive connections."""
+
+
+def nobody(server: Key, target: str) -> int:
+    """No connections."""
+    return 0
 
 
 class NodeTables(Struct):
@@ -33,9 +43,9 @@ class NodeTables(Struct):
         self.pending.append(write)
         self.mode = write.mode or self.mode
 
-    def current(self) -> "NodeTables":
-        """These tables with everything written."""
+    def current(self, connections: Connections = nobody) -> "NodeTables":
+        """These tables with everything written. ``connections`` matter to eager writes only, which are applied as they come."""
         pending, self.pending = self.pending, []
         for write in pending:
-            write.apply(self)
+            write.apply(self, connections)
         return self

@@ -38,6 +38,7 @@ from cluster.wire.packet import (
     Attach,
     Detach,
     Flushed,
+    Forget,
     Listener,
     Listening,
     NetCall,
@@ -159,6 +160,12 @@ class Kernel(ApiClient):
                     state.pods[uid].listeners[container] = listeners
             case Written(write=write):
                 state.tables.write(write)
+                if write.eager:
+                    counts = state.conntrack.by_server(now)
+                    state.tables.current(lambda key, target: sum(counts.get((key, target), (0, 0))))
+            case Forget(places=places):
+                for flow in state.conntrack.stale(dict(places)):
+                    state.conntrack.forget(flow)
             case ToolCall(words=words) if words[:1] != ("ip",) or self._awake(now, out):
                 self._tool(src, message, now, out)
             case NetCall() | Segment() | ToolCall() if not self._awake(now, out):

@@ -110,9 +110,19 @@ class Segment(Struct, frozen=True, tag=True):
 
 
 class Written(Struct, frozen=True, tag=True):
-    """kube-proxy wrote into the kernel: ``write`` has ``apply(tables)``, and is applied when somebody looks or a packet comes."""
+    """kube-proxy wrote into the kernel: ``write`` has ``apply(tables, connections)``, and is applied when somebody looks or a packet comes; at
+    once if it is ``eager``, because what it does depends on the connections of this very moment."""
 
     write: Any
+
+
+class Forget(Struct, frozen=True, tag=True):
+    """kube-proxy had conntrack's UDP entries looked through: those to one of ``places`` whose reply doesn't come from one of its endpoints go.
+
+    ``places``: (address, port) → ``ip:port`` of those that serve; address "": a node port, whatever the address.
+    """
+
+    places: tuple[tuple[tuple[str, int], tuple[str, ...]], ...]
 
 
 class Flushed(Struct, frozen=True, tag=True):

@@ -33,6 +33,7 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
         ipvs.servers.clear()
         ipvs.turns.clear()
         ipvs.clients.clear()
+        ipvs.dying.clear()
         return Printed(flushed=["ipvs"] if had else [])
     unknown = [
         word
@@ -45,22 +46,7 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
         return Printed(_connections(kernel, now))
     if "--stats" in flags or "--rate" in flags:
         return Printed(_stats(kernel, ipvs, "--rate" in flags))
-    return Printed(list_servers(ipvs, _counts(kernel, now)))
-
-
-def _flows(kernel: Any, now: int) -> list[Any]:
-    return [flow for flow in kernel.state.conntrack.unique() if flow.dnat and flow.expires > now]
-
-
-def _counts(kernel: Any, now: int) -> dict[Any, tuple[int, int]]:
-    """(virtual server, real server) → connections that are established, and others."""
-    found: dict[Any, tuple[int, int]] = {}
-    for flow in _flows(kernel, now):
-        o, r = flow.original, flow.reply
-        key = ((o.dst, o.dport, o.protocol), f"{r.src}:{r.sport}")
-        active, inactive = found.get(key, (0, 0))
-        found[key] = (active + 1, inactive) if flow.state == "ESTABLISHED" else (active, inactive + 1)
-    return found
+    return Printed(list_servers(ipvs, kernel.state.conntrack.by_server(now)))
 
 
 def _stats(kernel: Any, ipvs: Ipvs, rate: bool) -> str:
@@ -94,7 +80,7 @@ def _stat(name: str, counts: tuple[int, ...]) -> str:
 
 def _connections(kernel: Any, now: int) -> str:
     lines = ["IPVS connection entries", "pro expire state       source             virtual            destination"]
-    for flow in _flows(kernel, now):
+    for flow in kernel.state.conntrack.translated(now):
         left = max(0, flow.expires - now) // 1_000_000_000
         o, r = flow.original, flow.reply
         lines.append(

@@ -4,7 +4,7 @@ from typing import Any
 
 from cluster.kubeproxy.change_tracker import ChangeTracker
 from cluster.kubeproxy.graceful import bring, sweep
-from cluster.kubeproxy.stale_flows import cleanup_needed, stale_flows
+from cluster.kubeproxy.stale_flows import cleanup_needed, places
 from cluster.netfilter.conntrack import Conntrack
 from cluster.netfilter.ipvs import Ipvs, RealServer, VirtualServer, candidates
 from cluster.wire.packet import Packet
@@ -113,6 +113,6 @@ def test_udp_flows_to_dead_endpoints_are_forgotten() -> None:
         flow("192.0.2.1", 53, "10.1.0.9", sport=13),
         flow("172.18.0.11", 30053, "10.1.0.9", sport=14),
     ]
-    found = [one.original.sport for one in stale_flows(table.unique(), tracker)]
+    found = [one.original.sport for one in table.stale(dict(places(tracker)))]
     assert found == gone and not set(found) & set(kept)
     assert cleanup_needed(["d/dns"], tracker) and not cleanup_needed(["d/other"], tracker)

@@ -162,6 +162,25 @@ def test_conntrack_forgets(desk: Desk) -> None:
     assert desk.type(f"ssh {node} conntrack -L -p tcp")[0] == ""
 
 
+def test_udp_flows_to_an_endpoint_that_is_gone_are_forgotten(desk: Desk) -> None:
+    """A resolver that keeps its port would ask the dead pod for as long as it goes on asking."""
+    desk.type("kubectl exec tool -- nslookup web")
+    node = desk.get("/api/v1/namespaces/default/pods/tool")["spec"]["nodeName"]
+
+    def asked() -> set[str]:
+        rows = desk.type(f"ssh {node} conntrack -L -p udp")[0].splitlines()
+        return {found[1] for row in rows if (found := re.search(r"src=(10\.244\S+) dst=\S+ sport=53", row))}
+
+    pods = desk.get("/api/v1/namespaces/kube-system/pods")["items"]
+    names = {
+        pod["status"]["podIP"]: pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("coredns")
+    }
+    (gone,) = [address for address in names if address in asked()][:1]
+    assert desk.type(f"kubectl -n kube-system delete pod {names[gone]}")[2] == 0
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    assert gone not in asked(), "and not only because the entry ran out, which takes two minutes"
+
+
 def test_a_flush_is_real_until_kube_proxy_writes_again(desk: Desk) -> None:
     on(desk, "iptables -t nat -F", "node-1")
     on(desk, "iptables -t nat -F", "node-2")
@@ -190,6 +209,7 @@ def test_ipvs_beside_the_rules_of_iptables_mode(desk: Desk) -> None:
     assert "Name: KUBE-CLUSTER-IP\nType: hash:ip,port\n" in on(desk, "ipset list")
     assert "kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN" in on(desk, "ip link")
     assert desk.type("kubectl exec tool -- curl -s -o /dev/null web")[2] == 0
+    an_endpoint_goes(desk)
     on(desk, "ipvsadm -C", "node-1")
     on(desk, "ipvsadm -C", "node-2")
     assert desk.type("kubectl exec tool -- curl -s -m 2 web")[2] != 0
@@ -198,6 +218,30 @@ def test_ipvs_beside_the_rules_of_iptables_mode(desk: Desk) -> None:
     switch(desk, "iptables")
     modes = [row["mode"] for row in desk.lab.query("node_network", node="node-1")["leftovers"]]
     assert modes == ["ipvs"], "virtual servers stay until ipvsadm -C"
+
+
+def an_endpoint_goes(desk: Desk) -> None:
+    """It gets no new connections, and stays until those it had have run out."""
+    node = desk.get("/api/v1/namespaces/default/pods/tool")["spec"]["nodeName"]
+    address = desk.get("/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    row = r"^  -> (10\.244\S+):80 +Masq +(\d) +(\d+) +(\d+) +$"
+
+    def servers() -> dict[str, tuple[str, ...]]:
+        ours = desk.type(f"ssh {node} ipvsadm -Ln")[0].partition(f"TCP  {address}:80 rr\n")[2].partition("TCP  ")[0]
+        return {found[0]: found[1:] for found in re.findall(row, ours, re.M)}
+
+    for _ in range(2):
+        desk.type("kubectl exec tool -- curl -s -o /dev/null web")
+    pods = desk.get("/api/v1/namespaces/default/pods")["items"]
+    webs = {
+        pod["status"]["podIP"]: pod["metadata"]["name"] for pod in pods if pod["metadata"]["name"].startswith("web")
+    }
+    gone = next(target for target, (_, _, inactive) in servers().items() if inactive != "0")
+    desk.type(f"kubectl delete pod {webs[gone]}")
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    assert servers()[gone][0] == "0", "no new connections"
+    desk.lab.run_until(desk.lab.now + 200 * SECOND)
+    assert gone not in servers()
 
 
 def test_nftables_mode_takes_iptables_rules_away(desk: Desk) -> None:

@@ -20,6 +20,9 @@ class WatchSide(Maintenance):
         """A new watch: say so, then what it missed, then whatever comes."""
         s = self.state
         store = s.app.store
+        if s.raft.learners and s.raft.is_learner():
+            out.send(src, w.EtcdError(q.watch, *errors.NOT_FOR_LEARNER))
+            return
         out.send(src, w.WatchResponse(q.watch, self.header(), created=True))
         if 0 < q.start_revision < store.compacted:
             reason = errors.COMPACTED[1]

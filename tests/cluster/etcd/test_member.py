@@ -490,6 +490,7 @@ def test_a_member_joins_as_learner_is_promoted_and_removed(options: dict[str, An
     assert code(c.put("m4", b"k", b"")) == (9, "etcdserver: rpc not supported for learner")
     assert c.get("m4", b"k", serializable=True).kvs[0].value == b"39"
     assert isinstance(c.ask("m4", w.SnapshotRequest), w.SnapshotResponse)
+    assert code(c.ask("m4", w.WatchCreateRequest, b"k")) == (9, "etcdserver: rpc not supported for learner")
     assert code(c.ask("m4", w.HashKVRequest)) == (9, "etcdserver: rpc not supported for learner")
     promoted = c.ask("m2", w.MemberPromoteRequest, id_)
     assert [m.is_learner for m in promoted.members if m.id == id_] == [False]

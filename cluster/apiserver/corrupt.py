@@ -14,7 +14,7 @@ Upstream: apiserver/pkg/storage/etcd3/{store,watcher}.go, storage/cacher/cacher.
 
 from typing import TYPE_CHECKING, Any
 
-from cluster.api import gojson, schema, status, stored
+from cluster.api import gojson, meta, schema, status, stored
 from cluster.apiserver import registry
 from cluster.apiserver.watch_cache import Cache
 
@@ -55,9 +55,9 @@ def problem(kv: "KeyValue", scheme: "Scheme", resource: "Resource") -> str:
 
 def nameless(doc: Any) -> str:
     """Which of the things that every stored object has is missing; "" if none is."""
-    meta = doc.get("metadata") if isinstance(doc, dict) else None
+    known = doc.get("metadata") if isinstance(doc, dict) else None
     for name in ("name", "uid", "creationTimestamp"):
-        if not isinstance(meta, dict) or not isinstance(meta.get(name), str) or not meta[name]:
+        if not isinstance(known, dict) or not isinstance(known.get(name), str) or not known[name]:
             return f"metadata.{name}"
     return ""
 
@@ -68,12 +68,11 @@ def _foreign(kv: "KeyValue", doc: dict[str, Any], resource: "Resource") -> str:
     same = doc["apiVersion"] == resource.storage_api_version if resource.crd is None else group == resource.group
     if not same or doc["kind"] != resource.kind:
         return f"unable to decode: {doc['apiVersion']}, Kind={doc['kind']} is no {resource.group_kind}"
-    meta = doc["metadata"]
-    namespace = meta.get("namespace", "")
+    name, namespace = doc["metadata"]["name"], doc["metadata"].get("namespace", "")
     if not isinstance(namespace, str) or bool(namespace) != resource.namespaced:
         return f"Object 'metadata.namespace' does not fit a {resource.group_kind}"
-    if resource.key(namespace, meta["name"]).encode() != kv.key:
-        return f"the key {kv.key.decode('utf-8', 'replace')} is not that of {namespace}/{meta['name']}"
+    if resource.key(namespace, name).encode() != kv.key:
+        return f"the key {kv.key.decode('utf-8', 'replace')} is not that of {namespace}/{name}"
     return ""
 
 
@@ -87,14 +86,17 @@ def _unusable(doc: dict[str, Any], scheme: "Scheme", resource: "Resource", text:
     except schema.DecodeError as error:
         return str(error)
     if resource.crd is not None:  # its content is its definition's business, whichever of them it was written under
-        normal = {"metadata": normal["metadata"]}
+        lacks = _lacks(doc["metadata"], normal["metadata"], "metadata")
     else:
-        normal = found.default(normal)
-    lacks = _lacks(doc, normal, "")
+        lacks = _lacks(doc, found.default(normal), "")
     if lacks:
         return f"Object '{lacks}' is missing in '{text}'"
-    errors = registry.strategy_for(resource).validate(doc, registry.Context("", scheme=scheme))
-    return "" if resource.crd is not None or not errors else str(errors[0])
+    strategy = registry.strategy_for(resource)
+    if resource.crd is not None:
+        errors = meta.validate_object_meta(doc, strategy.namespaced, strategy.name_check)
+    else:
+        errors = strategy.validate(doc, registry.Context("", scheme=scheme))
+    return str(errors[0]) if errors else ""
 
 
 def _lacks(doc: Any, normal: Any, path: str) -> str:

@@ -200,6 +200,39 @@ def test_what_an_apiserver_has_written_is_an_object_whoever_writes_it_back(desk:
     assert looked > 100
 
 
+WIDGETS = "/apis/a.io/v1/namespaces/default/widgets"
+WIDGET = {"kind": "Widget", "apiVersion": "a.io/v1", "metadata": META}
+OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": ""}
+
+
+@pytest.mark.parametrize(
+    ("doc", "code"),
+    [
+        (WIDGET, 200),
+        ({**WIDGET, "spec": None, "status": [1]}, 200),  # what is in it is its definition's business
+        ({**WIDGET, "metadata": {}}, 500),
+        ({**WIDGET, "metadata": meta("uid")}, 500),
+        ({**WIDGET, "metadata": {**META, "labels": {"a": 1}}}, 500),
+        ({**WIDGET, "metadata": {**META, "ownerReferences": [OWNER]}}, 500),
+        ({**WIDGET, "kind": "Pod"}, 500),
+    ],
+)
+def test_a_custom_resource_is_one_by_its_metadata(desk: Desk, doc: dict[str, object], code: int) -> None:
+    shape = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": shape}
+    spec = {"group": "a.io", "scope": "Namespaced", "names": {"plural": "widgets", "kind": "Widget"}}
+    crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    crd = {"metadata": {"name": "widgets.a.io"}, "spec": {**spec, "versions": [version]}}
+    assert desk.ask("POST", crds, crd)[0] == 201
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    for key in ("a.io/widgets/default/bad", "nobody.io/things/default/bad"):
+        etcd(desk, "put", f"/registry/{key}", orjson.dumps(doc))
+    desk.lab.run_until(desk.lab.now + 5 * SECOND)
+    assert desk.ask("GET", WIDGETS)[0] == code
+    for view in ("map", "recent", "kinds"):
+        desk.lab.query(view)
+
+
 def test_one_transaction_changes_several_objects_and_none_is_left_as_a_ghost(desk: Desk) -> None:
     for name in ("one", "two", "three"):
         desk.ask("POST", CONFIGMAPS, {"metadata": {"name": name}})

@@ -134,6 +134,9 @@ class Watcher:
     def heard(self, message: Any) -> None:
         """Check and note what it is told."""
         checks = self.run.checks
+        if isinstance(message, w.EtcdError) and message.id == self.watch:
+            self.watch = 0  # a learner: it looks for another member
+            return
         if not isinstance(message, w.WatchResponse) or message.watch != self.watch:
             return
         if message.canceled:

@@ -21,11 +21,11 @@ from msgspec import structs
 
 from cluster.clientgo import ApiClient, Doc
 from cluster.netfilter.conntrack import tuple_of
-from cluster.netfilter.dump import save_dump
+from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.walk import Walk, Walker
+from cluster.netfilter.walk import Walker
 from cluster.network import servers
 from cluster.node import interfaces, tools
 from cluster.node.path import Known, Way, policy_json, travel, walk_json
@@ -474,15 +474,13 @@ class Kernel(ApiClient):
         tables = self.state.tables.current()
         return list_ruleset(tables.nft) if tables.mode == "nftables" else save_dump(tables.ruleset)
 
-    def walk(self, packet: Packet, *, local: bool | None = None) -> Walk:
-        """Everywhere ``packet`` can go by the tables as they are; lines are those of ``rules_text``."""
-        tables, own = (
-            self.state.tables.current(),
-            interfaces.local_addresses(self.config, self.state, self.known().cidrs),
-        )
+    def walker(self) -> Walker | NftWalker:
+        """What walks the tables as they are; its lines are those of ``rules_text``."""
+        tables = self.state.tables.current()
+        own = interfaces.local_addresses(self.config, self.state, self.known().cidrs)
         if tables.mode == "nftables":
-            return NftWalker(parse_nft(list_ruleset(tables.nft)), own).walk(packet, local=local)
-        return Walker(tables.ruleset, own).walk(packet, local=local)
+            return NftWalker(parse_nft(list_ruleset(tables.nft)), own)
+        return Walker(parse_dump(self.rules_text())[0], own)
 
     def _remember(self, segment: Segment, way: Way, now: int, out: Outbox) -> None:
         """Keep the passage, and note a connection's first packet if it descends from a request."""

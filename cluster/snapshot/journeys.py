@@ -11,7 +11,8 @@ from typing import Any
 from cluster.netfilter.journey import journey as tell
 from cluster.network.policy import Decision, Wire, decide
 from cluster.snapshot.map import endpoints
-from cluster.snapshot.network import CLIENT_PORT, NoSuchPlace, names, node_ip, proxies, source, target
+from cluster.snapshot.network import CLIENT_PORT, NoSuchPlace, names, node_ip, proxies, source, target, walker_at
+from cluster.snapshot.node_network import kernels
 from cluster.snapshot.scene import Scene
 from cluster.wire.packet import Packet
 
@@ -80,7 +81,7 @@ def journey(
     way: int = 0,
 ) -> dict[str, Any]:
     """The journey of a packet, told with names; ``{"refused": sentence}`` when it names nothing. A mode that can't be written is a ValueError."""
-    objects, running = scene.objects, proxies(scene.world)
+    objects, there = scene.objects, kernels(scene.world)
     try:
         address, home, local = source(objects, src)
         asked = (
@@ -90,16 +91,20 @@ def journey(
     except NoSuchPlace as refusal:
         return {"refused": str(refusal)}
     nodes = {node_ip(doc): name for name, doc in objects.get("nodes").items()}
-    node = home or nodes.get(to, "") or node or next((name for name in running if not name.startswith("cp-")), "")
-    if node not in running:
-        return {"refused": f"no kube-proxy runs on {node!r}"}
-    proxy = running[node]
-    if proxy.state.refusal and not mode:
-        return {"refused": proxy.state.refusal}
+    node = home or nodes.get(to, "") or node or next((name for name in there if not name.startswith("cp-")), "")
+    if node not in there:
+        return {"refused": f"there is no node {node} that is switched on"}
+    own = there[node].state.tables.mode
+    if not own:
+        return {"refused": f"no kube-proxy has written any rule on {node} yet"}
+    try:
+        walker = walker_at(scene.world, node, mode)
+    except KeyError:
+        return {"refused": f"no kube-proxy runs on {node}"}
     packet = Packet(address, to, protocol.lower(), CLIENT_PORT, port)
     known = names(objects)
     pods = objects.get("pods")
-    told = tell(proxy.walker(mode), packet, local=local, way=way)
+    told = tell(walker, packet, local=local, way=way)
     for end in told["ways"]:
         owner = known.get(end["endpoint"].rpartition(":")[0], "")
         end["pod"] = owner
@@ -115,9 +120,9 @@ def journey(
     return {
         **told,
         "node": node,
-        "nodeIP": proxy.config.node_ip,
-        "mode": mode or proxy.mode,
-        "own": proxy.mode,
+        "nodeIP": there[node].config.address,
+        "mode": mode or own,
+        "own": own,
         "from": {"name": src, "pod": known.get(address, ""), "ip": address, "node": home},
     }
 

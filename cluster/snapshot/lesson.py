@@ -31,7 +31,7 @@ from cluster.api import scheme
 from cluster.snapshot.cel import Expression, Refused, Unsettled
 from cluster.snapshot.ha import member_rows, quorum
 from cluster.snapshot.map import processes
-from cluster.snapshot.network import Probe, packet, proxies
+from cluster.snapshot.network import Probe, packet
 from cluster.snapshot.node_network import kernels, node_network
 from cluster.snapshot.requests import requests
 from cluster.snapshot.scene import Scene
@@ -140,13 +140,9 @@ def _terms(tables: Tables) -> Rows:
 
 
 def _wisest(tables: Tables) -> Any:
-    """The application of the member that has applied most."""
-    actors: list[Any] = [
-        actor
-        for name, actor in tables.scene.world.actors.items()
-        if tables.scene.world.state.slots[name].kind == "etcd"
-    ]
-    return max((actor.state.app for actor in actors), key=lambda app: app.store.revision, default=None)
+    """The application of the running member that has applied most, or None."""
+    member = tables.scene.objects.freshest(tables.scene.world)
+    return member.state.app if member is not None else None
 
 
 def _keys(tables: Tables) -> Rows:
@@ -172,8 +168,8 @@ def _alarms(tables: Tables) -> Rows:
 
 def _rules(tables: Tables) -> Rows:
     return [
-        {"node": node, "mode": str(proxy.status().get("mode", "")), "text": proxy.rules_text("")[:TEXT_OF_RULES]}
-        for node, proxy in proxies(tables.scene.world).items()
+        {"node": node, "mode": kernel.state.tables.mode, "text": kernel.rules_text()[:TEXT_OF_RULES]}
+        for node, kernel in kernels(tables.scene.world).items()
     ]
 
 

@@ -1,7 +1,8 @@
 """The network page's models: each node's rules as text, and one packet walked through them.
 
 A packet is sent from a pod, a node or an address; it is walked on the node it starts at (or the one it arrives at, when
-it comes from outside), by the rules that kube-proxy wrote there.
+it comes from outside), by what is in that node's kernel: what kube-proxy wrote, what another mode left, what somebody flushed or added. Only
+when another mode than the kernel's is asked for, the rules are those that kube-proxy would write.
 
 Simplified here: one node's netfilter is walked; on the way to a pod of another node the packet meets that node's
 FORWARD chain too, which holds nothing that kube-proxy's first node hasn't decided.
@@ -12,7 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from cluster.kubeproxy.proxy import KubeProxy
-from cluster.netfilter.walk import as_json
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.walk import Walker, as_json
 from cluster.snapshot.node_network import kernels
 from cluster.snapshot.scene import Scene
 from cluster.wire.packet import Packet
@@ -34,10 +36,18 @@ def proxies(world: Any) -> dict[str, KubeProxy]:
 
 def rules(scene: Scene, node: str, mode: str = "") -> str:
     """The node's rules as its tool prints them; ``mode``: as they would be in that mode. KeyError, ValueError (a mode that isn't)."""
-    running = proxies(scene.world)
-    if node in running and (mode or running[node].state.syncs):
-        return running[node].rules_text(mode)
-    return kernels(scene.world)[node].rules_text()  # its kube-proxy is dead or has just started: what the kernel kept
+    kernel = kernels(scene.world)[node]
+    if mode and mode != kernel.state.tables.mode:
+        return proxies(scene.world)[node].rules_text(mode)
+    return kernel.rules_text()
+
+
+def walker_at(world: Any, node: str, mode: str = "") -> Walker | NftWalker:
+    """What walks those rules. KeyError, ValueError."""
+    kernel = kernels(world)[node]
+    if mode and mode != kernel.state.tables.mode:
+        return proxies(world)[node].walker(mode)
+    return kernel.walker()
 
 
 def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
@@ -53,18 +63,13 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     except NoSuchPlace as refusal:
         return {"error": str(refusal)}
     node = probe.node or at
-    running = proxies(world)
     if not node:
-        node = next(iter(running), "")
-    kept = kernels(world)
-    if node not in running and node not in kept:
-        return {"error": f"there is no node {node!r} that is switched on"}
+        node = next(iter(kernels(world)), "")
     sent = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port)
-    mode = getattr(probe, "mode", "")
-    if node in running and (mode or running[node].state.syncs):
-        walk = as_json(running[node].walk(sent, local=local and node == at, mode=mode))
-    else:
-        walk = as_json(kept[node].walk(sent, local=local and node == at))
+    try:
+        walk = as_json(walker_at(world, node, getattr(probe, "mode", "")).walk(sent, local=local and node == at))
+    except KeyError:
+        return {"error": f"there is no node {node!r} that is switched on"}
     known = names(objects)
     return {
         **walk,

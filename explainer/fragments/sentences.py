@@ -210,6 +210,9 @@ SENTENCES = (
     noop("kube-proxy on %(node)s wrote %(n)s rules and removed %(gone)s rules for %(service)s"),
     noop("a packet to %(ip)s:%(port)s at %(node)s: cannot be told"),
     noop("a packet to %(ip)s:%(port)s at %(node)s: %(verdict)s"),
+    noop("there is no node %(node)s that is switched on"),
+    noop("no kube-proxy has written any rule on %(node)s yet"),
+    noop("no kube-proxy runs on %(node)s"),
 )
 NUMBERS = frozenset(
     (

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from cluster.netfilter import nft_parse as nft
+from cluster.netfilter import nft_syntax as nft
 from cluster.netfilter import rules as ipt
 from cluster.netfilter.hooks import BUILTIN, HOOKS, HOOKS_WITH_IPVS, IPVS
+from cluster.netfilter.ipset import looked_up
 from cluster.netfilter.ipvs import Ipvs, place, save_servers
-from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.nft_walk import NftWalker, flags_hold
 from cluster.netfilter.render import render_rule
 from cluster.netfilter.walk import Flow, Step, Walker
 
@@ -150,7 +151,7 @@ class IptablesBook:
         if not lines and step.line:
             return max(0, min(step.line - self.walker.line(step.table, step.chain, 0), len(rules) - 1))
         for at, line in enumerate(lines):
-            if line == step.line and render_rule(step.chain, rules[at]) == step.rule:
+            if line == step.line and render_rule(step.chain, rules[at], self.walker.ruleset.family) == step.rule:
                 return at
         return 0
 
@@ -159,7 +160,8 @@ class IptablesBook:
         rules = self._rules(step)
         if index >= len(rules):
             return step.line, step.rule
-        return self.walker.line(step.table, step.chain, index), render_rule(step.chain, rules[index])
+        family = self.walker.ruleset.family
+        return self.walker.line(step.table, step.chain, index), render_rule(step.chain, rules[index], family)
 
     def comment(self, step: Step, index: int) -> str:
         """Of the rule, or ""."""
@@ -192,10 +194,10 @@ class IptablesBook:
         found: list[Ask] = []
         for match in rules[index].matches:
             held = self.walker.answer(match, flow, step.hook)
-            found += [a for a in self._ask(match, flow, held) if a.kind != "protocol" or a not in found]
+            found += [a for a in self._ask(match, flow, step.hook, held) if a.kind != "protocol" or a not in found]
         return found
 
-    def _ask(self, match: ipt.Match, flow: Flow, held: float | None) -> list[Ask]:
+    def _ask(self, match: ipt.Match, flow: Flow, hook: str, held: float | None) -> list[Ask]:
         match match:
             case ipt.Comment() | ipt.Nfacct():
                 return []
@@ -203,7 +205,7 @@ class IptablesBook:
                 have = flow.src if side == "-s" else flow.dst
                 return [Ask("src" if side == "-s" else "dst", net.text, have, negate, held)]
             case ipt.Interface(side=side, name=name, negate=negate):
-                have = (self.walker.in_interface if side == "-i" else self.walker.out_interface) or ""
+                have = self.walker.interface(side == "-i", hook, flow) or ""
                 return [Ask("in" if side == "-i" else "out", name, have, negate, held)]
             case ipt.Protocol(name=name, negate=negate):
                 return [Ask("protocol", name, flow.protocol, negate, held)]
@@ -230,11 +232,10 @@ class IptablesBook:
             case ipt.Recent(name=name, seconds=seconds, op=op, negate=negate):
                 return [] if op == "set" else [Ask("recent", str(seconds), name, negate, held)]
             case ipt.SetMatch(name=name, sides=sides, negate=negate):
-                found = self.walker.ruleset.sets.get(name)
-                parts = [flow.src if side == "src" else flow.dst for side in sides[:1]]
-                port = flow.sport if sides[-1] == "src" else flow.dport
-                have = f"{parts[0]},{flow.protocol}:{port}" if len(sides) > 1 else parts[0]
-                size = str(len(found.entries)) if found is not None else "?"
+                sets = self.walker.ruleset.sets
+                interfaces = self.walker.interface(True, hook, flow), self.walker.interface(False, hook, flow)
+                have = looked_up(sets, name, sides, flow, interfaces)
+                size = str(len(sets[name].entries)) if name in sets else "?"
                 return [Ask("set", name, have, negate, held, size)]
             case ipt.IpRange(side=side, text=text, negate=negate):
                 src = side == "--src-range"
@@ -335,7 +336,7 @@ class NftBook:
         return _excerpt(self, step, index, around, len(self._rules(step)))
 
     def asks(self, step: Step, index: int, flow: Flow) -> list[Ask]:
-        """See ``Book``; what stands after the first comparison that failed is not asked any more."""
+        """See ``Book``; all comparisons of the rule, also those that the kernel leaves out once one has failed."""
         rules, table = self._rules(step), self._table(step)
         found: list[Ask] = []
         if table is None or index >= len(rules):
@@ -358,6 +359,11 @@ class NftBook:
                     found.append(
                         Ask("map", f"@{statement.named}" if statement.named else "", have, False, held, str(size))
                     )
+                case nft.Flags(mask=mask, wanted=wanted, negate=negate):
+                    want = " ".join(filter(None, (",".join(mask), ",".join(wanted)))).upper()
+                    found.append(Ask("flags", want, "SYN", negate, float(flags_hold(statement, flow))))
+                case nft.Chance(share) if share < 1.0:
+                    found.append(Ask("chance", f"{share:.9g}", "", False, share))
                 case nft.Numgen():
                     found.append(Ask("draw", str(statement.modulus), "", False, 1.0))
                 case nft.Unknown():

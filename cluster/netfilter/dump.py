@@ -23,7 +23,7 @@ def parse_dump(text: str, family: int = 4) -> tuple[Ruleset, str]:
     ruleset = Ruleset(family)
     servers = ipvs.Ipvs()
     rules: list[str] = []
-    table = False
+    table, room = False, ipset.ELEMENTS_MAX
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
         kept = raw
@@ -34,7 +34,7 @@ def parse_dump(text: str, family: int = 4) -> tuple[Ruleset, str]:
         elif not table and line and line[0] != "#":
             kept = ""
             if line.split(None, 1)[0] in ipset.COMMANDS:
-                ipset.apply_line(ruleset.sets, number, line)
+                room -= ipset.apply_line(ruleset.sets, number, line, room)
             elif ipvs.is_server_line(line):
                 ipvs.apply_line(servers, number, line)
             else:

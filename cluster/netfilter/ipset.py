@@ -97,59 +97,75 @@ def list_sets(sets: dict[str, IpSet], references: dict[str, int] | None = None) 
 # -- reading --------------------------------------------------------------------------------------------------------------
 
 
-def apply_line(sets: dict[str, IpSet], number: int, line: str) -> None:
-    """One line of ``ipset restore``: create, add, del, flush, destroy. ParseError with the line."""
+def apply_line(sets: dict[str, IpSet], number: int, line: str, room: int = ELEMENTS_MAX) -> int:
+    """One line of ``ipset restore``: create, add, del, flush, destroy. How many elements of ``room`` it takes. ParseError with the line."""
     words = line.split()
     command, arguments = words[0], [w for w in words[1:] if w not in ("-exist", "-!")]
     if command == "create":
-        _create(sets, number, arguments)
-        return
+        return _create(sets, number, arguments)
     name = arguments[0] if arguments else ""
     if command in ("flush", "destroy") and not name:
-        for found in sets.values():
-            found.entries.clear()
+        taken = sum(map(_emptied, sets.values()))
         if command == "destroy":
             sets.clear()
-        return
+        return taken
     if name not in sets:
         raise ParseError(number, f"there is no set {name!r}" if name else f"{command!r} needs the name of a set")
     if command == "add" or command == "del":
         if len(arguments) < 2:
             raise ParseError(number, f"{command!r} needs an element")
-        elements = elements_of(sets[name], arguments[1], number)
+        found, elements = sets[name], elements_of(sets[name], arguments[1], number)
+        before = len(found.entries)
         if command == "add":
-            _room_for(sets, name, len(elements), number)
+            _room_for(found, sum(one not in found.entries for one in elements), room, number)
+            if found.type == "list:set":
+                _may_join(sets, elements[0], number)
         for element in elements:
             if command == "add":
-                sets[name].add(element, " ".join(arguments[2:]))
+                found.add(element, " ".join(arguments[2:]))
             else:
-                sets[name].entries.pop(element, None)
-                sets[name].prefixes = None
-    elif command == "flush":
-        sets[name].entries.clear()
-    elif command == "destroy":
-        del sets[name]
-    else:
-        raise ParseError(number, f"unknown ipset command {command!r}")
+                found.entries.pop(element, None)
+                found.prefixes = None
+        return len(found.entries) - before
+    if command == "flush":
+        return _emptied(sets[name])
+    if command == "destroy":
+        return _emptied(sets.pop(name))
+    raise ParseError(number, f"unknown ipset command {command!r}")
 
 
-def _room_for(sets: dict[str, IpSet], name: str, more: int, number: int) -> None:
+def _emptied(found: IpSet) -> int:
+    """Take everything out; how many elements more there are: less than none."""
+    gone = len(found.entries)
+    found.entries.clear()
+    found.prefixes = None
+    return -gone
+
+
+def _room_for(found: IpSet, more: int, room: int, number: int) -> None:
     """ParseError when the set is full, or all together hold more than is read here."""
-    found = sets[name]
     options = dict(zip(found.options[::2], found.options[1::2], strict=False))
     limit = int(options["maxelem"]) if options.get("maxelem", "").isdigit() else 65536
     if found.type.startswith("hash") and len(found.entries) + more > limit:
-        raise ParseError(number, f"set {name} is full: it holds {limit} elements at most (maxelem)")
-    if more > 256 and sum(len(one.entries) for one in sets.values()) + more > ELEMENTS_MAX:
+        raise ParseError(number, f"set {found.name} is full: it holds {limit} elements at most (maxelem)")
+    if more > room:
         raise ParseError(
             number, f"all sets together hold more than {ELEMENTS_MAX:,} elements: that much is not read here"
         )
 
 
+def _may_join(sets: dict[str, IpSet], member: str, number: int) -> None:
+    """ParseError unless ``member`` is a set that a list of sets may hold: one that is there and no list itself."""
+    if member not in sets:
+        raise ParseError(number, f"there is no set {member!r}")
+    if sets[member].type == "list:set":
+        raise ParseError(number, f"{member!r} is a list of sets itself: a list cannot hold another")
+
+
 COMMANDS = ("create", "add", "del", "flush", "destroy")
 
 
-def _create(sets: dict[str, IpSet], number: int, words: list[str]) -> None:
+def _create(sets: dict[str, IpSet], number: int, words: list[str]) -> int:
     if len(words) < 2:
         raise ParseError(number, "create needs a name and a type")
     name, kind = words[:2]
@@ -158,7 +174,9 @@ def _create(sets: dict[str, IpSet], number: int, words: list[str]) -> None:
         raise ParseError(number, f"unknown set type {kind!r}")
     options = tuple(words[2:])
     family = 6 if "inet6" in options else 4
+    taken = _emptied(sets[name]) if name in sets else 0
     sets[name] = IpSet(name, kind, family, options, {}, number)
+    return taken
 
 
 def elements_of(found: IpSet, text: str, number: int = 0) -> list[str]:
@@ -262,6 +280,31 @@ def holds(
         if extra is not None:
             return "nomatch" not in extra.split()
     return False
+
+
+def looked_up(
+    sets: dict[str, IpSet],
+    name: str,
+    sides: tuple[str, ...],
+    flow: "Flow",
+    interfaces: tuple[str | None, str | None] = (None, None),
+) -> str:
+    """The element that ``holds`` looks for, as one would add it; "" when there is none: no such set, too few sides, a packet without ports."""
+    found = sets.get(name)
+    if found is None:
+        return ""
+    if found.type == "list:set":
+        return next((key for one in found.entries if (key := looked_up(sets, one, sides, flow, interfaces))), "")
+    if len(sides) < len(found.parts):
+        return ""
+    words: list[str] = []
+    for part, side in zip(found.parts, sides, strict=False):
+        full = (32 if flow.family == 4 else 128,)
+        written = _asked(found, part, side, flow, interfaces, full if part == "net" else ())
+        if written == ():
+            return ""
+        words.append("?" if written is None else written[0])
+    return ",".join(words)
 
 
 def _asked(

@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 from cluster.netfilter.asks import Ask, Book, book_of
 from cluster.netfilter.conntrack import TRANSITIONS, Conntrack, Tuple5
 from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.passage import Beside
 from cluster.netfilter.walk import Flow, Leaf, Step, Walk, Walker, flow_of
 from cluster.wire.packet import Packet
 
@@ -123,9 +124,7 @@ def _rule(teller: Teller, steps: list[Step], at: int, before: Packet) -> Packet:
     step = steps[at]
     after = step.packet or before
     book = teller.book
-    flow = flow_of(before, teller.ctstate)
-    flow.dnat = (before.dst, before.dport) != (teller.start.dst, teller.start.dport) and teller.ctstate == "NEW"
-    flow.snat = (before.src, before.sport) != (teller.start.src, teller.start.sport) and teller.ctstate == "NEW"
+    flow = _asked_of(teller, step, steps[at - 1].beside if at else Beside(teller.ctstate), before)
     index = book.index(step)
     begin = _begin(book, steps, at)
     near, draws = _missed(book, step, flow, max(begin, index - LOOKED_BACK), index)
@@ -151,6 +150,15 @@ def _rule(teller: Teller, steps: list[Step], at: int, before: Packet) -> Packet:
         excerpt=book.excerpt(step, index, EXCERPT),
     )
     return after
+
+
+def _asked_of(teller: Teller, step: Step, beside: Beside, packet: Packet) -> Flow:
+    """The packet as the rule saw it, with what was noted beside it by then; coming in by ``lo`` is no rule's doing."""
+    flow = flow_of(packet, beside.ctstate)
+    flow.original, flow.connmark = teller.start, beside.connmark
+    flow.dnat, flow.snat, flow.untracked = beside.dnat, beside.snat, beside.untracked
+    flow.balanced, flow.looped = beside.balanced, step.beside.looped
+    return flow
 
 
 def _begin(book: Book, steps: list[Step], at: int) -> int:

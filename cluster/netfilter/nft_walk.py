@@ -152,7 +152,7 @@ class NftWalker(Passage):
                         yield flow, ""
                         return
                 case Flags() as flags:
-                    if not _flags_hold(flags, flow):
+                    if not flags_hold(flags, flow):
                         if self.tried:
                             self._rule_step(hook, table, name, rule, "no match", flow)
                         yield flow, ""
@@ -388,7 +388,7 @@ def _tuple_part(flow: Flow, side: str, what: str) -> tuple[str, ...] | None:
     return None if found is None else (found,)
 
 
-def _flags_hold(flags: Flags, flow: Flow) -> bool:
+def flags_hold(flags: Flags, flow: Flow) -> bool:
     """The first packet of a connection carries SYN and nothing else."""
     if flow.protocol != "tcp":
         return False

@@ -39,6 +39,18 @@ MAX_ASKED = 5_000_000
 ROUTE, LOOP = "route", "loop"
 
 
+class Beside(Struct, frozen=True):
+    """What the kernel notes beside a packet on its way (see ``Flow``)."""
+
+    ctstate: str = "NEW"
+    connmark: int = 0
+    dnat: bool = False
+    snat: bool = False
+    untracked: bool = False
+    balanced: tuple[str, int, str] | None = None
+    looped: bool = False
+
+
 class Step(Struct, frozen=True):
     """One rule that caught the packet (or, when asked for, one that didn't). ``line`` counts from 1."""
 
@@ -56,6 +68,8 @@ class Step(Struct, frozen=True):
     """The packet as this rule leaves it."""
     asked: int = 0
     """How many rules this way has asked so far."""
+    beside: Beside = Beside()
+    """What is noted beside the packet once this rule is through with it."""
 
 
 class Leaf(Struct, frozen=True):
@@ -350,8 +364,10 @@ class Passage:
     def step(self, hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
         """Note what a rule did to ``flow``, as the next step of its way."""
         self.steps.append(
-            Step(hook, table, chain, line, rule, outcome, flow.probability, flow.last, packet_of(flow), flow.asked)
-        )
+            Step(
+                hook, table, chain, line, rule, outcome, flow.probability, flow.last, packet_of(flow), flow.asked, beside_of(flow),
+            )
+        )  # fmt: skip
         flow.last = len(self.steps) - 1
 
 
@@ -368,6 +384,11 @@ def choices(address: str, last_address: str, port: int, last_port: int) -> list[
     if len(addresses) * len(ports) > MAX_CHOICES:
         raise ValueError(f"a range of {len(addresses) * len(ports)} places")
     return list(product(addresses, ports))
+
+
+def beside_of(flow: Flow) -> Beside:
+    """What is noted beside it now."""
+    return Beside(flow.ctstate, flow.connmark, flow.dnat, flow.snat, flow.untracked, flow.balanced, flow.looped)
 
 
 def packet_of(flow: Flow) -> Packet:

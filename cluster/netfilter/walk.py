@@ -14,7 +14,7 @@ Upstream: Linux net/ipv4/netfilter/ip_tables.c (``ipt_do_table``).
 
 from collections.abc import Iterator
 
-from cluster.netfilter.hooks import BUILTIN, HOOKS, HOOKS_WITH_IPVS, IPVS
+from cluster.netfilter.hooks import HOOKS, HOOKS_WITH_IPVS, IPVS
 from cluster.netfilter.matching import matches
 from cluster.netfilter.passage import (
     MAX_DEPTH,
@@ -79,18 +79,12 @@ class Walker(Passage):
         self.recent = recent
         self.bridge_in = bridge_in
         self.ipvs = ruleset.ipvs
-        self.shape: tuple[tuple[int, ...], ...] = ()
         self.first_lines: dict[tuple[str, str], int] | None = None
         """(table, chain) → the line of its first rule, for tables that were not read from a text."""
 
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        shape = tuple(
-            (len(chains), *(len(chains[name].rules) for name in BUILTIN.get(table, ()) if name in chains))
-            for table, chains in self.ruleset.tables.items()
-        )
-        if shape != self.shape:  # somebody wrote since the last walk
-            self.shape, self.first_lines = shape, None
+        self.first_lines = None  # somebody may have written since the last walk
         return super().walk(packet, local=local, ctstate=ctstate)
 
     # -- stations: tables -----------------------------------------------------------------------------------------

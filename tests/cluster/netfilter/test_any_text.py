@@ -154,3 +154,23 @@ def test_a_broken_text_says_where_and_why(text: str, line: int, reason: str) -> 
     with pytest.raises(ParseError, match=reason) as caught:
         tracepacket(text, src="10.0.0.9", dst="10.0.0.1", protocol="tcp", port=80)
     assert caught.value.line == line
+
+
+def test_a_list_of_sets_holds_no_list() -> None:
+    """Or one that holds itself would be walked for ever."""
+    for text, reason in (
+        ("create L list:set\nadd L L\n", "list of sets itself"),
+        ("create L list:set\nadd L gone\n", "no set 'gone'"),
+    ):
+        with pytest.raises(ParseError, match=reason):
+            tracepacket(text, src="10.0.0.9", dst="10.0.0.1", protocol="tcp", port=80)
+
+
+def test_many_small_ranges_are_too_much_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.netfilter.ipset.ELEMENTS_MAX", 1000)
+    lines = ["create a hash:ip", *(f"add a 10.0.{n}.0/24" for n in range(3))]
+    again = [*lines, "add a 10.0.1.0/24", "flush a", *lines[1:], "create a hash:ip", *lines[1:]]
+    assert tracepacket("\n".join(again), src="10.0.0.9", dst="10.0.0.1", protocol="tcp", port=80)["verdict"] == "NONE"
+    with pytest.raises(ParseError, match="all sets together") as caught:
+        tracepacket("\n".join([*lines, "add a 10.0.9.0/24"]), src="10.0.0.9", dst="10.0.0.1", protocol="tcp", port=80)
+    assert caught.value.line == 5

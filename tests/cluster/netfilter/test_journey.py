@@ -92,3 +92,96 @@ def test_a_dropped_packet_ends_where_it_was_dropped() -> None:
     found = told("10.244.1.9", "10.9.0.1", 81, rules=NFT)
     assert kinds(found["frames"]) == ["sent PREROUTING", "rule pre", "end PREROUTING"]
     assert found["frames"][-1]["verdict"] == "DROP" and found["reply"] == [] and "conntrack" not in found
+
+
+def dump(*nat: str, sets: str = "", mangle: str = "", filter_: str = "") -> str:
+    return (
+        f"{sets}*mangle\n:PREROUTING ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n{mangle}COMMIT\n"
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+        + "".join(f"{line}\n" for line in nat)
+        + f"COMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n{filter_}COMMIT\n"
+    )
+
+
+SERVER = "-A -t 10.96.0.1:80 -s rr\n-a -t 10.96.0.1:80 -r 10.244.1.2:8080 -m -w 1\n"
+
+
+@pytest.mark.parametrize(
+    ("rules", "src", "dst", "chain"),
+    [
+        (
+            dump(
+                "-A PREROUTING -d 10.96.0.1/32 -j DNAT --to-destination 10.244.1.2:8080",
+                "-A POSTROUTING -m conntrack --ctorigdst 10.96.0.1 -j MASQUERADE",
+            ),
+            "10.244.1.9", "10.96.0.1", "POSTROUTING",
+        ),
+        (
+            dump(mangle="-A PREROUTING -j CONNMARK --set-mark 5\n-A FORWARD -m connmark --mark 5 -j MARK --set-mark 1\n"),
+            "10.244.1.9", "10.244.1.2", "FORWARD",
+        ),
+        (
+            dump(sets=SERVER, filter_="-A OUTPUT -m ipvs --vaddr 10.96.0.1 -j ACCEPT\n"),
+            "10.244.1.9", "10.96.0.1", "OUTPUT",
+        ),
+        (dump(filter_="-A INPUT -i lo -j ACCEPT\n"), "172.18.0.11", "172.18.0.11", "INPUT"),
+        (
+            dump(
+                "-A PREROUTING -d 10.244.1.2/32 -j DNAT --to-destination 10.244.1.2:80",
+                filter_="-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT\n",
+            ),
+            "10.244.1.9", "10.244.1.2", "FORWARD",
+        ),
+    ],
+    ids=["its first destination", "a mark on the connection", "balanced by IPVS", "in by lo", "translated to what it was"],
+)  # fmt: skip
+def test_what_is_noted_beside_the_packet_is_told_too(rules: str, src: str, dst: str, chain: str) -> None:
+    steps = [f for f in told(src, dst, 80, rules=rules)["frames"] if f["kind"] == "rule" and f["chain"] == chain]
+    assert steps and all(ask["held"] == 1.0 for ask in steps[-1]["asks"]), steps[-1]["asks"]
+
+
+@pytest.mark.parametrize(
+    ("create", "added", "sides", "have"),
+    [
+        ("bitmap:port range 0-65535", "80", "dst", "80"),
+        ("hash:ip,port,ip family inet", "10.96.0.1,tcp:80,10.244.1.9", "dst,dst,src", "10.96.0.1,tcp:80,10.244.1.9"),
+        ("hash:ip,mark family inet", "10.244.1.9,0", "src,src", "10.244.1.9,0x00000000"),
+        ("hash:net family inet", "10.96.0.0/12", "dst", "10.96.0.1"),
+        ("hash:ip,port family inet", "10.96.0.1,tcp:80", "dst,dst", "10.96.0.1,tcp:80"),
+    ],
+)
+def test_an_ipset_is_asked_for_the_key_that_its_type_has(create: str, added: str, sides: str, have: str) -> None:
+    rules = dump(
+        sets=f"create s {create}\nadd s {added}\n", filter_=f"-A FORWARD -m set --match-set s {sides} -j DROP\n"
+    )
+    (ask,) = next(f for f in told("10.244.1.9", "10.96.0.1", 80, rules=rules)["frames"] if f["kind"] == "rule")["asks"]
+    assert (ask["kind"], ask["have"], ask["held"]) == ("set", have, 1.0)
+
+
+def test_nft_flags_and_shares_are_asks_too() -> None:
+    text = """table ip t {
+	chain f {
+		type filter hook forward priority 0; policy accept;
+		tcp flags & (fin | syn | rst | ack) == syn numgen random mod 4 < 1 drop
+		ip daddr 10.9.0.1 tcp flags & (fin | syn) == fin drop
+		ip daddr 10.9.0.1 accept
+	}
+}
+"""
+    first, last = (
+        next(f for f in told("10.244.1.9", "10.9.0.1", 80, way, text)["frames"] if f["kind"] == "rule")
+        for way in (0, 1)
+    )
+    assert [(a["kind"], a["held"]) for a in first["asks"]] == [("flags", 1.0), ("chance", 0.25)]
+    assert last["draws"] == [0.25], "lost on the way"
+    assert [(n["line"], n["ask"]["kind"]) for n in last["near"]] == [(5, "flags")]
+
+
+def test_an_ipv6_rule_is_told_as_ip6tables_prints_it() -> None:
+    rules = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -s fd00::9/128 -p icmp -j DROP\n-A FORWARD -p tcp -d fd00::1/128 -j REJECT\nCOMMIT\n"
+    walker = walker_for(rules, node_ips=("fd00::11",), family=6)
+    (frame,) = [
+        f for f in journey(walker, Packet("fd00::9", "fd00::1", "tcp", 45678, 80))["frames"] if f["kind"] == "rule"
+    ]
+    assert next(row for row in frame["excerpt"] if row["here"])["text"] == frame["rule"]
+    assert "icmp6-port-unreachable" in frame["rule"]

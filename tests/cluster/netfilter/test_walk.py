@@ -4,8 +4,10 @@ import pytest
 
 from cluster.kubeproxy.offline import tracepacket
 from cluster.netfilter import Walker, parse_save
-from cluster.netfilter.parse import ParseError
+from cluster.netfilter.parse import ParseError, restore
 from cluster.netfilter.recent import RecentLists
+from cluster.netfilter.render import save
+from cluster.netfilter.tables import fresh_ruleset
 from cluster.sim import SECOND, Dice
 from cluster.wire.packet import Packet
 
@@ -199,3 +201,16 @@ COMMIT
         [("PREROUTING", "10.9.0.1", 0, 3), ("B", "10.1.0.2", 0, 4)],
     ]
     assert [leaf.asked for leaf in walk.leaves] == [4, 4]
+
+
+def test_a_walker_that_is_kept_names_the_lines_of_now() -> None:
+    """Also after something was written into a chain that is no table's own."""
+    kernel = fresh_ruleset()
+    restore(kernel, "*filter\n:A - [0:0]\n:B - [0:0]\n-A FORWARD -j B\n-A B -j DROP\nCOMMIT\n")
+    walker, packet = Walker(kernel, ()), Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80)
+    for words in ("-p udp -j ACCEPT", "-p sctp -j ACCEPT"):
+        step = walker.walk(packet, local=False).steps[-1]
+        assert save(kernel).splitlines()[step.line - 1] == step.rule == "-A B -j DROP"
+        restore(kernel, f"*filter\n-A A {words}\nCOMMIT\n")
+    step = walker.walk(packet, local=False).steps[-1]
+    assert save(kernel).splitlines()[step.line - 1] == step.rule

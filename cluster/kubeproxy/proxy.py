@@ -267,9 +267,7 @@ class KubeProxy(ApiClient):
                 self.state.need_full = True
                 self._schedule(now, out)
             elif self.mode == "ipvs" and self.state.syncs:
-                self._hand_over(
-                    True, out
-                )  # IPVS mode writes everything each period, asked or not: that mends any flush
+                self._hand_over(True, out)  # it writes everything each period, asked or not: that mends any flush
         elif name == "sweep":
             out.timer("sweep", CHECK_EVERY, cause=0)
             if self.config.kernel:
@@ -485,7 +483,8 @@ def _count(text: str) -> int:
 
 
 def _rules_of(lines: dict[str, None]) -> int:
-    return sum(line.startswith("add rule ") for line in lines)
+    """nft's, and those that are appended to a chain."""
+    return sum(line.startswith(("add rule ", "-A KUBE-")) for line in lines)
 
 
 def _owner(endpoint_slice: Doc) -> str:

@@ -57,9 +57,9 @@ class Network(Struct):
                 delay = low if low >= high else low + self.dice.bits() % (high - low + 1)
         else:
             inside = src_host != OUTSIDE and dst_host != OUTSIDE
-            if self.groups is not None and inside and not self._together(src, src_host, dst, dst_host):
+            if self.groups is not None and inside and not self.together(src, src_host, dst, dst_host):
                 return 0, "partition"
-            link = self._link(src, src_host, dst, dst_host) if self.links else None
+            link = self.link(src, src_host, dst, dst_host) if self.links else None
             if link is not None and link.cut:
                 return 0, "cut"
             if src_host != dst_host or link is not None:
@@ -110,17 +110,18 @@ class Network(Struct):
         for pair in [pair for pair in self.last if process in pair]:
             del self.last[pair]
 
-    def _together(self, src: str, src_host: str, dst: str, dst_host: str) -> bool:
-        if src_host == dst_host and src == dst:
+    def together(self, src: str, src_host: str, dst: str, dst_host: str) -> bool:
+        """Whether no partition stands between the two."""
+        if self.groups is None or (src_host == dst_host and src == dst):
             return True
-        assert self.groups is not None
         a = self.groups.get(src, self.groups.get(src_host))
         b = self.groups.get(dst, self.groups.get(dst_host))
         if a is None and b is None:
             return src_host == dst_host
         return a == b
 
-    def _link(self, src: str, src_host: str, dst: str, dst_host: str) -> Link | None:
+    def link(self, src: str, src_host: str, dst: str, dst_host: str) -> Link | None:
+        """What differs from the default on the way there."""
         links = self.links
         for pair in ((src, dst), (src, dst_host), (src_host, dst), (src_host, dst_host)):
             link = links.get(pair)

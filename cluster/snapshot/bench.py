@@ -179,17 +179,10 @@ def _ways(scene: Scene, names: list[str]) -> list[list[Any]]:
         for b in names:
             if a == b:
                 continue
-            hosts = slots[a].host, slots[b].host
-            groups = net.groups
-            side = (
-                groups.get(a, groups.get(hosts[0])) == groups.get(b, groups.get(hosts[1]))
-                if groups is not None
-                else True
-            )
-            ways = ((a, b), (a, hosts[1]), (hosts[0], b), hosts)
-            link = next((found for way in ways if (found := net.links.get(way)) is not None), None)
+            ends = a, slots[a].host, b, slots[b].host
+            link = net.link(*ends)
             state, much = "ok", 0.0
-            if not side:
+            if not net.together(*ends):
                 state = "apart"
             elif link is not None and link.cut:
                 state = "cut"

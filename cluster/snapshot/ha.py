@@ -159,17 +159,10 @@ def heard(scene: Scene, a: dict[str, Any], b: dict[str, Any]) -> bool:
     if a["id"] == b["id"]:
         return True
     net = scene.world.state.network
-    if net.groups is not None:
-        sides = [net.groups.get(row["id"], net.groups.get(row["host"])) for row in (a, b)]
-        if sides[0] != sides[1] or (sides[0] is None and a["host"] != b["host"]):
-            return False
-    ends = [(row["id"], row["host"]) for row in (a, b)]
-    for one, other in (ends, ends[::-1]):
-        pairs = [(x, y) for x in one for y in other]
-        link = next((net.links[pair] for pair in pairs if pair in net.links), None)
-        if link is not None and link.cut:
-            return False
-    return True
+    one, other = (a["id"], a["host"]), (b["id"], b["host"])
+    if not net.together(*one, *other):
+        return False
+    return not any(link is not None and link.cut for link in (net.link(*one, *other), net.link(*other, *one)))
 
 
 def leases(scene: Scene) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ passes a process, and a service without endpoints accepts the connection and clo
 In: service ports with their ready endpoints (``chosen``) → out: the rules as restore input, with a comment a service port for the process; ``Balancer`` is
 the process's choice. Traffic policies, topology, source ranges and SCTP are unknown to it, as they were.
 
-Simplified here: proxy ports are derived from the service port's name (the real ones are whatever the kernel gives, or the next of
-``--proxy-port-range``); endpoints stand in the order of their text (the real one shuffles them).
+Simplified here: proxy ports are derived from the service port's name, and of two that would share one the later moves up (the real ones
+are whatever the kernel gives, or the next of ``--proxy-port-range``); endpoints stand in the order of their text (the real one shuffles them);
+``Balancer`` is the choice by itself: packets of a running cluster reach the process's port and nobody answers there.
 
 Upstream: pkg/proxy/userspace/{proxier,roundrobin}.go (1.18 to 1.25).
 """
@@ -45,7 +46,6 @@ BASE_JUMPS: dict[str, tuple[str, ...]] = {
 }
 PORTS = range(32768, 61000)
 """Where proxy ports lie: the kernel's ephemeral range."""
-AFFINITY_DEFAULT = 10_800
 
 
 class Chosen(Struct, frozen=True):
@@ -72,15 +72,19 @@ def chosen(tracker: ChangeTracker, service: str, options: ProxyOptions) -> dict[
 
 def everything(tracker: ChangeTracker, options: ProxyOptions) -> dict[PortName, Chosen]:
     """The ports of all Services, each with a proxy port of its own."""
+    return apart({name: one for service in tracker.services for name, one in chosen(tracker, service, options).items()})
+
+
+def apart(ports: Mapping[PortName, Chosen]) -> dict[PortName, Chosen]:
+    """The same, with a proxy port of its own for each."""
     found: dict[PortName, Chosen] = {}
-    taken: dict[tuple[int, str], PortName] = {}
-    for service in sorted(tracker.services):
-        for name, one in chosen(tracker, service, options).items():
-            port = one.proxy_port
-            while (port, name.protocol) in taken:
-                port = PORTS[(port - PORTS[0] + 1) % len(PORTS)]
-            taken[port, name.protocol] = name
-            found[name] = Chosen(one.port, one.endpoints, port)
+    taken: set[tuple[int, str]] = set()
+    for name, one in sorted(ports.items()):
+        port = one.proxy_port
+        while (port, name.protocol) in taken:
+            port = PORTS[(port - PORTS[0] + 1) % len(PORTS)]
+        taken.add((port, name.protocol))
+        found[name] = Chosen(one.port, one.endpoints, port)
     return found
 
 
@@ -144,7 +148,7 @@ def fresh_table_text(tracker: ChangeTracker, options: ProxyOptions, *, jumps: bo
 def kernel_of(ports: Mapping[PortName, Chosen], options: ProxyOptions) -> Ruleset:
     """A node's kernel with these service ports' rules in it."""
     kernel = fresh_ruleset(options.family)
-    restore(kernel, restore_input(ports, options, jumps=True))
+    restore(kernel, restore_input(apart(ports), options, jumps=True))
     return kernel
 
 

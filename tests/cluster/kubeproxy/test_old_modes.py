@@ -60,6 +60,18 @@ def test_two_services_never_share_a_port() -> None:
     assert len({one.proxy_port for one in found.values()}) == 400
 
 
+def test_services_that_came_one_by_one_share_no_port_either() -> None:
+    documents = "---\n".join(
+        f"{{apiVersion: v1, kind: Service, metadata: {{namespace: d, name: s{n}}}, spec: {{clusterIP: 10.96.{n // 250}.{n % 250 + 1}, "
+        "ports: [{port: 80}]}}\n"
+        for n in range(400)
+    )
+    tracker = tracker_of(read_objects(documents), 4)
+    ports = {name: one for n in range(400) for name, one in userspace.chosen(tracker, f"d/s{n}", NODE).items()}
+    portals = userspace.kernel_of(ports, NODE).tables["nat"]["KUBE-PORTALS-CONTAINER"].rules
+    assert len({rule.target for rule in portals}) == len(portals) == 400
+
+
 def test_the_processs_round_robin() -> None:
     balancer = userspace.Balancer()
     assert balancer.next("a", 0) == ""

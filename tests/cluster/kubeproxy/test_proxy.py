@@ -178,6 +178,15 @@ def test_tables_are_written_when_somebody_looks(mode: str, monkeypatch: pytest.M
     assert proxy.status()["rules"] == len(rules)
 
 
+def test_userspace_mode_counts_its_rules() -> None:
+    w, _ = world("userspace")
+    w.run_until(2 * SECOND)
+    write(w, "POST", "/api/v1/namespaces/default/services", service())
+    w.run_until(4 * SECOND)
+    proxy = w.actors["kube-proxy-node-1"]
+    assert proxy.status()["rules"] == proxy.rules_text().count("\n-A ") == 7
+
+
 def test_looking_or_not_makes_no_difference_to_what_is_seen_later() -> None:
     seen: list[str] = []
     for looks in (True, False):

@@ -22,6 +22,7 @@ from cluster.lab import (
     MemberOp,
     MemberPromoteIn,
     MemberRemoveIn,
+    PartitionIn,
     Pki,
     UnknownName,
 )
@@ -89,6 +90,14 @@ def test_one_way_cuts_are_shown_and_mended(lab: Lab) -> None:
     assert all(way[2] == "ok" for way in model(lab)["ways"])
     with pytest.raises(UnknownName):
         lab.submit(CutsIn(cut=((a, "m9"),)))
+
+
+def test_members_in_no_group_are_apart_from_all(lab: Lab) -> None:
+    """Two of which nobody said which side they are on hear each other no more than they do the others."""
+    a, b = others(lab)
+    lab.submit(PartitionIn(groups=((leader(lab),),)))
+    ways = {(x, y): state for x, y, state, _ in model(lab)["ways"]}
+    assert (ways[a, b], ways[b, a], ways[a, leader(lab)]) == ("apart", "apart", "apart")
 
 
 def test_a_slow_disk_holds_an_entry_back_on_that_member_only(lab: Lab) -> None:

@@ -1,10 +1,14 @@
 """The same workload on another cluster: a new one is made, and what people created in the old one is created there.
 
 ``POST /api/clusters/{c}/again`` with ``{name, topology, controlPlanes, etcdMembers}`` (what is left out is as in the old one) → the new cluster
-with ``copied`` (how many objects) and ``refused`` (``["kind namespace/name: sentence"]``).
+with ``copied`` (how many objects) and ``refused`` (``["kind namespace/name: sentence"]``; a batch that could not be sent has an entry for each of
+its objects).
 
-What is copied is what nobody derives: no object that has an owner, none of the ``kube-`` namespaces, none that the new cluster has by itself, no
-Events, Nodes or Leases. Status, uids, versions, nodes and cluster IPs are the new cluster's own.
+What is copied is what nobody derives, of the kinds in ``COPIED``: no object that has an owner, none of the ``kube-`` namespaces, none that the new
+cluster has by itself, no Events, Nodes or Leases. Status, uids, versions, nodes and cluster IPs are the new cluster's own.
+
+Left out, and said on the page: custom resources (their definitions are copied), Endpoints and EndpointSlices that somebody wrote by hand, and webhooks and
+admission policies, which would judge everything else that is copied.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,10 +17,9 @@ import yaml
 from django.http import HttpRequest
 from msgspec import Meta, Struct, json, structs
 
-from explainer import config
 from explainer.api.calls import body_as, call
 from explainer.api.calls import json as answer
-from explainer.api.clusters import born
+from explainer.api.clusters import made
 from explainer.gateway import desk
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
@@ -24,8 +27,8 @@ from explainer.runs.bus import Bus, Failed, Unavailable
 COPIED = (
     "customresourcedefinitions", "namespaces", "priorityclasses", "storageclasses", "clusterroles", "clusterrolebindings", "roles", "rolebindings",
     "serviceaccounts", "configmaps", "secrets", "resourcequotas", "limitranges", "persistentvolumes", "persistentvolumeclaims", "services",
-    "networkpolicies", "poddisruptionbudgets", "pods", "replicasets", "deployments", "statefulsets", "daemonsets", "jobs", "cronjobs",
-    "horizontalpodautoscalers", "ingresses",
+    "runtimeclasses", "ingressclasses", "networkpolicies", "poddisruptionbudgets", "pods", "replicationcontrollers", "replicasets", "deployments",
+    "statefulsets", "daemonsets", "jobs", "cronjobs", "horizontalpodautoscalers", "ingresses",
 )  # fmt: skip
 """In the order in which they are created."""
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
@@ -60,20 +63,17 @@ async def again(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     if options.bare:
         raise Failed(422, "a cluster of etcd alone has no objects to copy")
     found = await _objects(bus, cluster)
-    settings = config.read()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
-    clock = await born(bus, options)
+    clock = await made(bus, options)
     have = {_key(kind, doc) for kind, doc in await _objects(bus, body.name)}
     docs = [cleaned(kind, doc) for kind, doc in found if _key(kind, doc) not in have]
     refused: list[str] = []
     for start in range(0, len(docs), BATCH):
+        batch = docs[start : start + BATCH]
         try:
-            rows = await desk.submit(
-                body.name, yaml.safe_dump_all(docs[start : start + BATCH]), "apply", remote="127.0.0.1:0"
-            )
-        except (desk.Refused, Unavailable) as error:
-            refused.append(str(error))
+            rows = await desk.submit(body.name, yaml.safe_dump_all(batch), "apply", remote="127.0.0.1:0")
+        except (desk.Refused, Unavailable, Failed) as error:
+            said = error.error if isinstance(error, Failed) else str(error)
+            refused += [_line(doc.get("kind", ""), doc["metadata"], said) for doc in batch]
             continue
         refused += [_refusal(row) for row in rows if row["problem"] or row["code"] >= 300]
     return answer({**bus.known[body.name], "clock": clock, "copied": len(docs) - len(refused), "refused": refused}, 201)
@@ -84,7 +84,9 @@ async def _objects(bus: Bus, cluster: str) -> list[tuple[str, dict[str, Any]]]:
     for resource in COPIED:
         try:
             rows = await bus.query(cluster, "objects", resource=resource)
-        except Failed:
+        except Failed as error:
+            if error.status != 404:  # 404: this version of Kubernetes has no such kind
+                raise
             continue
         out += [(resource, doc) for doc in rows if isinstance(doc, dict) and wanted(resource, doc)]
     return out
@@ -146,4 +148,9 @@ def _key(resource: str, doc: dict[str, Any]) -> tuple[str, str, str]:
 
 def _refusal(row: dict[str, Any]) -> str:
     said = row["problem"] or (row["status"] or {}).get("message", "") or f"code {row['code']}"
-    return f"{row['kind']} {row['namespace']}/{row['name']}: {said}"
+    return _line(row["kind"], row, said)
+
+
+def _line(kind: str, names: dict[str, Any], said: str) -> str:
+    place = "/".join(part for part in (names.get("namespace"), names["name"]) if part)
+    return f"{kind} {place}: {said}"

@@ -26,14 +26,15 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
         options = clusters.parse(request.body)
     except clusters.Refused as error:
         raise Failed(error.status, str(error)) from error
+    clock = await made(bus, options)
+    return json({**bus.known[options.name], "clock": clock}, 201)
+
+
+async def made(bus: Bus, options: clusters.Options) -> Any:
+    """Make a cluster: its clock once it is up (or stands paused at its beginning). Failed 409, 429."""
     settings = config.read()
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
-    return json({**bus.known[options.name], "clock": await born(bus, options)}, 201)
-
-
-async def born(bus: Bus, options: clusters.Options) -> Any:
-    """The clock once the cluster is up (or stands paused at its beginning)."""
     patience = asyncio.get_running_loop().time() + BIRTH_SECONDS
     while True:
         clock = msgspec.json.decode(await bus.query_json(options.name, "clock", BIRTH_SECONDS))

@@ -31,7 +31,7 @@ async def members(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """etcd's members as they are now; POST adds one."""
     if request.method == "POST":
         body = body_as(request, MemberBody)
-        return await _membership(bus, cluster, "MemberAddIn", name=body.name, host=body.host, learner=body.learner)
+        return await membership(bus, cluster, "MemberAddIn", name=body.name, host=body.host, learner=body.learner)
     log = request.GET.get("log", "none")
     if log not in ("none", "full"):
         raise Failed(400, "log is none or full")
@@ -53,16 +53,16 @@ async def member(request: HttpRequest, bus: Bus, cluster: str, name: str, op: st
 @call("DELETE")
 async def remove(request: HttpRequest, bus: Bus, cluster: str, name: str) -> Any:
     """Take a member out of the cluster."""
-    return await _membership(bus, cluster, "MemberRemoveIn", member=name)
+    return await membership(bus, cluster, "MemberRemoveIn", member=name)
 
 
 @call("POST")
 async def promote(request: HttpRequest, bus: Bus, cluster: str, name: str) -> Any:
     """Make a learner a voter."""
-    return await _membership(bus, cluster, "MemberPromoteIn", member=name)
+    return await membership(bus, cluster, "MemberPromoteIn", member=name)
 
 
-async def _membership(bus: Bus, cluster: str, kind: str, **fields: Any) -> Any:
+async def membership(bus: Bus, cluster: str, kind: str, **fields: Any) -> Any:
     """Ask etcd for a change of membership; its own words when it refuses (409), else the members as they are now."""
     async for piece in bus.stream(cluster, kind, 60.0, **fields):
         if "error" in piece:

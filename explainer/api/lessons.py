@@ -1,14 +1,14 @@
 """Playing lessons: begin one on a fresh cluster, ask how far it is, go on, let an act be done, go back to where a step began.
 
-A lesson's state belongs to its cluster (``{slug, step, visited, done, answers}`` in Redis), so a reload, the projector and everybody who watches
-see the same step. Whether a step's end has come is asked of the world each time; that it once had is kept.
+A lesson's state belongs to its cluster (``explainer/runs/played.py``), so a reload, the projector and everybody who watches see the same step.
+Whether a step's end has come is asked of the world each time; that it once had is kept.
 
 | call | does |
 |---|---|
 | ``POST /api/lessons/{slug}/start`` | a fresh cluster for it: ``{cluster, href}``, 201 |
-| ``GET /api/clusters/{c}/lesson`` | the state, and of the present step ``holds``, ``said``, ``wrong`` |
+| ``GET /api/clusters/{c}/lesson`` | the state, and of the present step ``holds``, ``said`` (what its expression still lacks), ``wrong``; ``trouble``: why it could not be asked |
 | ``POST /api/clusters/{c}/lesson`` ``{op: go, step}`` | go to a step; its beginning is marked when it is first seen |
-| ``{op: act, act}`` | the present step's act of that number |
+| ``{op: act, act}`` | the present step's act of that number; a change of members is waited for: etcd's own words when it refuses, 409 |
 | ``{op: answer, choice}`` | the prediction |
 | ``{op: reset}`` | a fork of the moment at which the present step began: ``{cluster, href}``; this cluster stays |
 """
@@ -20,12 +20,14 @@ import msgspec
 from django.http import HttpRequest
 from msgspec import Meta, Struct
 
-from explainer import config, lessons
-from explainer.api.calls import body_as, call, json
-from explainer.api.clusters import born
-from explainer.runs import clusters, keys
+from explainer import lessons
+from explainer.api.calls import body_as, call, json, sentence
+from explainer.api.clusters import made
+from explainer.api.faults import membership
+from explainer.runs import clusters, played
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import Pace
+from explainer.runs.played import State
 
 
 class LessonBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,17 +39,6 @@ class LessonBody(Struct, frozen=True, forbid_unknown_fields=True):
     choice: Annotated[int, Meta(ge=0, le=9)] = 0
 
 
-class State(Struct):
-    """How far a lesson is. ``visited``: step → its beginning; ``answers``: step → choice."""
-
-    slug: str
-    step: int = 0
-    visited: dict[int, tuple[str, int]] = {}
-    done: list[int] = []
-    answers: dict[int, int] = {}
-    fork: int = 0
-
-
 @call("POST")
 async def start(request: HttpRequest, bus: Bus, slug: str) -> Any:
     """Make the lesson's cluster and begin."""
@@ -56,20 +47,13 @@ async def start(request: HttpRequest, bus: Bus, slug: str) -> Any:
         raise Failed(404, f"there is no lesson {slug[:40]!r}")
     name = f"{lessons.PREFIX}{slug}-{secrets.token_hex(2)}"
     options = clusters.parse(msgspec.json.encode({**lesson.cluster, "name": name}))
-    settings = config.read()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    await bus.create(options, clusters.server_url(name, host, settings.api_port))
-    await born(bus, options)
-    state = State(slug)
-    await _visit(bus, name, state, 0)
-    await _keep(bus, name, state)
-    return json({"cluster": name, "href": href(name, lesson.steps[0])}, 201)
+    await made(bus, options)
+    await played.write(bus, name, State(slug, visited={0: await _now(bus, name)}))
+    return json({"cluster": name, "href": lessons.href(name, lesson.steps[0])}, 201)
 
 
-def href(cluster: str, step: lessons.Step) -> str:
-    """The page that a step wants to be looked at."""
-    page = "" if step.page == "map" else f"{step.page}/"
-    return f"/clusters/{cluster}/{page}" + (f"?{step.query}" if step.query else "")
+MEMBERS = ("MemberAddIn", "MemberRemoveIn", "MemberPromoteIn")
+"""Acts that etcd may refuse."""
 
 
 @call("GET", "POST")
@@ -82,24 +66,25 @@ async def lesson(request: HttpRequest, bus: Bus, cluster: str) -> Any:
             case "go":
                 if body.step >= len(script.steps):
                     raise Failed(422, f"this lesson has {len(script.steps)} steps")
-                state.step = body.step
-                await _visit(bus, cluster, state, body.step)
+                if body.step not in state.visited:
+                    await played.visit(bus, cluster, body.step, await _now(bus, cluster))
+                await played.go(bus, cluster, body.step)
             case "answer":
                 if script.steps[state.step].predict is None:
                     raise Failed(422, "this step asks nothing")
-                state.answers[state.step] = body.choice
+                await played.answer(bus, cluster, state.step, body.choice)
             case "act":
                 await _act(bus, cluster, script.steps[state.step], body.act)
             case "reset":
                 return json(await _reset(bus, cluster, script, state), 201)
-        await _keep(bus, cluster, state)
+        script, state = await _state(bus, cluster)
     return await _told(bus, cluster, script, state)
 
 
 async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -> dict[str, Any]:
     """The state as JSON, with the present step's end asked of the world."""
     step = script.steps[state.step]
-    found: dict[str, Any] = {"holds": False, "said": "", "wrong": []}
+    found: dict[str, Any] = {"holds": False, "said": "", "wrong": [], "trouble": ""}
     if step.until:
         since = state.visited.get(state.step, ("", 0))[1]
         asked = {
@@ -109,17 +94,14 @@ async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) ->
             "walks": list(step.walks),
         }
         try:
-            found = await bus.query(cluster, "lesson", **asked)
+            found |= await bus.query(cluster, "lesson", **asked)
         except (Failed, Unavailable) as error:
-            found["said"] = str(error)
-        if found["holds"] and state.step not in state.done:
-            state.done.append(state.step)
-            await _keep(bus, cluster, state)
-    elif step.predict is None or state.step in state.answers:
-        found["holds"] = True
-        if state.step not in state.done:
-            state.done.append(state.step)
-            await _keep(bus, cluster, state)
+            found["trouble"] = sentence(error.error if isinstance(error, Failed) else str(error))
+    else:
+        found["holds"] = step.predict is None or state.step in state.answers
+    if found["holds"] and state.step not in state.done:
+        state.done.append(state.step)
+        await played.finish(bus, cluster, state.step)
     return {
         "slug": state.slug,
         "step": state.step,
@@ -128,44 +110,41 @@ async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) ->
         "answers": state.answers,
         "complete": len(state.done) == len(script.steps),
         **found,
-        "href": href(cluster, step),
+        "href": lessons.href(cluster, step),
     }
 
 
 async def _state(bus: Bus, cluster: str) -> tuple[lessons.Lesson, State]:
-    script, kept = lessons.lesson_of(cluster), await bus.call_redis("GET", keys.lesson(cluster))
-    if script is None or kept is None:
+    script, state = lessons.lesson_of(cluster), await played.read(bus, cluster)
+    if script is None or state is None:
         raise Failed(404, f"no lesson is played on {cluster}")
-    state = msgspec.json.decode(kept, type=State)
     state.step = min(state.step, len(script.steps) - 1)
     return script, state
 
 
-async def _keep(bus: Bus, cluster: str, state: State) -> None:
-    await bus.call_redis("SET", keys.lesson(cluster), msgspec.json.encode(state))
-
-
-async def _visit(bus: Bus, cluster: str, state: State, step: int) -> None:
-    """Mark where a step begins, when it is seen for the first time."""
-    if step in state.visited:
-        return
+async def _now(bus: Bus, cluster: str) -> played.Mark:
+    """This moment, as the beginning of a step."""
     try:
         clock = msgspec.json.decode(await bus.past("view", cluster, "", view="clock", args={}))
     except (Failed, Unavailable):
         clock = {**await bus.query(cluster, "clock"), "at": ""}
-    state.visited[step] = (clock["at"] or str(clock["nowMicros"]), clock["nowMicros"])
+    return clock["at"] or str(clock["nowMicros"]), clock["nowMicros"]
 
 
 async def _act(bus: Bus, cluster: str, step: lessons.Step, number: int) -> None:
+    """Do it. Failed 409 in etcd's words when it refuses a change of members; an operation on keys is begun, however long it takes."""
     if number >= len(step.act):
         raise Failed(422, f"this step has {len(step.act)} acts")
     known = lessons.facts(await bus.query(cluster, "ha"), cluster)
     for one in step.act[number].items:
-        made = lessons.fill(one, known)
-        if "call" in made:
-            bus.send(cluster, "input", {**made, "call": bus.new_call()})
+        item = lessons.fill(one, known)
+        if item["type"] in MEMBERS:
+            fields = {name: value for name, value in item.items() if name not in ("type", "call")}
+            await membership(bus, cluster, item["type"], **fields)
+        elif "call" in item:
+            bus.send(cluster, "input", {**item, "call": bus.new_call()})
         else:
-            await bus.act(cluster, made)
+            await bus.act(cluster, item)
 
 
 async def _reset(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -> dict[str, Any]:
@@ -177,7 +156,6 @@ async def _reset(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -
     done = [step for step in state.done if step < state.step]
     answers = {step: choice for step, choice in state.answers.items() if step < state.step}
     visited = {step: mark for step, mark in state.visited.items() if step <= state.step}
-    fresh = State(state.slug, state.step, visited, done, answers, state.fork + 1)
-    await _keep(bus, name, fresh)
+    await played.write(bus, name, State(state.slug, state.step, visited, done, answers, state.fork + 1))
     await bus.pace(name, Pace("set", None, False))
-    return {"cluster": name, "href": href(name, script.steps[state.step])}
+    return {"cluster": name, "href": lessons.href(name, script.steps[state.step])}

@@ -155,26 +155,27 @@ def what(text: str) -> dict[str, str]:
 
 def place(key: str) -> dict[str, str]:
     """Return the Kubernetes object that a key holds: ``/registry/pods/default/web`` → pods, default, web."""
-    parts = key.split("/")[2:] if key.startswith("/registry/") else []
-    if len(parts) > 2 and ("." in parts[0] or parts[0] == "services"):
-        if "." in parts[0]:
-            group, parts = parts[0], parts[1:]
-            if not group.endswith("k8s.io"):
-                parts[0] = f"{parts[0]}.{group}"
-        else:
-            parts = [{"specs": "services"}.get(parts[1], parts[1]), *parts[2:]]
+    group, parts = _parts(key) if key.startswith("/registry/") else ("", [])
     if not 2 <= len(parts) <= 3:
         return {"resource": "", "namespace": "", "name": ""}
-    resource = RENAMED.get(parts[0], parts[0])
+    resource = parts[0] if not group or group.endswith("k8s.io") else f"{parts[0]}.{group}"
     return {"resource": resource, "namespace": parts[1] if len(parts) == 3 else "-", "name": parts[-1]}
 
 
 def thing(key: str) -> str:
     """Return what a key of Kubernetes names: ``/registry/pods/default/web`` is ``pods default/web``."""
-    parts = key.split("/")[2:]
-    if len(parts) > 2 and ("." in parts[0] or parts[0] == "services"):
-        parts = parts[1:] if "." in parts[0] else [{"specs": "services"}.get(parts[1], parts[1]), *parts[2:]]
-    return f"{RENAMED.get(parts[0], parts[0])} {'/'.join(parts[1:])}".strip()
+    _group, parts = _parts(key)
+    return f"{parts[0]} {'/'.join(parts[1:])}".strip()
+
+
+def _parts(key: str) -> tuple[str, list[str]]:
+    """(the group, if the key says one, the kind as the API calls it and the names under it) of a key of Kubernetes."""
+    parts, group = key.split("/")[2:], ""
+    if len(parts) > 2 and "." in parts[0]:
+        group, parts = parts[0], parts[1:]
+    elif len(parts) > 2 and parts[0] == "services":
+        parts = [{"specs": "services"}.get(parts[1], parts[1]), *parts[2:]]
+    return group, [RENAMED.get(parts[0], parts[0]), *parts[1:]]
 
 
 def column(index: int | None, first: int, last: int) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from . import names
+from .whole import whole
 
 OUTSIDE = "203.0.113.50"
 """A client out on the internet (TEST-NET-3, RFC 5737)."""
@@ -88,25 +89,26 @@ def packet(
         ]
         src = first["key"] if first else workers[0] if workers else ""
     if asked.get("dst"):
-        port = asked.get("port", "")
+        port = whole(asked.get("port", ""), 5)
         protocol = asked.get("protocol", "tcp").lower()
         sane = protocol if protocol in ("tcp", "udp", "sctp") else "tcp"
         return {
             "src": src,
             "dst": asked["dst"],
-            "port": int(port) if port.isdigit() and int(port) < 65536 else 80,
+            "port": port if port is not None and port < 65536 else 80,
             "protocol": sane,
             "custom": True,
         }
     wanted = asked.get("to") or (to[0]["value"] if to else "")
     address, _slash, protocol = wanted.partition("/")
     host, _colon, port = address.rpartition(":")
-    if not src or not host or not port.isdigit() or int(port) > 65535 or protocol not in ("tcp", "udp", "sctp"):
+    number = whole(port, 5)
+    if not src or not host or number is None or number > 65535 or protocol not in ("tcp", "udp", "sctp"):
         return None
     return {
         "src": src,
         "dst": host.strip("[]"),
-        "port": int(port),
+        "port": number,
         "protocol": protocol,
         "custom": bool(asked.get("src")),
         "to": wanted,

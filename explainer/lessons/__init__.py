@@ -33,7 +33,10 @@ def say(en: str, ko: str) -> Text:
 
 
 class Act(Struct, frozen=True):
-    """A button: inputs of the world (``cluster.lab``), as tagged maps with placeholders, applied in order at one instant."""
+    """A button: inputs of the world (``cluster.lab``), as tagged maps with placeholders, applied one after the other.
+
+    One that is answered has an empty ``call``: a change of members ends the act when etcd has agreed, and refuses it when etcd does; an
+    operation on keys is only begun."""
 
     label: Text
     items: tuple[dict[str, Any], ...]
@@ -110,6 +113,16 @@ def lessons() -> dict[str, Lesson]:
 
 
 PREFIX = "lesson-"
+
+
+def path(cluster: str, step: Step) -> str:
+    """The page that a step wants to be looked at."""
+    return f"/clusters/{cluster}/" + ("" if step.page == "map" else f"{step.page}/")
+
+
+def href(cluster: str, step: Step) -> str:
+    """The same with what of it is to be looked at."""
+    return path(cluster, step) + (f"?{step.query}" if step.query else "")
 
 
 def lesson_of(cluster: str) -> Lesson | None:

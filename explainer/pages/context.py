@@ -75,7 +75,8 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
     if reading:
         shown["nowMicros"] = int(at) if at.isdigit() else live["nowMicros"]
     base_path, keep = f"/clusters/{cluster}", out["keep"]
-    out["lesson"] = await lesson_view.panel(cluster) if lesson_of(cluster) else None
+    # A part of a page has no panel beside it.
+    out["lesson"] = await lesson_view.panel(cluster) if lesson_of(cluster) and "part" not in request.GET else None
     out |= {
         "cluster": cluster,
         "at": at,

@@ -12,8 +12,6 @@ from explainer.fragments import particles
 
 from . import reads
 
-PAGES = ("map", "requests", "objects", "etcd", "ha", "network")
-
 
 def told(text: lessons.Text | None, known: dict[str, str] | None = None) -> str:
     """Return the sentence in the reader's language, with its placeholders filled in."""
@@ -36,11 +34,6 @@ def page_name(page: str) -> str:
     }[page]
 
 
-def address(cluster: str, step: lessons.Step) -> str:
-    """Return where a step wants to be looked at."""
-    return f"/clusters/{cluster}/" + ("" if step.page == "map" else f"{step.page}/")
-
-
 def step_view(step: lessons.Step, number: int, known: dict[str, str]) -> dict[str, Any]:
     """Return a step for templates."""
     predict = step.predict
@@ -49,7 +42,7 @@ def step_view(step: lessons.Step, number: int, known: dict[str, str]) -> dict[st
         "say": told(step.say, known),
         "task": told(step.task, known),
         "page": page_name(step.page),
-        "path": address(known["cluster"], step) if known.get("cluster") else "",
+        "path": lessons.path(known["cluster"], step) if known.get("cluster") else "",
         "query": lessons.fill(step.query, known),
         "mark": lessons.fill(step.mark, known),
         "type": [lessons.fill(line, known) for line in step.type],

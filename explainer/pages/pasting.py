@@ -21,6 +21,7 @@ from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import ParseError
 from cluster.netfilter.walk import Walker
 from cluster.wire.packet import Packet
+from explainer.fragments.whole import whole
 
 MAX_BYTES = 4_000_000
 MAX_LINES = 50_000
@@ -69,7 +70,8 @@ def _packet(fields: dict[str, str]) -> tuple[Packet, tuple[str, ...]]:
             raise Wrong(name, _("%(text)r is no IP address.") % {"text": fields[name][:60]}) from None
     if (":" in places[0]) != (":" in places[1]):
         raise Wrong("dst", _("Source and destination are of different families."))
-    if not fields["port"].isdigit() or not 0 < int(fields["port"]) < 65536:
+    port = whole(fields["port"], 5)
+    if port is None or not 0 < port < 65536:
         raise Wrong("port", _("%(text)r is no port: a number from 1 to 65535.") % {"text": fields["port"][:20]})
     if fields["protocol"] not in ("tcp", "udp", "sctp"):
         raise Wrong("protocol", _("The protocol is tcp, udp or sctp."))
@@ -81,7 +83,7 @@ def _packet(fields: dict[str, str]) -> tuple[Packet, tuple[str, ...]]:
             raise Wrong("ips", _("%(text)r is no IP address.") % {"text": word[:60]}) from None
     if len(ips) > MAX_IPS:
         raise Wrong("ips", _("At most %(n)s addresses.") % {"n": MAX_IPS})
-    return Packet(places[0], places[1], fields["protocol"], 45678, int(fields["port"])), tuple(ips)
+    return Packet(places[0], places[1], fields["protocol"], 45678, port), tuple(ips)
 
 
 def _walk(text: str, packet: Packet, ips: tuple[str, ...], fields: dict[str, str]) -> dict[str, Any]:
@@ -103,8 +105,7 @@ def _walk(text: str, packet: Packet, ips: tuple[str, ...], fields: dict[str, str
         raise Wrong("dump", reason, error.line) from None
     except ValueError as error:
         raise Wrong("dump", str(error)) from None
-    way = int(fields["way"]) if fields["way"].isdigit() and len(fields["way"]) < 4 else 0
-    told = journey(walker, packet, way=way)
+    told = journey(walker, packet, way=whole(fields["way"], 3) or 0)
     for end in told["ways"]:
         end |= {"pod": "", "node": ""}
     return {

@@ -13,7 +13,11 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from explainer.runs.client import PROBES
+
 PATIENCE_SECONDS = 4.0
+PROBE_SECONDS = 10.0
+"""For views that work in a copy of the cluster first (`PROBES`): as long as the historian is waited for."""
 
 
 class Unreachable(Exception):
@@ -33,8 +37,9 @@ async def read(cluster: str, view: str, at: str = "", **args: Any) -> Any:
     if at:
         args["at"] = at
     query = import_string(getattr(settings, "CLEARPLANE_READS", "explainer.runs.client.query"))
+    patience = PROBE_SECONDS if view in PROBES else PATIENCE_SECONDS
     try:
-        answer = await asyncio.wait_for(query(cluster, view, **args), PATIENCE_SECONDS)
+        answer = await asyncio.wait_for(query(cluster, view, **args), patience)
     except (LookupError, FileNotFoundError) as error:
         raise Missing(str(error)) from error
     except ValueError as error:
@@ -58,6 +63,14 @@ async def clusters() -> list[dict[str, Any]]:
         return await asyncio.wait_for(source(), PATIENCE_SECONDS)
     except (OSError, TimeoutError) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
+
+
+async def known() -> dict[str, dict[str, Any]]:
+    """Return every cluster's options and ``parent`` by name, without asking any of them.
+
+    ``settings.CLEARPLANE_KNOWN`` names the coroutine that answers.
+    """
+    return await import_string(getattr(settings, "CLEARPLANE_KNOWN", "explainer.runs.client.known"))()
 
 
 async def difference(cluster: str, at: str, other: str, other_at: str) -> dict[str, Any]:

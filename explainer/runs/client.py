@@ -1,8 +1,8 @@
 """What pages and fragments may use of a running cluster: its read models. ``await query("demo", "map")``.
 
 Views: ``map``, ``members``, ``requests``, ``request`` (id=…), ``rules`` (node=…), ``objects``, ``clock`` …
-Errors: ``LookupError`` for an unknown cluster, view or thing, ``ConnectionError`` when nobody runs the cluster now,
-``ValueError`` for a question that makes no sense.
+Errors: ``LookupError`` for an unknown cluster, view or thing, ``ConnectionError`` when nobody runs the cluster now or its past
+could not be read in time, ``ValueError`` for a question that makes no sense.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from explainer.runs import keys
+from explainer.runs import played
 from explainer.runs.bus import Failed, Unavailable, current
 
 PROBES = ("works", "write_cost", "certificates")
@@ -27,17 +27,27 @@ async def query(cluster: str, view: str, at: str = "", **args: Any) -> Any:
             return await current().query_at(cluster, at, view, **args)
         return await current().query(cluster, view, **args)
     except Failed as error:
-        kind = LookupError if error.status == 404 else ValueError
-        raise kind(error.error) from error
+        raise _kind(error) from error
+
+
+def _kind(error: Failed) -> Exception:
+    """What a refusal means to who asked."""
+    kind = LookupError if error.status == 404 else ConnectionError if error.status >= 500 else ValueError
+    return kind(error.error)
 
 
 async def lesson(cluster: str) -> dict[str, Any] | None:
     """How far the lesson is that is played on this cluster, as it was kept; None if none is."""
     try:
-        kept = await current().call_redis("GET", keys.lesson(cluster))
+        state = await played.read(current(), cluster)
     except Unavailable:
         return None
-    return None if kept is None else msgspec.json.decode(kept)
+    return None if state is None else msgspec.to_builtins(state, str_keys=True)
+
+
+async def known() -> dict[str, dict[str, Any]]:
+    """Every cluster's options and ``parent``, by name, as this process knows them: nobody is asked."""
+    return dict(sorted(current().known.items()))
 
 
 async def clusters() -> list[dict[str, Any]]:
@@ -74,6 +84,5 @@ async def compare(cluster: str, at: str, other: str, other_at: str) -> dict[str,
         await bus.require(other)
         found = await bus.past("compare", cluster, at, COMPARE_SECONDS, other=other, other_at=other_at, quiet=False)
     except Failed as error:
-        kind = LookupError if error.status == 404 else ValueError
-        raise kind(error.error) from error
+        raise _kind(error) from error
     return msgspec.json.decode(found)

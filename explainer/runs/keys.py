@@ -23,6 +23,7 @@
 | ``{c}:tape`` | stream | the same since the newest chapter |
 | ``{c}:bookmarks`` | hash | number → a moment and its name, JSON |
 | ``{c}:events`` | stream | the feed: JSON frames, capped |
+| ``{c}:played`` | hash | how far the lesson is that is played on it (``explainer/runs/played.py``) |
 | ``{c}:presenter`` | stream | where the presenter is: one record, expires |
 | ``{c}:model`` | hash | read models, JSON, for pages while nobody runs the cluster |
 | ``{c}:stops`` | string | breakpoints, and where the cluster is held, JSON |
@@ -108,7 +109,7 @@ def events(cluster: str) -> str:
 
 def lesson(cluster: str) -> str:
     """Which lesson is played on it, and how far."""
-    return f"{{{cluster}}}:lesson"
+    return f"{{{cluster}}}:played"
 
 
 def presenter(cluster: str) -> str:

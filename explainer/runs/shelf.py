@@ -37,9 +37,6 @@ class Question(msgspec.Struct, array_like=True):
     asked: float
 
 
-_question = msgspec.msgpack.Decoder(Question).decode
-
-
 class Holder:
     """A frozen world as this process knows it."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from explainer.fragments.whole import whole
 from explainer.runs.bus import NoCluster, Unavailable, current
 from explainer.sockets.followers import Followers
 from explainer.sockets.hub import Hub
@@ -90,7 +91,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         query = self.scope["query_string"].decode("latin-1")
         after = dict(part.partition("=")[::2] for part in query.split("&")).get("after", "")
         if after != "wait":
-            await self._join(int(after) if after.isdigit() else None)
+            await self._join(whole(after, 18))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -98,7 +99,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         except msgspec.MsgspecError:
             return
         number = str(said.after) if said.after is not None else ""
-        await self._join(int(number) if number.isdigit() else None)
+        await self._join(whole(number, 18))
 
     async def disconnect(self, code: int) -> None:
         hub().leave(self.cluster, self)

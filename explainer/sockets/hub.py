@@ -133,7 +133,7 @@ class Hub:
                                 await listener.frame(text)
                             except Exception as error:  # one who is gone must not take the others' frames away
                                 log.info("a listener of %s is gone: %r", cluster, error)
-                                channel.listeners.pop(listener, None)
+                                self.leave(cluster, listener)
             except resp.RedisError as error:
                 link.close()
                 if not isinstance(error, resp.ConnectionLost):

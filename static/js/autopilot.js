@@ -45,7 +45,7 @@ function after(ms, what) {
 }
 
 function plan() {
-  const next = document.querySelector("[data-go=next]");
+  const next = document.querySelector("[data-go=next]:not(.lesson *)");
   if (next && document.querySelector("[data-trace]")) after(DWELL_MS.stage, () => (next.getAttribute("aria-disabled") === "true" ? go("etcd/") : (next.click(), plan())));
   else if (document.body.dataset.page === "etcd") after(DWELL_MS.etcd, () => go("network/"));
   else if (document.body.dataset.page === "map") after(DWELL_MS.map, request);

@@ -13,6 +13,7 @@ let busy = null;
 let due = 0;
 let paused = clock.paused;
 let caption = "";
+let wanted = ""; // the index of an entry that was asked for and is not shown yet
 
 export function start() {
   if (!show()) return; // nothing is known yet; app.js asks again
@@ -39,6 +40,7 @@ function show() {
   caption = live.querySelector("[data-part=caption]")?.textContent ?? "";
   ring.start(live, refresh);
   acts.start(live, { refresh, facts: ring.facts });
+  seek();
   return true;
 }
 
@@ -87,7 +89,7 @@ function patch(live, html) {
     if (other) put(part, other, focus);
   }
   ring.patched();
-  opened(live);
+  seek();
   if (!live.contains(focus)) {
     const again = key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? acts.after(live, key) : cell ? at(live, cell) : member ? live.querySelector(`[data-member="${CSS.escape(member)}"]`) : inPanel ? live.querySelector(".panel") : null;
     if (cell && again) rove(live, again);
@@ -98,6 +100,10 @@ function patch(live, html) {
   caption = said;
 }
 
+// Forms that are being filled in.
+const FORMS = ["[data-add-member]", "[data-keys-form]"].map((form) => `${form}:not([data-sent])`).join();
+const changed = (one) => one.matches("input:not([type=hidden])") && (one.value !== one.defaultValue || one.checked !== one.defaultChecked);
+
 function put(part, other, focus) {
   if (part.dataset.part === "facts") {
     part.dataset.model = other.dataset.model;
@@ -105,13 +111,14 @@ function put(part, other, focus) {
   }
   const box = part.dataset.part === "panel" ? part.querySelector(".panel") : part;
   if (part.innerHTML === other.innerHTML && part.dataset.panel === other.dataset.panel) return;
-  // Who types is not disturbed.
-  if (box !== part && focus?.matches("input[type=text], input:not([type])") && part.contains(focus) && part.dataset.panel === other.dataset.panel) return;
   const same = part.dataset.panel === other.dataset.panel;
+  // Who fills in a form is not disturbed, until it is sent.
+  if (same && part.contains(focus) && focus.closest(FORMS)) return;
   const end = part.scrollLeft + part.clientWidth >= part.scrollWidth - 40;
   const [left, top] = [part.scrollLeft, box.scrollTop];
   const open = new Set([...part.querySelectorAll("details[open] > summary[data-key]")].map((one) => one.dataset.key));
   const shut = new Set([...part.querySelectorAll("details:not([open]) > summary[data-key]")].map((one) => one.dataset.key));
+  const typed = [...part.querySelectorAll(FORMS)].flatMap((form) => [...form.elements]).filter(changed);
   const checked = new Set([...part.querySelectorAll("input:checked")].map((one) => one.dataset.key));
   part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
   if (other.dataset.panel) part.dataset.panel = other.dataset.panel;
@@ -121,6 +128,10 @@ function put(part, other, focus) {
   if (box !== part) now.scrollTop = top;
   for (const one of part.querySelectorAll("details > summary[data-key]")) if (open.has(one.dataset.key)) one.parentElement.open = true;
   else if (shut.has(one.dataset.key)) one.parentElement.open = false;
+  for (const old of typed) {
+    const fresh = part.querySelector(`input[data-key="${CSS.escape(old.dataset.key ?? "")}"]`);
+    if (fresh) [fresh.value, fresh.checked] = [old.value, old.checked];
+  }
   for (const one of part.querySelectorAll("input[type=radio][data-key]")) if (checked.size) one.checked = checked.has(one.dataset.key);
 }
 
@@ -142,7 +153,7 @@ function panels(live) {
     const link = event.target.closest?.("a[data-tab], a[data-until], a[data-tab-link]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    wanted = null;
+    wanted = "";
     const there = new URL(location.href);
     if ("until" in link.dataset) {
       if (link.dataset.until) there.searchParams.set("until", link.dataset.until);
@@ -156,6 +167,7 @@ function panels(live) {
     if (!event.target.matches("[data-keys-form]")) return;
     event.preventDefault();
     const form = new FormData(event.target);
+    event.target.dataset.sent = "";
     open("keys", { prefix: form.get("prefix"), rev: form.get("rev"), key: "" });
   });
 }
@@ -201,19 +213,17 @@ function tell(live, cell) {
   if (cell && line.textContent !== cell.getAttribute("aria-label")) line.textContent = cell.getAttribute("aria-label");
 }
 
-// A cell opens the entry that it holds, as soon as some reading has brought it.
-let wanted = null;
-
-function entry(live, cell) {
+// A cell opens the entry that it holds, in whichever reading brings it: the first may fail, or come when the page has been drawn anew.
+async function entry(live, cell) {
   wanted = cell.dataset.cell.split(":")[1];
-  if (live.querySelector("[data-part=panel]").dataset.panel === "entries") opened(live);
-  else open("entries");
+  if (live.querySelector("[data-part=panel]").dataset.panel === "entries") seek();
+  else await open("entries");
 }
 
-function opened(live) {
-  const found = wanted && live.querySelector(`[data-entry="${CSS.escape(wanted)}"]`);
+function seek() {
+  const found = wanted && members()?.querySelector(`[data-entry="${CSS.escape(wanted)}"]`);
   if (!found) return;
-  wanted = null;
+  wanted = "";
   found.open = true;
   found.scrollIntoView({ block: "nearest" });
 }

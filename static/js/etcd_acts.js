@@ -17,6 +17,7 @@ let refresh = null;
 let facts = null;
 let heard = false;
 let working = false;
+let before = null; // the moment before the act that is being done, until it is remembered
 
 export function start(where, tools) {
   live = where;
@@ -37,7 +38,16 @@ export function start(where, tools) {
   on("clock", quicken);
 }
 
-const post = (path, body = {}) => call("POST", path, body);
+// An act's calls. With the first that succeeds something has changed, which can be undone even if the next ones fail.
+async function sent(method, path, body) {
+  const told = await call(method, path, body);
+  if (before !== null) {
+    remember(before);
+    before = null;
+  }
+  return told;
+}
+const post = (path, body = {}) => sent("POST", path, body);
 const member = (id, deed, body) => post(`/etcd/members/${encodeURIComponent(id)}/${deed}`, body);
 const pairs = (a, b) => a.flatMap((x) => b.filter((y) => y !== x).flatMap((y) => [[x, y], [y, x]]));
 const unique = (list) => [...new Map(list.map((pair) => [pair.join(">"), pair])).values()];
@@ -47,17 +57,15 @@ const unique = (list) => [...new Map(list.map((pair) => [pair.join(">"), pair]))
 async function act(sentence, work, outcome = "change") {
   if (working) return;
   working = true;
-  document.documentElement.classList.add("is-acting");
   try {
-    const before = await moment();
+    before = await moment();
     await work();
     if (sentence) say(typeof sentence === "function" ? sentence() : sentence, { outcome });
-    remember(before);
   } catch (error) {
     if (!(error instanceof InThePast)) say(t("e.failed", { why: error.message }), { outcome: "error" });
   } finally {
     working = false;
-    document.documentElement.classList.remove("is-acting");
+    before = null;
   }
   document.dispatchEvent(new CustomEvent("acted"));
 }
@@ -77,7 +85,7 @@ const DEEDS = {
   slow: ["change", (id) => member(id, "disk", { fsyncMs: [SLOW_DISK_MS, SLOW_DISK_MS] })],
   quick: ["ok", (id) => member(id, "disk", {})],
   promote: ["change", (id) => member(id, "promote")],
-  remove: ["error", (id) => call("DELETE", `/etcd/members/${encodeURIComponent(id)}`)],
+  remove: ["error", (id) => sent("DELETE", `/etcd/members/${encodeURIComponent(id)}`)],
 };
 
 const deed = (name, id) => act(t(`e.${name}`, { name: id }), () => DEEDS[name][1](id), DEEDS[name][0]);
@@ -103,9 +111,13 @@ async function pick(id) {
 function added(event) {
   if (!event.target.matches("[data-add-member]")) return;
   event.preventDefault();
-  const form = new FormData(event.target);
-  const name = form.get("name");
-  act(t("e.add", { name }), () => post("/etcd/members", { name, learner: form.has("learner") }), "ok");
+  const form = event.target;
+  const data = new FormData(form);
+  const name = data.get("name");
+  act(t("e.add", { name }), async () => {
+    await post("/etcd/members", { name, learner: data.has("learner") });
+    form.dataset.sent = ""; // what was typed is done with: the next reading brings a fresh form
+  }, "ok");
 }
 
 // ---- ways ----------------------------------------------------------------------------------------------------------------
@@ -158,11 +170,11 @@ function keyed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const due = event.target.closest?.("[data-panel=next] .panel");
   if (due && /^[1-9]$/.test(event.key)) {
+    // A digit means an event here, never a set-up, even where there is none of that number.
+    event.preventDefault();
+    event.stopPropagation();
     const button = due.querySelectorAll("[data-event=deliver]")[Number(event.key) - 1];
-    if (button) {
-      event.preventDefault();
-      chosen(button);
-    }
+    if (button) chosen(button);
     return;
   }
   const here = event.target.closest?.("[data-member]");
@@ -370,7 +382,7 @@ async function undo() {
   for (let n = 1; n < 50; n += 1) {
     const name = `${cluster}-before-${n}`.slice(-40).replace(/^-+/, "");
     try {
-      await post("/fork", { name, at: last.at });
+      await call("POST", "/fork", { name, at: last.at });
     } catch (error) {
       if (/already/.test(error.message)) continue;
       say(t("e.failed", { why: error.message }), { outcome: "error" });
@@ -385,4 +397,6 @@ async function undo() {
     to.focus();
     return;
   }
+  say(t("e.failed", { why: t("e.undo.full") }), { outcome: "error" });
+  offerUndo();
 }

@@ -211,11 +211,18 @@ async function another(event) {
   button.disabled = true;
   try {
     const body = { name, topology: data.get("topology"), controlPlanes: Number(data.get("controlPlanes")), etcdMembers: Number(data.get("etcdMembers")) };
-    await ask("POST", `/api/clusters/${encodeURIComponent(cluster)}/again`, JSON.stringify(body));
+    const made = await ask("POST", `/api/clusters/${encodeURIComponent(cluster)}/again`, JSON.stringify(body));
     const query = new URLSearchParams(location.search);
     query.delete("at");
     query.set("with", name);
-    location.assign(`?${query}`);
+    if (!made.refused.length) return location.assign(`?${query}`);
+    // What is missing there is read before one goes on.
+    status.textContent = "";
+    const list = document.createElement("ul");
+    list.append(...made.refused.map((words) => Object.assign(document.createElement("li"), { textContent: words, lang: "en" })));
+    const link = Object.assign(document.createElement("a"), { className: "button", href: `?${query}`, textContent: t("ha.beside") });
+    said.hidden = false;
+    said.replaceChildren(t("ha.refused", { name, copied: made.copied, n: made.refused.length }), list, link);
   } catch (error) {
     said.hidden = false;
     said.textContent = t("ha.failed", { why: error.message });

@@ -10,6 +10,7 @@ const KEPT = ["screen", "lang", "theme"];
 let side = null;
 let state = null;
 let busy = false;
+let held = ""; // the button that has the focus when the step is drawn anew: what was pressed may be gone, or dead
 
 const one = (selector, root = side) => root.querySelector(selector);
 const all = (selector, root = side) => [...root.querySelectorAll(selector)];
@@ -44,7 +45,7 @@ async function take(told) {
   const body = one("[data-lesson-body]");
   const was = state;
   state = told;
-  if (Number(body.dataset.step) !== told.step || (was && JSON.stringify(was.answers) !== JSON.stringify(told.answers))) return redraw(told);
+  if (Number(body.dataset.step) !== told.step || (was && JSON.stringify(was.answers) !== JSON.stringify(told.answers))) return redraw(told, was);
   const done = told.done.includes(told.step);
   const line = one("[data-lesson-state]");
   if (line && done !== line.classList.contains("is-allow")) {
@@ -55,11 +56,13 @@ async function take(told) {
   }
   const after = one("[data-lesson-done]");
   if (after) after.hidden = !done;
+  // Why the cluster could not be asked, for as long as it could not.
+  if ((told.trouble ?? "") !== (was?.trouble ?? "")) trouble(told.trouble ?? "");
   for (const said of all("[data-lesson-wrong]")) said.hidden = done || !told.wrong[Number(said.dataset.lessonWrong)];
-  const next = one("[data-lesson-next]");
-  if (next && done) {
-    next.classList.add("primary");
-    one("[data-next-word]").textContent = one("[data-next-done]").textContent;
+  if (done) {
+    one("[data-go=next]").classList.add("primary");
+    const word = one("[data-next-word]");
+    if (word) word.textContent = one("[data-next-done]").textContent;
   }
   for (const dot of all(".lesson-dots button")) {
     const did = told.done.includes(Number(dot.dataset.lessonStep));
@@ -71,18 +74,21 @@ async function take(told) {
   return undefined;
 }
 
-async function redraw(told) {
+// The step is fetched once: what has changed since is the next question's business.
+async function redraw(told, was) {
   const answer = await fetch(`/clusters/${encodeURIComponent(cluster)}/lesson/${location.search}`);
   if (!answer.ok) return;
-  const focus = document.activeElement?.dataset?.go;
+  const focus = held || (side.contains(document.activeElement) && document.activeElement.dataset.go);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   one("[data-lesson]").replaceChildren(...[...fresh.body.childNodes].map((node) => document.adoptNode(node)));
+  const verdict = one(".lesson-verdict");
+  const answered = verdict && was?.step === told.step && String(told.step) in told.answers && !(String(told.step) in was.answers);
   if (focus) one(`[data-go="${focus}"]`)?.focus({ preventScroll: true });
-  tell(one("[data-lesson-sentence]").textContent);
-  side.scrollTop = 0;
+  tell((answered ? verdict : one("[data-lesson-sentence]")).textContent.trim());
+  if (!answered) side.scrollTop = 0;
+  trouble(told.trouble ?? "");
   look();
   mark();
-  await take({ ...told, answers: told.answers });
 }
 
 function tell(words) {
@@ -128,6 +134,7 @@ async function clicked(event) {
   if (!body) return;
   trouble("");
   button.disabled = true;
+  held = body.op === "answer" ? "next" : button.dataset.go ?? "";
   if (body.op === "reset") tell(t("l.reset"));
   try {
     const told = await lesson("POST", body);
@@ -147,7 +154,9 @@ async function clicked(event) {
   } catch (error) {
     trouble(t("l.failed", { why: error.message }));
   } finally {
+    held = "";
     button.disabled = false;
+    if (document.activeElement === document.body && button.isConnected) button.focus({ preventScroll: true });
   }
 }
 

@@ -2,7 +2,7 @@
 // the packet rides to where it happens, and the rules, the comparison and the header follow.
 
 import { say } from "./captions.js";
-import { look } from "./moment.js";
+import { at, look } from "./moment.js";
 import { t } from "./words.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -10,6 +10,7 @@ const HOP_MS = 700;
 const HOLD_MS = 1500;
 
 let page = null;
+let drawn = ""; // the address that the page shows, but for the step
 
 export function start() {
   document.addEventListener("submit", send);
@@ -17,17 +18,27 @@ export function start() {
   document.addEventListener("click", click);
   document.addEventListener("keydown", keys);
   addEventListener("popstate", () => {
-    const number = Number(new URLSearchParams(location.search).get("step") ?? 1);
-    page?.go(number, { push: false });
+    const there = new URLSearchParams(location.search);
+    if ((there.get("at") ?? "") !== at()) return; // another moment is moment.js's business
+    const step = there.get("step");
+    if (packet() === drawn && page && step !== null) page.go(Number(step), { push: false });
+    else if (packet() !== drawn || page) look(at(), { address: location.href, push: false });
   });
   moved();
 }
 
 export function moved() {
   page?.stop();
+  drawn = packet();
   page = document.querySelector("[data-walk-steps]") ? walk() : null;
   const cost = document.querySelector("[data-cost]");
   if (cost) import("./network_cost.js").then((module) => module.start(cost));
+}
+
+function packet() {
+  const there = new URLSearchParams(location.search);
+  there.delete("step");
+  return String(there);
 }
 
 // A choice is another address: read in place, as another moment is.
@@ -55,11 +66,13 @@ async function paste(event) {
     const body = new FormData(form);
     if (event.way !== undefined) body.set("way", event.way);
     const answer = await fetch(form.action, { method: "POST", body });
-    const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (!drawn.querySelector("main .net")) throw new Error(`${answer.status} ${answer.statusText}`);
-    document.querySelector(".middle").replaceWith(document.adoptNode(drawn.querySelector(".middle")));
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!fresh.querySelector("main .net")) throw new Error(`${answer.status} ${answer.statusText}`);
+    document.querySelector(".middle").replaceWith(document.adoptNode(fresh.querySelector(".middle")));
     moved();
-    (document.querySelector("#p-wrong") ?? document.querySelector("[data-walk-verdict]"))?.scrollIntoView({ block: "nearest" });
+    const found = document.querySelector("#p-wrong") ?? document.querySelector("[data-walk-verdict]");
+    found?.focus({ preventScroll: true });
+    found?.scrollIntoView({ block: "nearest" });
   } catch (error) {
     button.disabled = false;
     say(t("failed", { why: error.message }), { outcome: "error" });
@@ -97,7 +110,7 @@ function click(event) {
 }
 
 function keys(event) {
-  if (!page || event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, .tape, .console, .rules, [role=slider]")) return;
+  if (!page || event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, .tape, .console, .rules, [role=slider], [tabindex='0']")) return;
   const name = { ArrowRight: "next", PageDown: "next", ArrowLeft: "back", PageUp: "back", Home: "first", End: "last" }[event.key];
   if (!name) return;
   event.preventDefault();

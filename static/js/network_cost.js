@@ -8,18 +8,23 @@ const BOX = { left: 76, top: 30, right: 560, bottom: 330 };
 const ALL = 16;
 
 export function start(part) {
-  const known = [];
+  // What this server has measured before is drawn at once.
+  const known = JSON.parse(part.querySelector("#cost-known").textContent);
   draw(part, known);
+  if (known.length) figures(part, known);
   part.querySelector("[data-measure]")?.addEventListener("click", (event) => run(part, known, event.currentTarget));
 }
 
 async function run(part, known, button) {
   button.disabled = true;
   const progress = part.querySelector("[data-progress]");
+  const failed = part.querySelector("[data-cost-failed]");
   progress.hidden = false;
+  failed.hidden = true;
   known.length = 0;
   try {
     const answer = await fetch(part.dataset.href);
+    if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -27,12 +32,21 @@ async function run(part, known, button) {
       if (done) break;
       const lines = (rest + value).split("\n");
       rest = lines.pop();
-      for (const line of lines) known.push(JSON.parse(line));
+      for (const line of lines) {
+        const point = JSON.parse(line);
+        if (point.error) throw new Error(point.error);
+        known.push(point);
+      }
       progress.querySelector("progress").value = known.length;
       progress.querySelector("span").textContent = t("measured", { n: known.length, all: ALL });
       draw(part, known);
       figures(part, known);
     }
+    if (known.length < ALL) throw new Error(t("measured", { n: known.length, all: ALL }));
+  } catch (error) {
+    progress.hidden = true;
+    failed.hidden = false;
+    failed.textContent = t("measure.failed", { why: error.message });
   } finally {
     button.disabled = false;
   }

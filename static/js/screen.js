@@ -44,10 +44,10 @@ window.addEventListener("keydown", (event) => {
 
 function move(forward) {
   const way = forward ? "next" : "back";
-  // A lesson's step that is done is left before the picture's own steps go on.
+  // A lesson's step that is done is left before the picture's own steps go on; one that is not is never skipped so.
   const lesson = forward ? document.querySelector(".lesson [data-go=next].primary") : null;
-  const own = lesson ?? document.querySelector(`[data-walk]:not([hidden]) [data-walk-go=${way}], [data-go=${way}]`);
-  const step = own ?? document.querySelector(forward ? "[data-do=forward], [data-do=step]" : "[data-do=back]");
+  const own = lesson ?? document.querySelector(`[data-go=${way}]:not(.lesson *)`);
+  const step = own ?? (forward ? null : document.querySelector(".lesson [data-go=back]")) ?? document.querySelector(forward ? "[data-do=forward], [data-do=step]" : "[data-do=back]");
   if (step?.getAttribute("aria-disabled") !== "true") step?.click();
 }
 

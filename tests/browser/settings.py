@@ -33,5 +33,6 @@ USE_I18N = True
 CLEARPLANE_READS = "tests.browser.fixture_world.query"
 CLEARPLANE_SENDS = "tests.browser.objects_world.submit"
 CLEARPLANE_CLUSTERS = "tests.browser.fixture_world.clusters"
+CLEARPLANE_KNOWN = "tests.browser.fixture_world.known"
 CLEARPLANE_COMPARE = "tests.browser.fixture_world.difference"
 CLEARPLANE_LESSON = "tests.browser.fixture_world.lesson"

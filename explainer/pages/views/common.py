@@ -12,6 +12,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from explainer.fragments.whole import whole
 from explainer.pages import context
 from explainer.pages.reads import Lost, Missing, Unreachable, read
 
@@ -28,6 +29,12 @@ def sent(request: HttpRequest, name: str) -> str:
     """Return a form field, or an empty text."""
     value = request.POST.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def number(request: HttpRequest, name: str, otherwise: int, digits: int = 6) -> int:
+    """Return a whole number from the address."""
+    found = whole(asked_for(request, name), digits)
+    return otherwise if found is None else found
 
 
 def drawn_errors(view: View) -> View:

@@ -14,7 +14,7 @@ from explainer.fragments import log_drawing, raft_view, ring_drawing, roles_draw
 from explainer.fragments.words import noop
 from explainer.pages import context, reads
 
-from .common import asked_for, attempt, drawn_errors
+from .common import asked_for, attempt, drawn_errors, number
 
 PANELS = {
     "next": noop("Next events"),
@@ -35,19 +35,19 @@ RUNNING = "members"
 async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
     """``?tab=`` a panel, ``until=`` the last log column, ``prefix= key= rev=`` a place in the key space; ``part=live``: the picture alone."""
     frame = await context.frame(request, cluster, "etcd")
-    until = asked_for(request, "until")
     shown = 12 if frame["screen"] else log_drawing.SHOWN
     model = await attempt(
         frame,
         "bench",
         None,
         shown=shown,
-        until=int(until) if until.isdigit() and len(until) < 12 else 0,
+        until=number(request, "until", 0, 11),
         promises=True,
     )
     data: dict[str, Any] = {"frame": frame, "members": []}
     if model is not None and model["members"]:
-        data |= drawn(frame, model) | await panel(request, frame, model)
+        drawings = drawn(frame, model)
+        data |= drawings | await panel(request, frame, model, drawings)
         data["prevote"] = model["settings"]["preVote"]
     part = bool(asked_for(request, "part"))
     return render(request, "etcd/live.html" if part else "etcd/page.html", data)
@@ -85,8 +85,10 @@ def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def panel(request: HttpRequest, frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
-    """Return the panel that is open, and the row of all."""
+async def panel(
+    request: HttpRequest, frame: dict[str, Any], model: dict[str, Any], drawings: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the panel that is open, and the row of all. ``drawings``: the pictures, as of `drawn`."""
     asked = asked_for(request, "tab")
     standing = frame["clock"]["paused"] or bool(frame["at"])
     name = asked if asked in PANELS else PAUSED if standing else RUNNING
@@ -98,24 +100,23 @@ async def panel(request: HttpRequest, frame: dict[str, Any], model: dict[str, An
         "kept": all(row["holds"] for row in model.get("promises") or []),
         "standing": standing,
     }
-    members = ring_drawing.ring(model)
     for row in due:
         for one in row["carries"]:
             one["trace_href"] = trace_href(frame, one["cause"])
     match name:
         case "entries":
-            data["entries"] = log_drawing.entries(log_drawing.logs(model), model)
+            data["entries"] = log_drawing.entries(drawings["grid"], model)
             for entry in data["entries"]:
                 entry["trace_href"] = trace_href(frame, entry["cause"])
                 entry["object_href"] = object_href(frame, entry)
-                entry["folder"] = entry["key"].rpartition("/")[0] + "/"
+                entry["folder"] = entry["key"][: entry["key"].rfind("/") + 1]
         case "ways":
             data["matrix"] = raft_view.matrix(model)
         case "promises":
             data["promises"] = raft_view.promises(model)
         case "roles":
-            data["diagram"] = roles_drawing.diagram(model, members)
-            data["progress"] = roles_drawing.progress(model, members)
+            data["diagram"] = roles_drawing.diagram(model, drawings["members"])
+            data["progress"] = roles_drawing.progress(model, drawings["members"])
             data["settings"] = model["settings"]
         case "keys":
             data["keys"] = await keys(request, frame)
@@ -137,14 +138,13 @@ def object_href(frame: dict[str, Any], which: dict[str, str]) -> str:
 
 async def branches(request: HttpRequest, frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     """Return the clusters that this one was forked from or that were forked from it, and one of them beside this one."""
-    try:
-        known = {row["name"]: row for row in await reads.clusters()}
-    except reads.Unreachable:
-        return {"branches": []}
-    here, family = frame["cluster"], {frame["cluster"]}
-    for _unused in known:
-        family |= {name for name, row in known.items() if (row.get("parent") or {}).get("cluster") in family}
-        family |= {(known[name].get("parent") or {}).get("cluster") for name in family if name in known} - {None}
+    known, here = await reads.known(), frame["cluster"]
+    parents = {name: (row.get("parent") or {}).get("cluster") for name, row in known.items()}
+    family, size = {here}, 0
+    while size < len(family):
+        size = len(family)
+        family |= {name for name, parent in parents.items() if parent in family}
+        family |= {parents.get(name) for name in family} - {None}
     rows = [
         {"name": name, "parent": known[name].get("parent"), "here": name == here}
         for name in sorted(family)
@@ -163,20 +163,22 @@ async def branches(request: HttpRequest, frame: dict[str, Any], model: dict[str,
 
 async def keys(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any] | None:
     """Return a level of the key space, and the history of a key."""
-    prefix = (asked_for(request, "prefix") or "/")[:1000]
+    prefix = asked_for(request, "prefix")[:1000]
     key = asked_for(request, "key")[:2000]
-    revision = asked_for(request, "rev")
-    asked = int(revision) if revision.isdigit() and len(revision) < 12 else 0
+    asked = number(request, "rev", 0, 11)
     found = await attempt(frame, "keyspace", None, prefix=prefix, key=key, revision=asked)
     while found and "prefix" not in request.GET and len(found["rows"]) == 1 and found["rows"][0].get("folder"):
         prefix = found["rows"][0]["folder"]  # nothing to choose: go on to where there is
         found = await attempt(frame, "keyspace", None, prefix=prefix, key=key, revision=asked)
     if found is None:
         return None
-    parts = [part for part in prefix.split("/") if part]
-    crumbs = [{"name": "/", "prefix": "/"}]
-    for n, part in enumerate(parts):
-        crumbs.append({"name": part, "prefix": "/" + "/".join(parts[: n + 1]) + "/"})
+    crumbs = [{"name": _("all keys"), "prefix": ""}]
+    at = 0
+    while (end := prefix.find("/", at)) >= 0:
+        crumbs.append({"name": prefix[at : end + 1], "prefix": prefix[: end + 1]})
+        at = end + 1
+    if at < len(prefix):
+        crumbs.append({"name": prefix[at:], "prefix": prefix})
     for row in found["rows"]:
         row["short"] = (row.get("folder") or row.get("key") or "")[len(prefix) :]
     if found["key"]:

@@ -44,13 +44,11 @@ async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
     if part == "live":
         return render(request, "ha/live.html", data)
     ha = sides[0]["ha"]
-    own = _layout(ha)
     data |= {
-        "choices": await _choices(cluster),
+        "choices": [name for name in await reads.known() if name != cluster],
         "rate": 1.0,
         "sizes": [{**row, "said": _percent(row["down"])} for row in availability.rows(0.01)],
-        "layouts": [{**row, "said": _percent(row["down"])} for row in availability.layouts(own, 0.01)],
-        "own": own,
+        "layouts": [{**row, "said": _percent(row["down"])} for row in availability.layouts(_layout(ha), 0.01)],
         "wish": "external" if ha["topology"] == "stacked" else "stacked",
         "servers": len(ha["apiservers"]),
         "members": len(ha["members"]),
@@ -69,13 +67,6 @@ async def _other(cluster: str) -> dict[str, Any]:
         return await reads.read(cluster, "ha")
     except (reads.Unreachable, reads.Missing):
         return EMPTY
-
-
-async def _choices(cluster: str) -> list[str]:
-    try:
-        return sorted(row["name"] for row in await reads.clusters() if row["name"] != cluster)
-    except reads.Unreachable:
-        return []
 
 
 def _side(cluster: str, ha: dict[str, Any], at: str, screen: bool) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as noop
 
 from explainer.fragments import chain_tree, changes_drawing, hooks_drawing, packet_choices, rules_view, walk_words
+from explainer.fragments.whole import whole
 from explainer.pages import context, cost, pasting
 from explainer.pages.reads import Missing, Unreachable, read
 
-from .common import ask, asked_for, attempt, drawn_errors, sent
+from .common import ask, asked_for, attempt, drawn_errors, number, sent
 
 MODES = ("iptables", "nftables", "ipvs", "userspace")
 TOOLS = {
@@ -97,8 +98,8 @@ async def journey(data: dict[str, Any], **more: Any) -> tuple[dict[str, Any] | N
     packet = data["packet"]
     if packet is None:
         return None, ""
-    way = data["asked"].get("way", "")
-    asked = {"node": data["node"], "mode": data["mode"], "way": int(way) if way.isdigit() else 0, **more}
+    way = whole(data["asked"].get("way", ""), 6) or 0
+    asked = {"node": data["node"], "mode": data["mode"], "way": way, **more}
     question = {key: packet[key] for key in ("src", "dst", "port", "protocol")}
     try:
         told = await ask(data["frame"], "journey", **question, **asked)
@@ -363,12 +364,6 @@ async def cost_curve(request: HttpRequest, cluster: str) -> StreamingHttpRespons
             yield json.dumps(point).encode() + b"\n"
 
     return StreamingHttpResponse(lines(), content_type="application/x-ndjson")
-
-
-def number(request: HttpRequest, name: str, otherwise: int) -> int:
-    """Return a whole number from the address."""
-    text = asked_for(request, name)
-    return int(text) if text.isdigit() and len(text) < 7 else otherwise
 
 
 DRAWN = {

@@ -18,12 +18,13 @@ from django.utils.translation import gettext as _
 
 from cluster.shell import goyaml
 from explainer.fragments import graph_drawing, object_view, trace_view, yaml_places
+from explainer.fragments.whole import whole
 from explainer.gateway.desk import HOWS, Refused, as_map, read_documents
 from explainer.pages import context
 from explainer.pages.reads import Missing, Unreachable
 from explainer.runs.bus import Failed, Unavailable
 
-from .common import ask, asked_for, attempt, drawn_errors, is_fragment, sent
+from .common import ask, asked_for, attempt, drawn_errors, is_fragment, number, sent
 
 PAGE_SIZE = 100
 TABS = ("yaml", "history", "graph", "requests", "events", "edit")
@@ -97,9 +98,8 @@ async def table_page(request: HttpRequest, cluster: str, resource: str) -> HttpR
     """One kind as the table that kubectl get prints."""
     frame = await context.frame(request, cluster, "objects")
     asked = {key: asked_for(request, key)[:300] for key in FILTERS}
-    offset = asked_for(request, "offset")
     args: dict[str, Any] = {key: value for key, value in asked.items() if value}
-    args |= {"limit": PAGE_SIZE, "offset": int(offset[:9]) if offset.isdigit() else 0}
+    args |= {"limit": PAGE_SIZE, "offset": number(request, "offset", 0, 9)}
     try:
         found = await ask(frame, "table", resource=resource, **args)
     except Unreachable:
@@ -269,7 +269,8 @@ def _owner(cluster: str, found: dict[str, Any]) -> dict[str, str] | None:
 
 
 async def _history(request: HttpRequest, frame: dict[str, Any], which: dict[str, str], reveal: bool) -> dict[str, Any]:
-    picked = {side: int(text) for side in ("left", "right") if (text := asked_for(request, side)).isdigit()}
+    sides = {side: whole(asked_for(request, side), 15) for side in ("left", "right")}
+    picked = {side: revision for side, revision in sides.items() if revision is not None}
     history = await attempt(frame, "revisions", None, **which, **picked)
     if history is None:
         return {"history": None}

@@ -12,10 +12,11 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from explainer.fragments import causes_view, compare_view, curl, document_view, names, trace_view, waterfall
+from explainer.fragments.whole import whole
 from explainer.pages import context
 from explainer.pages.reads import Unreachable
 
-from .common import ask, asked_for, attempt, drawn_errors, is_fragment
+from .common import ask, asked_for, attempt, drawn_errors, is_fragment, number
 
 PAGE_SIZE = 100
 MOST_ROWS = 400
@@ -35,10 +36,9 @@ async def requests_page(request: HttpRequest, cluster: str) -> HttpResponse:
     }
     filters: dict[str, Any] = {key: value for key, value in asked.items() if value}
     for key in ("before", "since", "offset"):
-        if asked_for(request, key).isdigit():
-            filters[key] = int(asked_for(request, key)[:15])
-    limit = asked_for(request, "limit")
-    filters["limit"] = min(max(int(limit[:6]), 1), MOST_ROWS) if limit.isdigit() else PAGE_SIZE
+        if (value := whole(asked_for(request, key), 15)) is not None:
+            filters[key] = value
+    filters["limit"] = min(max(number(request, "limit", PAGE_SIZE), 1), MOST_ROWS)
     answer: dict[str, Any] = {"rows": [], "matched": 0, "kept": 0, "more": 0, "facets": {}}
     problem = frame.get("problem", "")
     try:
@@ -142,7 +142,7 @@ def _filters(asked: dict[str, Any], facets: dict[str, Any]) -> dict[str, Any]:
         choices[name] = rows
     code = asked["code"]
     initiators = [["outside", _("asked from outside")], ["caused", _("caused by another request")]]
-    if asked["initiator"].isdigit():
+    if whole(asked["initiator"], 15) is not None:
         initiators.append([asked["initiator"], f"#{asked['initiator']}"])
     return {
         "choices": choices,
@@ -175,8 +175,8 @@ async def request_page(request: HttpRequest, cluster: str, request_id: int) -> H
         return render(request, "requests/causes.html", caused)
     steps = trace_view.steps(trace)
     decided = trace_view.decided(trace)
-    asked = asked_for(request, "step")
-    at = min(max(int(asked[:4]), 1), max(len(steps), 1)) if asked.isdigit() else 0
+    asked = whole(asked_for(request, "step"), 9)
+    at = 0 if asked is None else min(max(asked, 1), max(len(steps), 1))
     if not at:
         at = _opened(steps, decided, trace)
     if part == "object":
@@ -245,13 +245,12 @@ async def compare(request: HttpRequest, cluster: str) -> HttpResponse:
         if "pick" not in request.GET
         else request.GET.getlist("pick") or []
     )
-    return await compare_page(request, cluster, [value for value in picked if value.isdigit()][:2])
+    return await compare_page(request, cluster, [id for value in picked if (id := whole(value, 15)) is not None][:2])
 
 
-async def compare_page(request: HttpRequest, cluster: str, picked: list[str]) -> HttpResponse:
+async def compare_page(request: HttpRequest, cluster: str, ids: list[int]) -> HttpResponse:
     """See `compare`."""
     frame = await context.frame(request, cluster, "requests")
-    ids = [int(value[:15]) for value in picked]
     found = await asyncio.gather(*(attempt(frame, "request", None, id=number) for number in ids))
     traces = [trace for trace in found if trace is not None]
     near = await attempt(frame, "nearest", None, id=traces[0]["id"]) if traces else None

@@ -888,6 +888,10 @@ LESSON: dict[str, Any] = {}
 """How far the lesson on the cluster ``lesson-two-of-three-test`` is; a test's site plays it."""
 
 
+TROUBLE = [""]
+"""Why the lesson's cluster could not be asked."""
+
+
 async def lesson(cluster: str) -> dict[str, Any] | None:
     """The pages' source of a lesson's state under test."""
     return LESSON or None

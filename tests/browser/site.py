@@ -154,12 +154,13 @@ class Site:
             state["step"] = said["step"]
         elif said and said["op"] == "answer":
             state["answers"] = {"0": said["choice"]}
+            state["done"] = sorted({*state["done"], state["step"]})
         elif said and said["op"] == "act":
             state["done"] = sorted({*state["done"], state["step"]})
         page = "requests/" if state["step"] == 2 else "ha/"
         holds = state["step"] in state["done"]
         href = f"/clusters/lesson-two-of-three-test/{page}"
-        return {**state, "steps": 5, "holds": holds, "said": "", "wrong": [], "complete": False, "href": href}
+        return {**state, "steps": 5, "holds": holds, "said": "", "trouble": fixture_world.TROUBLE[0], "wrong": [], "complete": False, "href": href}
 
     def _time(self, method: str, path: str, query: dict[str, str], said: Any) -> tuple[int, Any] | None:
         """The time machine's calls, with the fixture's little history behind them."""
@@ -213,6 +214,7 @@ class Site:
         elif path == "/-/lesson":
             fixture_world.LESSON.clear()
             fixture_world.LESSON.update(said or {})
+            fixture_world.TROUBLE[0] = fixture_world.LESSON.pop("trouble", "")
         elif path == "/-/refuse":
             self.refuse_sockets = bool(said)
         return {"calls": self.calls, "hellos": self.hellos, "sockets": len(self.sockets)}

@@ -7,7 +7,11 @@ PAGES = {
     "requests": "/clusters/demo/requests/",
     "trace": "/clusters/demo/requests/{request}/",
     "etcd": "/clusters/demo/etcd/",
+    "ha": "/clusters/demo/ha/",
     "network": "/clusters/demo/network/",
+    "a node's network": "/clusters/demo/network/?tab=node",
+    "lessons": "/lessons/",
+    "a lesson": "/lessons/two-of-three/",
     "objects": "/clusters/demo/objects/",
     "style": "/style/",
 }

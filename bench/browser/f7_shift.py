@@ -11,7 +11,11 @@ PAGES = {
     "map": "/clusters/demo/",
     "requests": "/clusters/demo/requests/",
     "etcd": "/clusters/demo/etcd/",
+    "ha": "/clusters/demo/ha/",
     "network": "/clusters/demo/network/",
+    "a node's network": "/clusters/demo/network/?tab=node",
+    "lessons": "/lessons/",
+    "a lesson": "/lessons/two-of-three/",
     "map, projector": "/clusters/demo/?screen",
 }
 

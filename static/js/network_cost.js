@@ -12,7 +12,9 @@ export function start(part) {
   const known = JSON.parse(part.querySelector("#cost-known").textContent);
   draw(part, known);
   if (known.length) figures(part, known);
-  part.querySelector("[data-measure]")?.addEventListener("click", (event) => run(part, known, event.currentTarget));
+  const button = part.querySelector("[data-measure]");
+  button.addEventListener("click", () => run(part, known, button));
+  button.disabled = false;
 }
 
 async function run(part, known, button) {

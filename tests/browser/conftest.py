@@ -152,6 +152,20 @@ class Windows:
             context.close()
 
 
+@pytest.fixture(scope="module")
+def windows_on(browser: Browser) -> Iterator[Callable[..., Windows]]:
+    """Windows on a product of the module's own, by its port (and the milliseconds that they wait for what they expect)."""
+    made: list[Windows] = []
+
+    def on(port: int, patience: float = 30_000) -> Windows:
+        made.append(Windows(browser, f"http://127.0.0.1:{port}", patience))
+        return made[-1]
+
+    yield on
+    for one in made:
+        one.close()
+
+
 @pytest.fixture(scope="session")
 def windows(browser: Browser, site: Site) -> Iterator[Windows]:
     """The windows on the pages under test."""

@@ -160,7 +160,16 @@ class Site:
         page = "requests/" if state["step"] == 2 else "ha/"
         holds = state["step"] in state["done"]
         href = f"/clusters/lesson-two-of-three-test/{page}"
-        return {**state, "steps": 5, "holds": holds, "said": "", "trouble": fixture_world.TROUBLE[0], "wrong": [], "complete": False, "href": href}
+        return {
+            **state,
+            "steps": 5,
+            "holds": holds,
+            "said": "",
+            "trouble": fixture_world.TROUBLE[0],
+            "wrong": [],
+            "complete": False,
+            "href": href,
+        }
 
     def _time(self, method: str, path: str, query: dict[str, str], said: Any) -> tuple[int, Any] | None:
         """The time machine's calls, with the fixture's little history behind them."""

@@ -29,6 +29,9 @@ EVERY = {
     "one of two": "/clusters/demo/requests/compare/?a=70002",
     "crowd": "/clusters/crowd/?select=node:node-7",
     "cells": "/clusters/cells/?select=node:node-7",
+    "lessons": "/lessons/",
+    "a lesson": "/lessons/two-of-three/",
+    "a node's network": "/clusters/demo/network/?tab=node",
 }
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.browser.axe import CONTRAST, faults, sheet
 from tests.browser.conftest import Windows
 from tests.product import Product, wait_for
 
-PAGES = ("map", "requests", "trace", "etcd", "network", "objects", "presenter")
+PAGES = ("map", "requests", "trace", "etcd", "ha", "network", "objects", "presenter")
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +37,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="module")
-def panes(browser: Browser, live: Product) -> Iterator[Windows]:
+def panes(windows_on: Callable[..., Windows], live: Product) -> Windows:
     """The windows on the product."""
-    here = Windows(browser, f"http://127.0.0.1:{live.port}")
-    yield here
-    here.close()
+    return windows_on(live.port)
 
 
 def address(product: Product, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from explainer.fragments import log_drawing, raft_view, ring_drawing
 from tests.browser import etcd_world
@@ -80,6 +80,79 @@ def test_a_set_up_is_one_key_and_says_what_will_be_seen(open_page: Open, site: S
     (path, _), (clock, pace) = posts(site, since)
     assert (path, clock, pace) == ("/network/cuts", "/clock", {"rate": 0.1, "paused": False})
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def test_a_digit_without_an_event_is_no_set_up(open_page: Open, site: Site) -> None:
+    page = open_page(ETCD + "?tab=next")
+    since = len(site.calls())
+    page.locator("[data-panel=next] .panel").focus()
+    page.keyboard.press("1")  # nothing can be chosen while the clock runs
+    page.locator("[data-cell][tabindex='0']").focus()
+    page.keyboard.press("2")
+    expect(page.locator("[data-caption]")).to_contain_text("m2 is cut off.")
+    assert [path for path, _ in posts(site, since)] == ["/network/cuts", "/clock"]
+
+
+def test_an_entry_opens_in_whichever_reading_brings_it(open_page: Open) -> None:
+    page = open_page(ETCD, quiet=False)
+    lost = iter([True])
+
+    def answer(route: Route) -> None:
+        if next(lost, False):
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/etcd/?*tab=entries*", answer)
+    with page.expect_event("console"):  # the browser tells of the reading that was lost
+        page.locator('[data-cell][tabindex="0"]').focus()
+        page.keyboard.press("Enter")
+    index = page.locator('[data-cell][tabindex="0"]').get_attribute("data-cell").split(":")[1]  # type: ignore[union-attr]
+    expect(page.locator(f"[data-entry='{index}'] pre")).to_be_visible()
+
+
+def test_a_form_is_kept_while_the_clock_runs_and_fresh_once_sent(open_page: Open, site: Site) -> None:
+    page = open_page(ETCD + "?tab=members")
+    page.locator("#new-member").fill("m9")
+    page.get_by_label("as a learner").uncheck()
+    term = fixture_term(page)
+    for _ in range(2):  # the page reads on, whoever has the focus
+        page.locator("[data-cell][tabindex='0']").focus()
+        with page.expect_response("**part=live**"):
+            pass
+    expect(page.locator("#new-member")).to_have_value("m9")
+    expect(page.get_by_label("as a learner")).not_to_be_checked()
+    assert fixture_term(page) == term
+    since = len(site.calls())
+    page.locator("#new-member").press("Enter")
+    expect(page.locator("[data-caption]")).to_contain_text("m9")
+    assert posts(site, since)[-1] == ("/etcd/members", {"name": "m9", "learner": False})
+
+
+def fixture_term(page: Page) -> str:
+    return page.locator("[data-row] td.num").first.inner_text()
+
+
+def test_what_a_set_up_did_before_it_failed_can_be_undone(open_page: Open) -> None:
+    page = open_page(ETCD, quiet=False)
+    page.route("**/etcd/timers", lambda route: route.fulfill(status=409, json={"error": "No."}))
+    page.keyboard.press("1")
+    expect(page.locator("[data-caption]")).to_contain_text("That could not be done: No.")
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def test_keys_without_a_slash_have_a_place(open_page: Open) -> None:
+    page = open_page(ETCD + "?tab=keys&prefix=default/")
+    crumbs = page.locator(".key-list .crumbs a")
+    expect(crumbs).to_have_text(["all keys", "default/"])
+    crumbs.first.click()
+    expect(crumbs).to_have_text(["all keys"])
+    expect(page.locator(".key-rows a")).to_have_text(["default/", "web"])
+
+
+@pytest.mark.parametrize("query", ["until=²", "tab=keys&rev=²", "tab=keys&rev=" + 30 * "9"])
+def test_what_is_no_number_is_no_error(open_page: Open, query: str) -> None:
+    expect(open_page(f"{ETCD}?{query}").locator("[data-live]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("count", range(1, 10))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from explainer.fragments import sentences
 from tests.browser.conftest import Windows
@@ -36,11 +36,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture(scope="module")
-def panes(browser: Browser, live: Product) -> Iterator[Windows]:
+def panes(windows_on: Callable[..., Windows], live: Product) -> Windows:
     """The windows on the product."""
-    here = Windows(browser, f"http://127.0.0.1:{live.port}", PATIENCE)
-    yield here
-    here.close()
+    return windows_on(live.port, PATIENCE)
 
 
 @pytest.fixture

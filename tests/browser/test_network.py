@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.axe import faults
 from tests.browser.conftest import Site
@@ -45,10 +46,12 @@ def test_a_dump_is_pasted_walked_and_corrected(open_page: Open) -> None:
     wrong = page.get_by_role("alert")
     line = next(n for n, text in enumerate(rules.splitlines(), 1) if "--dport 80 " in text)
     expect(wrong).to_contain_text(f"line {line}:")
+    expect(wrong).to_be_focused()
     expect(wrong.locator(".here")).to_contain_text("--dport eighty")
     page.locator("#p-dump").fill(rules)
     page.get_by_role("button", name="Walk it").click()
     expect(page.locator("[data-walk-verdict]")).to_contain_text("DNAT to one of 2 endpoints.")
+    expect(page.locator("[data-walk-verdict]")).to_be_focused()
     page.locator("[data-follow]").nth(1).click()
     expect(page.locator(".end.chosen").first).to_contain_text("10.244.1.3:8080")
     page.keyboard.press("ArrowRight")
@@ -103,3 +106,57 @@ def test_a_clicker_steps_the_packet_and_not_the_clock(open_page: Open, site: Sit
     assert [call for call in site.calls()[before:] if call[1].endswith("/step")] == []
     page.locator("[data-do=toggle]").evaluate("button => button.click()")
     expect(page.locator("[data-do=toggle]")).to_have_text("Pause")
+
+
+def test_a_measurement_that_fails_says_so_and_can_be_begun_again(open_page: Open) -> None:
+    page = open_page(PATH + "modes", quiet=False)
+    answers = iter([(json.dumps({**POINT, "mode": "ipvs", "services": 10, "asked": 9}) + '\n{"error": "no memory"}\n', 200), ("", 503)])  # fmt: skip
+
+    def answer(route: Route) -> None:
+        body, status = next(answers)
+        route.fulfill(body=body, status=status)
+
+    page.route("**/network/cost", answer)
+    for why in ("no memory", "503"):
+        page.get_by_role("button", name="Measure now").click()
+        expect(page.get_by_role("alert")).to_contain_text(f"It could not be measured: {why}")
+        expect(page.locator("[data-progress]")).to_be_hidden()
+
+
+def test_back_shows_the_packet_of_its_address(open_page: Open) -> None:
+    page = open_page("/clusters/demo/network/?service=default/web&step=3")
+    page.evaluate("window.same = true")
+    where = page.locator("[data-walk-where]")
+    first = where.inner_text()
+    page.locator("#n-from").select_option("node-2")
+    expect(page).to_have_url(re.compile("from=node-2"))
+    page.locator("[data-step]").nth(0).click()
+    expect(where).to_contain_text("1 of")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"service=default/web&step=3$"))
+    expect(where).to_have_text(first)
+    expect(page.locator("#n-from")).not_to_have_value("node-2")
+    page.go_forward()
+    expect(page.locator("#n-from")).to_have_value("node-2")
+    expect(where).to_contain_text("1 of")
+    assert page.evaluate("window.same"), "no page was loaded"
+
+
+def test_what_could_not_be_shown_is_said(open_page: Open) -> None:
+    page = open_page("/clusters/demo/network/?service=default/web", quiet=False)
+    page.route("**/network/?*", lambda route: route.fulfill(status=500, body="no"))
+    page.locator("#n-from").select_option("node-2")
+    expect(page.locator("[data-caption]")).to_contain_text("500")
+
+
+def test_keys_scroll_a_region_and_do_not_step(open_page: Open) -> None:
+    page = open_page("/clusters/demo/network/?service=default/web&step=3")
+    page.locator(".net-ledger").focus()
+    page.keyboard.press("End")
+    expect(page.locator("[data-walk-where]")).to_contain_text("3 of")
+
+
+@pytest.mark.parametrize("query", ["way=²", "way=" + 30 * "9", "step=²", "dst=10.96.0.1&port=²", "to=10.96.0.1:²/tcp"])
+def test_what_is_no_number_is_no_error(open_page: Open, query: str) -> None:
+    page = open_page(f"/clusters/demo/network/?service=default/web&{query}")
+    expect(page.locator(".net")).to_have_count(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_real_nodes_dump(name: str, fields: dict[str, str], ends: set[str]) ->
         (PLAIN, {"src": "10.0.0.256"}, "src", 0),
         (PLAIN, {"dst": "fd00::1"}, "dst", 0),
         (PLAIN, {"port": "0"}, "port", 0),
+        (PLAIN, {"port": "²"}, "port", 0),
         (PLAIN, {"ips": "10.0.0.1, here"}, "ips", 0),
         (PLAIN, {"ips": " ".join(["10.0.0.1"] * 17)}, "ips", 0),
         (PLAIN, {"protocol": "icmp"}, "protocol", 0),
@@ -92,3 +94,30 @@ def test_the_cost_of_services_is_measured() -> None:
     }
     assert asked["iptables", 50] - asked["iptables", 5] == 45 == asked["userspace", 50] - asked["userspace", 5]
     assert asked["nftables", 50] == asked["nftables", 5] and asked["ipvs", 50] == asked["ipvs", 5]
+
+
+def measured() -> list[dict]:
+    """What one who looks is told."""
+
+    async def all_points() -> list[dict]:
+        return [point async for point in cost.measuring().points()]
+
+    async def twice() -> list[dict]:
+        return [*await all_points(), *await all_points()]
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(twice())).result()
+
+
+def test_a_measurement_that_fails_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # wherever the product was started
+    program = "import sys, json; print(json.dumps({'n': 1})); sys.exit('no memory')"
+    monkeypatch.setattr(cost, "COMMAND", (sys.executable, "-c", program))
+    assert measured() == [{"n": 1}, {"error": "no memory"}] * 2
+
+
+def test_a_measurement_that_is_whole_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = f"import explainer.config, pathlib; p = pathlib.Path({str(tmp_path / 'ran')!r}); p.open('a').write('x'); print(len(p.read_text()))"
+    monkeypatch.setattr(cost, "COMMAND", (sys.executable, "-c", program))
+    assert measured() == [1, 1]

@@ -16,6 +16,7 @@ from explainer.runs.clusters import Options
 from tests.cluster.lab.desk import Desk
 
 ALL = list(lessons.lessons().values())
+assert ALL, "there are lessons"
 PATIENT = 20 * SECOND
 """Virtual time that a typed line may take before the step goes on without it: some commands wait for what never comes."""
 
@@ -88,7 +89,10 @@ def test_played_to_its_end(lesson: lessons.Lesson):
                 f"step {number} of {lesson.slug} did not end within {step.within} s: {after['said'] or step.until}"
             )
             desk.lab.run_until(desk.lab.now + 250 * MILLISECOND)
-        assert len(after["wrong"]) == len(step.wrong)
+        assert after["wrong"] == [False] * len(step.wrong), f"step {number}: the right way is called a wrong one"
+        for row in step.wrong:
+            said = desk.lab.query("lesson", cel=row.holds, since=since, walks=list(step.walks))["said"]
+            assert "not CEL" not in said and "there is no resource" not in said, f"step {number}: {said}"
 
 
 PLACE = re.compile(r"\{(\w+)\}")

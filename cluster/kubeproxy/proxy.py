@@ -5,10 +5,8 @@ Changes are gathered: a sync runs at once if the last is ``min_sync_ns`` ago, el
 ones look at changed Services only. If another program flushed the tables (the canary chain is gone), the next periodic look writes
 everything again.
 
-A sync decides what every service port's rules are; the tables are written out when somebody looks (``kernel``), and nobody can tell:
-a thousand nodes whose rules nobody reads cost next to nothing. What the tables hold follows from ``state`` alone.
-
-What it writes goes to the node's kernel (``Written``, to the process ``kernel-<node>``), which keeps it when kube-proxy dies. With a
+A sync decides what every service port's rules are and hands them to the node's kernel (``Written``, to the process ``kernel-<node>``), which
+writes the tables out when somebody looks, and keeps them when kube-proxy dies: a thousand nodes whose rules nobody reads cost next to nothing. With a
 ``supervisor`` (its node's kubelet) the process is a container: it waits for the kubelet's word which Pod it belongs to, and its mode is what
 the Pod's ConfigMap said (``life``).
 
@@ -18,8 +16,7 @@ answers.
 Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
 """
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import field, structs
@@ -30,7 +27,6 @@ from cluster.kubeproxy import life
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
 from cluster.kubeproxy.graceful import CHECK_EVERY
 from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
-from cluster.kubeproxy.modes.iptables import PortRules
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.kubeproxy.stale_flows import cleanup_needed, places
@@ -41,11 +37,11 @@ from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import restore
 from cluster.netfilter.render import save
-from cluster.netfilter.tables import Ruleset, fresh_ruleset
-from cluster.netfilter.walk import Walk, Walker, as_json
+from cluster.netfilter.tables import fresh_ruleset
+from cluster.netfilter.walk import Walker
 from cluster.sim import SECOND, Outbox
 from cluster.trace.notes import Effect
-from cluster.wire.packet import Flushed, Forget, Packet, ProbePacket, ProbeResult, ToolCall, ToolResult, Written
+from cluster.wire.packet import Flushed, Forget, ToolCall, ToolResult, Written
 from cluster.wire.process import ProcessBegin, ProcessBooted, ProcessEnded, ProcessOutput
 
 NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
@@ -108,15 +104,11 @@ class ProxyState(ClientState):
 
 
 class KubeProxy(ApiClient):
-    """See the module. ``rules_text()`` and ``walk()`` are what onlookers ask; both change nothing that anybody could notice."""
+    """See the module. ``rules_text()`` and ``walker()`` are what onlookers ask: how it would be in another mode."""
 
     kind = "kube-proxy"
     config: KubeProxyConfig
     state: ProxyState
-    _kernel: Ruleset | None = None
-    """The tables as of sync ``_looked``, from ``_known``: kept for the next look."""
-    _looked: int = 0
-    _known: Mapping[PortName, PortRules] = MappingProxyType({})
 
     def fresh(self) -> ProxyState:
         return ProxyState()
@@ -273,10 +265,6 @@ class KubeProxy(ApiClient):
             if self.config.kernel:
                 out.send(self.config.kernel, Written(Sweep(self.mode)), cause=0)
 
-    def flush(self) -> None:
-        """What another program on the node may do: empty all tables, the canaries' too."""
-        self.state.flushed = True
-
     def sync(self, now: int, out: Outbox) -> None:
         """Write what changed since the last sync into the kernel (``syncProxyRules``)."""
         state, options = self.state, self.options()
@@ -361,10 +349,10 @@ class KubeProxy(ApiClient):
         text = f"kube-proxy on {self.config.node} {' and '.join(parts)} for {service}"
         return Effect("rules", self.config.node, text, detail)
 
-    # -- onlookers ------------------------------------------------------------------------------------------------
+    # -- messages -------------------------------------------------------------------------------------------------
 
     def on_message(self, src: str, message: Any, now: int, out: Outbox) -> None:
-        """The container's beginning; a flush on the node. A ``ProbePacket`` is walked and answered; the walk is noted."""
+        """The container's beginning; a flush on the node; what modprobe said."""
         if type(message) is ProcessBegin:
             self._begin(message, now, out)
         elif type(message) is Flushed:
@@ -375,45 +363,24 @@ class KubeProxy(ApiClient):
                 self._end(life.ipvs_missing("rr"), now, out)
             else:
                 self._run_container((self.state.document or {}).get("mode") or "", now, out)
-        elif type(message) is ProbePacket and self.state.refusal:
-            out.send(src, ProbeResult(message.id, {"error": self.state.refusal}))
-        elif type(message) is ProbePacket:
-            walk = as_json(self.walk(message.packet, local=message.local or None))
-            packet = message.packet
-            text = (
-                f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {walk['verdict'] or 'cannot be told'}"
-            )
-            out.note(Effect("packet", self.config.node, text, walk))
-            out.send(src, ProbeResult(message.id, walk))
 
-    def walk(self, packet: Packet, *, local: bool | None = None, mode: str = "") -> Walk:
-        """Everywhere ``packet`` can go on this node; lines are those of ``rules_text``. Session affinity: as nobody was seen yet.
-
-        ``mode``: as it would go if this proxy ran in that one.
-        """
-        return self.walker(mode).walk(packet, local=local)
+    # -- onlookers ------------------------------------------------------------------------------------------------
 
     def walker(self, mode: str = "") -> Walker | NftWalker:
-        """What walks this node's tables, or those it would have in ``mode``."""
-        node_ips, wanted = (self.config.node_ip,), mode or self.mode
-        if wanted == self.mode == "iptables":
-            return Walker(self.kernel(), node_ips)
-        text = self.rules_text(mode)
-        if wanted == "nftables":
+        """What walks ``rules_text``."""
+        node_ips, text = (self.config.node_ip,), self.rules_text(mode)
+        if (mode or self.mode) == "nftables":
             return NftWalker(parse_nft(text), node_ips)
         return Walker(parse_dump(text)[0], node_ips)
 
     def rules_text(self, mode: str = "") -> str:
-        """``iptables-save`` or ``nft list ruleset`` of the node; in another ``mode`` than its own: as that would be, freshly synced.
+        """``iptables-save`` or ``nft list ruleset`` of a fresh node after this proxy's first sync in ``mode``; what its node has is the kernel's to say.
 
-        NotSupported (as ``walk``) for a mode that can't be written.
+        NotSupported for a mode that can't be written.
         """
-        wanted = mode or self.mode
-        if wanted == self.mode:
-            if self.state.refusal:
-                raise NotSupported(self.state.refusal)
-            return list_ruleset(parse_nft(self._script())) if wanted == "nftables" else save_dump(self.kernel())
-        written, options = mode_named(wanted), structs.replace(self.options(), mode=wanted)
+        if not mode and self.state.refusal:
+            raise NotSupported(self.state.refusal)
+        written, options = mode_named(mode or self.mode), structs.replace(self.options(), mode=mode or self.mode)
         if written is nftables:
             return list_ruleset(parse_nft(nftables.fresh_table_text(self.state.tracker, options)))
         if written_whole(written):
@@ -423,45 +390,6 @@ class KubeProxy(ApiClient):
         restore(kernel, written.base_jumps())
         restore(kernel, Rulebook().sync(self.state.tracker, options, [], full=True).text)
         return save(kernel)
-
-    def kernel(self) -> Ruleset:
-        """The tables as the last sync left them, written now that somebody looks; the next look writes only what changed since."""
-        state, mode = self.state, mode_named(self.mode)
-        if written_whole(mode):
-            return self._whole_kernel()
-        if state.flushed:
-            return Ruleset()
-        if self._kernel is None or not self._looked:
-            self._kernel, self._looked, self._known = fresh_ruleset(), 0, {}
-            restore(self._kernel, mode.canaries())
-            if state.syncs:
-                restore(self._kernel, mode.base_jumps())
-        if self._looked != state.syncs:
-            ports, known = state.book.ports, self._known
-            written = [ports[name] for name in state.book.names if known.get(name) is not ports[name]]
-            kept = {chain for rules in written for chain, _ in rules.chains}
-            gone = [rules for name, rules in known.items() if ports.get(name) is not rules]
-            stale = sorted({chain for rules in gone for chain, _ in rules.chains} - kept)
-            restore(
-                self._kernel,
-                mode.restore_input(self.options(), [ports[name] for name in state.book.names], written, stale),
-            )
-            self._looked, self._known = state.syncs, dict(ports)
-        return self._kernel
-
-    def _whole_kernel(self) -> Ruleset:
-        """IPVS and userspace mode: rules, sets and virtual servers as the last sync left them."""
-        if not self.state.syncs or self.state.flushed:
-            return Ruleset()
-        ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
-        return mode_named(self.mode).kernel_of(ports, self.options())
-
-    def _script(self) -> str:
-        """nftables mode: the table as the last sync left it."""
-        if not self.state.syncs or self.state.flushed:
-            return ""
-        ports = {name: chosen for found in self.state.chosen.values() for name, chosen in found.items()}
-        return nftables.table_text(ports, self.options())
 
     def status(self) -> dict[str, Any]:
         """Counts only: cheap."""

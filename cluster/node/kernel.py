@@ -474,13 +474,20 @@ class Kernel(ApiClient):
         tables = self.state.tables.current()
         return list_ruleset(tables.nft) if tables.mode == "nftables" else save_dump(tables.ruleset)
 
-    def walker(self) -> Walker | NftWalker:
-        """What walks the tables as they are; its lines are those of ``rules_text``."""
+    def walker(self, packet: Packet, *, local: bool | None = None) -> Walker | NftWalker:
+        """What walks the tables that decide about ``packet``: iptables', or nft's where those let it by (as ``path`` has it); lines are those of
+        what ``iptables-save`` or ``nft list ruleset`` prints here.
+        """
         tables = self.state.tables.current()
         own = interfaces.local_addresses(self.config, self.state, self.known().cidrs)
-        if tables.mode == "nftables":
-            return NftWalker(parse_nft(list_ruleset(tables.nft)), own)
-        return Walker(parse_dump(self.rules_text())[0], own)
+        first = Walker(parse_dump(save_dump(tables.ruleset))[0], own)
+        if not tables.nft.tables:
+            return first
+        second = NftWalker(parse_nft(list_ruleset(tables.nft)), own)
+        if first.walk(packet, local=local).verdict in ("DROP", "REJECT", "DNAT"):
+            return first
+        walk = second.walk(packet, local=local)
+        return second if tables.mode == "nftables" or walk.verdict != "NONE" or walk.masquerade else first
 
     def _remember(self, segment: Segment, way: Way, now: int, out: Outbox) -> None:
         """Keep the passage, and note a connection's first packet if it descends from a request."""

@@ -25,9 +25,14 @@ def network(scene: Scene) -> dict[str, Any]:
     ready = endpoints(scene)
     services = [_service(key, doc, len(ready.get(key, ()))) for key, doc in scene.objects.get("services").items()]
     pods = [row for key, doc in scene.objects.get("pods").items() if (row := _pod(key, doc)) is not None]
-    running = proxies(scene.world)
+    running, kept = proxies(scene.world), kernels(scene.world)
     nodes = [
-        {"name": name, "ip": node_ip(doc), "proxy": running[name].status() if name in running else None}
+        {
+            "name": name,
+            "ip": node_ip(doc),
+            "mode": kept[name].state.tables.mode if name in kept else "",
+            "proxy": running[name].status() if name in running else None,
+        }
         for name, doc in sorted(scene.objects.get("nodes").items())
     ]
     return {"services": services, "pods": pods[:MAX_PODS], "morePods": max(len(pods) - MAX_PODS, 0), "nodes": nodes}
@@ -97,11 +102,11 @@ def journey(
     own = there[node].state.tables.mode
     if not own:
         return {"refused": f"no kube-proxy has written any rule on {node} yet"}
+    packet = Packet(address, to, protocol.lower(), CLIENT_PORT, port)
     try:
-        walker = walker_at(scene.world, node, mode)
+        walker = walker_at(scene.world, node, packet, local=local, mode=mode)
     except KeyError:
         return {"refused": f"no kube-proxy runs on {node}"}
-    packet = Packet(address, to, protocol.lower(), CLIENT_PORT, port)
     known = names(objects)
     pods = objects.get("pods")
     told = tell(walker, packet, local=local, way=way)

@@ -42,12 +42,12 @@ def rules(scene: Scene, node: str, mode: str = "") -> str:
     return kernel.rules_text()
 
 
-def walker_at(world: Any, node: str, mode: str = "") -> Walker | NftWalker:
-    """What walks those rules. KeyError, ValueError."""
+def walker_at(world: Any, node: str, sent: Packet, *, local: bool | None = None, mode: str = "") -> Walker | NftWalker:
+    """What walks ``sent`` there. KeyError, ValueError."""
     kernel = kernels(world)[node]
     if mode and mode != kernel.state.tables.mode:
         return proxies(world)[node].walker(mode)
-    return kernel.walker()
+    return kernel.walker(sent, local=local)
 
 
 def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
@@ -65,9 +65,10 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     node = probe.node or at
     if not node:
         node = next(iter(kernels(world)), "")
-    sent = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port)
+    sent, local = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port), local and node == at
     try:
-        walk = as_json(walker_at(world, node, getattr(probe, "mode", "")).walk(sent, local=local and node == at))
+        walker = walker_at(world, node, sent, local=local, mode=getattr(probe, "mode", ""))
+        walk = as_json(walker.walk(sent, local=local))
     except KeyError:
         return {"error": f"there is no node {node!r} that is switched on"}
     known = names(objects)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cluster.netfilter.walk import as_json
-from cluster.snapshot.network import CLIENT_PORT, proxies
+from cluster.snapshot.network import CLIENT_PORT
+from cluster.snapshot.node_network import kernels
 from cluster.snapshot.scene import Scene
 from cluster.trace.notes import Effect
 from cluster.trace.recorder import Trace
@@ -27,15 +28,16 @@ def first_packet(scene: Scene, trace: Trace) -> dict[str, Any] | None:
     effect = max(workers or rules, key=lambda pair: pair[0])[1]
     key = ":".join(str(effect.detail["service"]).split(":")[:1])
     service = scene.objects.get("services").get(key)
-    proxy = proxies(scene.world).get(effect.object)
-    if service is None or proxy is None or proxy.state.refusal:
+    kernel = kernels(scene.world).get(effect.object)
+    if service is None or kernel is None:
         return None
     address = str(service["spec"].get("clusterIP") or "")
     ports = service["spec"].get("ports") or []
     if not ports or "." not in address:
         return None
     port, protocol = int(ports[0]["port"]), str(ports[0].get("protocol", "TCP")).lower()
-    walk = as_json(proxy.walk(Packet(proxy.config.node_ip, address, protocol, CLIENT_PORT, port), local=True))
+    sent = Packet(kernel.config.address, address, protocol, CLIENT_PORT, port)
+    walk = as_json(kernel.walker(sent, local=True).walk(sent, local=True))
     made = [e.object.removeprefix("pods/") for _, e in effects if e.kind == "sandbox"]
     fresh = {_address(scene, key) for key in made} - {""}
     return {

@@ -16,22 +16,6 @@ class Packet(Struct, frozen=True, tag=True):
     mark: int = 0
 
 
-class ProbePacket(Struct, frozen=True, tag=True):
-    """Ask the node's kernel (its kube-proxy process) to walk ``packet`` as sent by a local pod or arriving from outside."""
-
-    id: int
-    packet: Packet
-    local: bool = False
-    """True: sent by a process of the node itself (OUTPUT); False: arrives at an interface (PREROUTING)."""
-
-
-class ProbeResult(Struct, frozen=True, tag=True):
-    """The answer to probe ``id``: the walk as plain data, in the form of ``tracepacket --json``."""
-
-    id: int
-    walk: Any
-
-
 class Listener(Struct, frozen=True):
     """A socket in state LISTEN. ``app``: which program answers there (``cluster.network.servers``); ``arg``: what it was told."""
 

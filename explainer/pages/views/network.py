@@ -59,10 +59,11 @@ async def choices(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any]
     if asked.get("to") and asked["to"] not in {one["value"] for one in to}:
         asked.pop("to")
     packet = packet_choices.packet(asked, service, model, to)
-    nodes = [n["name"] for n in model["nodes"] if n["proxy"]]
+    written = {n["name"]: n.get("mode") or (n["proxy"] or {}).get("mode", "") for n in model["nodes"]}
+    nodes = [name for name, mode in written.items() if mode]
     node = asked["node"] if asked.get("node") in nodes else ""
     rulebook = node or next((n for n in nodes if not n.startswith("cp-")), nodes[0] if nodes else "")
-    own = next((n["proxy"]["mode"] for n in model["nodes"] if n["name"] == rulebook and n["proxy"]), MODES[0])
+    own = written.get(rulebook) or MODES[0]
     mode = asked["mode"] if asked.get("mode") in MODES else ""
     return {
         "frame": frame,

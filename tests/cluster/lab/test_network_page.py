@@ -76,3 +76,39 @@ def test_a_policy_says_no_on_the_receivers_node(desk: Desk) -> None:
 def test_what_each_version_writes_for_a_service(desk: Desk) -> None:
     lines = desk.lab.query("versions", node="node-1", service="default/web")["lines"]
     assert any(line.startswith("+") and "KUBE-EXT-" in line for line in lines)
+
+
+def test_what_somebody_wrote_on_the_node_is_walked_too(desk: Desk) -> None:
+    """Rules by hand, in either language, and what a kube-proxy that is dead has left; another mode is as kube-proxy would write it."""
+    desk.type("kubectl delete networkpolicies --all")
+    service = next(one for one in desk.lab.query("network")["services"] if one["key"] == "default/web")
+
+    def verdicts(**more: str) -> set[str]:
+        given = {"dst": service["clusterIP"], "port": 80, "node": "node-1", **more}
+        told = desk.lab.query("journey", src="203.0.113.50", **given)
+        asked = desk.lab.query("packet", src="203.0.113.50", **given)
+        assert {one["verdict"] for one in asked["outcomes"]} == {way["verdict"] for way in told["ways"]}
+        return {way["verdict"] for way in told["ways"]}
+
+    assert verdicts() == {"DNAT"}
+    for add, take in (
+        ("iptables -I FORWARD -p tcp -j DROP", "iptables -D FORWARD -p tcp -j DROP"),
+        ("iptables -t nat -F", ""),
+    ):
+        assert desk.type(f"ssh node-1 {add}")[2] == 0
+        assert "DNAT" not in verdicts() and verdicts(mode="nftables") == {"DNAT"}
+        assert not take or desk.type(f"ssh node-1 {take}")[2] == 0
+    for line in (
+        "add table ip mine", "'add chain ip mine f { type filter hook forward priority 0; }'", "add rule ip mine f tcp dport 80 drop",
+    ):  # fmt: skip
+        assert desk.type(f"ssh node-1 nft {line}")[2] == 0, line
+    assert verdicts() == {"DROP"}
+    assert desk.type("ssh node-1 nft delete table ip mine")[2] == 0
+    for table in ("nat", "mangle", "filter"):  # or its canaries live, and it doesn't notice
+        for flag in ("-F", "-X"):
+            assert desk.type(f"ssh node-1 iptables -t {table} {flag}")[2] == 0
+    desk.until(lambda: verdicts() == {"DNAT"})
+    desk.lab.world.stop("kube-proxy-node-1")
+    assert verdicts() == {"DNAT"}
+    (row,) = [one for one in desk.lab.query("network")["nodes"] if one["name"] == "node-1"]
+    assert row["mode"] == "iptables" and row["proxy"] is None

@@ -17,6 +17,7 @@ from cluster.kubelet.state import ContainerRun, PodRun
 from cluster.kubelet.status import container_specs
 from cluster.network import script
 from cluster.network.effects import Call, Console, Resolver
+from cluster.network.resolve import cluster_first
 from cluster.sim import SECOND, Outbox
 from cluster.wire.http import HttpChunk
 from cluster.wire.packet import NetCall, NetDone
@@ -155,9 +156,8 @@ class NetExecs(Hosted):
         if policy == "None":
             servers, options = [], {}
         elif policy == "ClusterFirstWithHostNet" or (policy == "ClusterFirst" and not host):
-            servers = [self.config.dns]
-            search = [f"{meta['namespace']}.svc.cluster.local", "svc.cluster.local", "cluster.local"]
-            options = {"ndots": "5"}
+            own = cluster_first(meta["namespace"], (self.config.dns,))
+            servers, search, options = list(own.nameservers), list(own.search), {"ndots": str(own.ndots)}
         config = spec.get("dnsConfig") or {}
         servers = list(dict.fromkeys([*servers, *(config.get("nameservers") or ())]))[:3]
         search = list(dict.fromkeys([*search, *(config.get("searches") or ())]))[:32]

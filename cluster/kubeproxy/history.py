@@ -13,7 +13,8 @@ What changed since:
 In: service ports with their chosen endpoints → out: ``PortRules`` as 1.22 had them; ``by_version`` renders whole texts, ``differences`` says what only one
 of them has.
 
-Simplified here: of internalTrafficPolicy 1.22's default gate is taken as on; kubelet's chains are written along (``kubelet_rules``).
+Simplified here: of internalTrafficPolicy 1.22's default gate is taken as on; endpoints are chosen as today, with zone hints and, where
+none is ready, terminating ones (gates of 1.22 that were off); kubelet's chains are written along (``kubelet_rules``).
 
 Upstream: pkg/proxy/iptables/proxier.go of 1.22; pkg/kubelet/kubelet_network_linux.go.
 """
@@ -207,7 +208,7 @@ def kubelet_rules(options: ProxyOptions) -> tuple[list[str], list[str]]:
 
 
 def old_text(tracker: ChangeTracker, options: ProxyOptions, *, jumps: bool = False) -> str:
-    """The whole restore input of 1.22, with kubelet's rules."""
+    """The whole restore input in 1.22's form, with kubelet's rules."""
     ports = [
         port_rules(port, select(tracker.endpoints(name), port, options.node, options.zone), options)
         for name, port in sorted((n, p) for found in tracker.services.values() for n, p in found.items())

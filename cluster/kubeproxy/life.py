@@ -112,7 +112,7 @@ def _failed(words: str) -> CannotStart:
 
 
 def ipvs_missing(scheduler: str) -> CannotStart:
-    """The kernel has no IPVS (``ip_vs`` cannot be loaded)."""
+    """The kernel has no IPVS (``ip_vs`` cannot be loaded). ``scheduler`` as configured."""
     words = "can't use the IPVS proxier: no such file or directory"
     return CannotStart(
         [
@@ -145,7 +145,7 @@ def first_lines(mode: str, node_ip: str) -> list[tuple[str, str, str]]:
     return lines
 
 
-def running_lines(mode: str, version: str) -> list[tuple[str, str, str]]:
+def running_lines(mode: str, version: str, scheduler: str = "") -> list[tuple[str, str, str]]:
     """What it says once it runs."""
     mode = mode or "iptables"
     lines = [("I", "server_linux.go:170", f'"Using {mode} Proxier"')]
@@ -159,7 +159,7 @@ def running_lines(mode: str, version: str) -> list[tuple[str, str, str]]:
                 '(--nodeport-addresses) to filter loopback addresses" ipFamily="IPv4"',
             )
         )
-    if mode == "ipvs":
+    if mode == "ipvs" and not scheduler:
         lines.append(("I", "proxier.go:364", '"IPVS scheduler not specified, use rr by default" ipFamily="IPv4"'))
     lines.append(("I", "server.go:497", f'"Version info" version="{version}"'))
     lines.append(("I", "server.go:499", '"Golang settings" GOGC="" GOMAXPROCS="" GOTRACEBACK=""'))

@@ -21,7 +21,8 @@ from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configura
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.netfilter.dump import parse_dump
 from cluster.netfilter.errors import ParseError
-from cluster.netfilter.nft_parse import Nft, Unknown, parse_nft
+from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.nft_syntax import Nft, Unknown
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.parse import restore
 from cluster.netfilter.rules import SetMatch, UnknownMatch, UnknownTarget
@@ -246,7 +247,7 @@ def unknown_words(ruleset: Ruleset) -> list[str]:
                 found += [
                     (line, "unknown match 'set'")
                     for m in rule.matches
-                    if isinstance(m, SetMatch) and m.name not in ruleset.sets
+                    if isinstance(m, SetMatch) and (m.rest or m.name not in ruleset.sets)
                 ]
                 if isinstance(rule.target, UnknownTarget):
                     found.append((line, f"unknown target {rule.target.name!r}"))

@@ -155,7 +155,7 @@ class KubeProxy(ApiClient):
         self._run_container(mode, now, out)
 
     def _run_container(self, mode: str, now: int, out: Outbox) -> None:
-        self._say(life.running_lines(mode, VERSION), now, out)
+        self._say(life.running_lines(mode, VERSION, self.options().scheduler), now, out)
         self._run(mode or "iptables", now, out)
 
     def _say(self, lines: list[tuple[str, str, str]], now: int, out: Outbox) -> None:
@@ -274,7 +274,9 @@ class KubeProxy(ApiClient):
         if written_whole(mode):
             self._sync_table(causes, now, out)
             return
-        full = state.need_full or state.flushed  # (on flushed tables a partial restore fails, and a full one follows)
+        full = (
+            state.need_full or state.flushed
+        )  # (on flushed tables a partial restore fails; the real one's full one follows a sync period later)
         update = state.book.update(state.tracker, options, list(causes), full=full)
         if full:
             state.base_rules = _count(mode.restore_input(options, (), (), (), True))
@@ -360,7 +362,7 @@ class KubeProxy(ApiClient):
             self.state.flushed = self.state.flushed or message.family in (family, self.mode)
         elif type(message) is ToolResult and not self.state.mode:
             if message.code:
-                self._end(life.ipvs_missing("rr"), now, out)
+                self._end(life.ipvs_missing(self.options().scheduler or "rr"), now, out)
             else:
                 self._run_container((self.state.document or {}).get("mode") or "", now, out)
 

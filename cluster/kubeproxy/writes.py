@@ -85,7 +85,9 @@ class TablesWrite(Write, frozen=True):
             _ensure_jumps(ruleset, mode)
         try:
             self._write(tables, mode, ports, known)
-        except ParseError:  # somebody took chains away: a partial restore fails, and a full one follows at once
+        except (
+            ParseError
+        ):  # somebody took chains away: the restore fails; the full one follows at once, not a sync period later
             if self.full:
                 raise
             structs.replace(self, full=True).apply(tables, connections)
@@ -97,7 +99,9 @@ class TablesWrite(Write, frozen=True):
         written = [ports[name] for name in self.names if known.get(name) is not ports[name]]
         kept = {chain for rules in ports.values() for chain, _ in rules.chains}
         there = ruleset.table("nat")
-        if self.full:  # it reads the tables first, so it also finds what a dead kube-proxy left
+        if (
+            self.full
+        ):  # it reads the tables first, and finds what a dead kube-proxy left (the real one does at every sync)
             stale = sorted(chain for chain in there if chain.startswith(SERVICE_CHAINS) and chain not in kept)
         else:
             gone = [rules for name, rules in known.items() if ports.get(name) is not rules]

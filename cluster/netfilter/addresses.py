@@ -5,6 +5,9 @@ from ipaddress import ip_address, ip_network
 
 from cluster.netfilter.rules import Net
 
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
+"""Number, as rules write it → name."""
+
 
 @lru_cache(maxsize=65536)
 def parse_net(text: str) -> Net:

@@ -9,7 +9,7 @@ Upstream: iptables extensions/libxt_*.c, libipt_*.c.
 from collections.abc import Callable
 from ipaddress import ip_address
 
-from cluster.netfilter.addresses import parse_net
+from cluster.netfilter.addresses import address_number, parse_net
 from cluster.netfilter.rules import (
     AddrType,
     Comment,
@@ -129,6 +129,8 @@ def _recent(options: Options) -> Match | None:
     op = next(o for o in ("set", "rcheck", "update", "remove") if f"--{o}" in given)
     if "--rttl" in given:
         return None
+    if "--mask" in given:
+        address_number(given["--mask"][1][0])
     number = {o: int(given[o][1][0]) if o in given else 0 for o in ("--seconds", "--hitcount")}
     return Recent(
         op,  # type: ignore[arg-type]

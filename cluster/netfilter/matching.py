@@ -9,9 +9,10 @@ Upstream: Linux net/netfilter/xt_*.c.
 """
 
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from cluster.netfilter.addresses import address_number, parse_net
+from cluster.netfilter.addresses import PROTOCOLS, address_number, parse_net
 from cluster.netfilter.ipset import holds
 from cluster.netfilter.rules import (
     Address,
@@ -73,7 +74,7 @@ def matches(walker: "Walker", rule: Rule, flow: "Flow", hook: str) -> tuple[floa
     if setting and walker.recent is not None:
         for match in rule.matches:
             if isinstance(match, Recent) and match.op == "set":
-                walker.recent.match(match, flow.src, walker.now)
+                walker.recent.match(match, _listed(match, flow), walker.now)
     return chance, unknown
 
 
@@ -150,8 +151,7 @@ def _cttuple(_walker: "Walker", match: CtTuple, flow: "Flow", _hook: str) -> boo
     if match.option == "--ctdir":
         return (match.value.upper() == "ORIGINAL") != match.negate
     if match.option == "--ctproto":
-        numbers = {"6": "tcp", "17": "udp", "132": "sctp"}
-        return (numbers.get(match.value, match.value.lower()) == flow.protocol) != match.negate
+        return (PROTOCOLS.get(match.value, match.value.lower()) == flow.protocol) != match.negate
     try:
         if isinstance(place, int):
             low, _, high = match.value.partition(":")
@@ -173,10 +173,21 @@ def _addrtype(walker: "Walker", match: AddrType, flow: "Flow", _hook: str) -> bo
 
 
 def _recent(walker: "Walker", match: Recent, flow: "Flow", _hook: str) -> bool:
-    return match.negate if walker.recent is None else walker.recent.match(match, flow.src, walker.now)
+    return match.negate if walker.recent is None else walker.recent.match(match, _listed(match, flow), walker.now)
+
+
+def _listed(match: Recent, flow: "Flow") -> str:
+    """The address that the list remembers: of the side that is meant, cut by the mask."""
+    address = flow.dst if match.side == "--rdest" else flow.src
+    if not match.mask:
+        return address
+    number = (flow.dst_number if match.side == "--rdest" else flow.src_number) & address_number(match.mask)[1]
+    return str(IPv4Address(number) if flow.family == 4 else IPv6Address(number))
 
 
 def _set(walker: "Walker", match: SetMatch, flow: "Flow", hook: str) -> bool | None:
+    if match.rest:
+        return None
     interfaces = walker.interface(True, hook, flow), walker.interface(False, hook, flow)
     held = holds(walker.ruleset.sets, match.name, match.sides, flow, interfaces)
     return None if held is None else held != match.negate
@@ -210,8 +221,7 @@ def _ipvs(_walker: "Walker", match: IpvsMatch, flow: "Flow", _hook: str) -> bool
     ip, port, protocol = server
     if match.vaddr is not None and match.vaddr.contains(*address_number(ip)) == ("--vaddr" in match.negated):
         return False
-    numbers = {"6": "tcp", "17": "udp", "132": "sctp"}
-    if match.vproto and (numbers.get(match.vproto, match.vproto) == protocol) == ("--vproto" in match.negated):
+    if match.vproto and (PROTOCOLS.get(match.vproto, match.vproto) == protocol) == ("--vproto" in match.negated):
         return False
     return not match.vport or (match.vport == port) != ("--vport" in match.negated)
 

@@ -20,22 +20,9 @@ from cluster.netfilter.nft_syntax import (
     PRIORITIES,
     Chain,
     Elements,
-    Key,
-    Match,
     Nft,
-    NoTrack,
-    Numgen,
-    Passive,
     Reader,
-    Rule,
-    SetMark,
     Table,
-    Token,
-    Translate,
-    Unknown,
-    Value,
-    Verdict,
-    VerdictMap,
     pairs,
     tokens,
 )
@@ -212,28 +199,3 @@ def _priority(words: list[str], line: int) -> int:
     if named is None or not text or (named[1] and named[1] not in PRIORITIES):
         raise ParseError(line, f"{text!r} is no priority")
     return PRIORITIES.get(named[1], 0) + int(named[2] or 0)
-
-
-__all__ = [
-    "PRIORITIES",
-    "Chain",
-    "Elements",
-    "Key",
-    "Match",
-    "Nft",
-    "NoTrack",
-    "Numgen",
-    "ParseError",
-    "Passive",
-    "Reader",
-    "Rule",
-    "SetMark",
-    "Table",
-    "Token",
-    "Translate",
-    "Unknown",
-    "Value",
-    "Verdict",
-    "VerdictMap",
-    "parse_nft",
-]

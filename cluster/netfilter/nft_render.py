@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from cluster.netfilter.nft_parse import PRIORITIES, Chain, Elements, Nft, Table, Value
+from cluster.netfilter.nft_syntax import PRIORITIES, Chain, Elements, Nft, Table, Value
 
 BITS = {"or": "|", "xor": "^", "and": "&"}
 VALID = {"dstnat": ("prerouting",), "srcnat": ("postrouting",)}

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
+from cluster.netfilter.addresses import PROTOCOLS
 from cluster.netfilter.nft_syntax import (
     Chain,
     Chance,
@@ -39,7 +40,6 @@ from cluster.netfilter.nft_syntax import (
 from cluster.netfilter.passage import MAX_DEPTH, MAX_UNKNOWN, Flow, Passage, Stop
 from cluster.sim import Dice
 
-PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
 WALKED = ("ip", "ip6", "inet")
 
 

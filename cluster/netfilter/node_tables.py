@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from cluster.netfilter.ipvs import Key
-from cluster.netfilter.nft_parse import Nft
+from cluster.netfilter.nft_syntax import Nft
 from cluster.netfilter.tables import Ruleset, fresh_ruleset
 
 Connections = Callable[[Key, str], int]

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from msgspec import structs
 
-from cluster.netfilter.addresses import address_number, parse_net
+from cluster.netfilter.addresses import PROTOCOLS, address_number, parse_net
 from cluster.netfilter.extensions import MODULES, Options, ports, value_mask
 from cluster.netfilter.rules import (
     Address,
@@ -37,7 +37,7 @@ from cluster.netfilter.rules import (
 
 _FREE_TEXT = ("--comment", "--log-prefix", "--nflog-prefix", "--ulog-prefix", "--string", "--hex-string")
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|(\S+)')
-_PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp", "0": "all"}
+_PROTOCOLS = {**PROTOCOLS, "0": "all"}
 _PASSIVE = frozenset(
     ("AUDIT", "CHECKSUM", "CLASSIFY", "DSCP", "ECN", "HL", "IDLETIMER", "LED", "LOG", "NFLOG", "RATEEST", "TCPMSS",
      "TCPOPTSTRIP", "TOS", "TRACE", "TTL", "ULOG")

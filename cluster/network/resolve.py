@@ -14,7 +14,7 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-from cluster.network.effects import Call, Console, Effect
+from cluster.network.effects import Call, Console, Effect, Resolver
 from cluster.wire.dns import DnsReply
 from cluster.wire.packet import NetDone
 
@@ -37,12 +37,17 @@ def is_address(text: str) -> bool:
     return True
 
 
-def candidates(name: str, console: Console) -> list[str]:
+def cluster_first(namespace: str, nameservers: tuple[str, ...] = ()) -> Resolver:
+    """A Pod's resolver with ``dnsPolicy: ClusterFirst``, as the kubelet writes it."""
+    return Resolver(nameservers, (f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local"), ndots=5)
+
+
+def candidates(name: str, resolver: Resolver) -> list[str]:
     """The names that are asked for, in their order."""
     if name.endswith("."):
         return [name.rstrip(".")]
-    suffixed = [f"{name}.{suffix}" for suffix in console.resolver.search]
-    return [name, *suffixed] if name.count(".") >= console.resolver.ndots else [*suffixed, name]
+    suffixed = [f"{name}.{suffix}" for suffix in resolver.search]
+    return [name, *suffixed] if name.count(".") >= resolver.ndots else [*suffixed, name]
 
 
 def ask(
@@ -72,7 +77,7 @@ def resolve(console: Console, name: str) -> Generator[Effect, tuple[int, NetDone
         if name in names and "." in address:
             return Resolved((address,), name)
     error, asked = "nxdomain", 0
-    for candidate in candidates(name, console):
+    for candidate in candidates(name, console.resolver):
         for server in console.resolver.nameservers:
             reply = yield from ask(console, server, candidate, "A")
             asked += 1

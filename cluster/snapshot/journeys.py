@@ -10,6 +10,7 @@ from typing import Any
 
 from cluster.netfilter.journey import journey as tell
 from cluster.network.policy import Decision, Wire, decide
+from cluster.network.resolve import candidates, cluster_first
 from cluster.snapshot.map import endpoints
 from cluster.snapshot.network import CLIENT_PORT, NoSuchPlace, names, node_ip, proxies, source, target, walker_at
 from cluster.snapshot.node_network import kernels
@@ -132,23 +133,12 @@ def journey(
     }
 
 
-SEARCH = ("{space}.svc.cluster.local", "svc.cluster.local", "cluster.local", "")
-"""The search path of a pod's resolv.conf; names with fewer than five dots (``ndots:5``) are tried with each suffix first."""
-NDOTS = 5
-
-
 def look_up(objects: Any, name: str, space: str) -> dict[str, Any] | None:
     """How a pod of ``space`` finds a Service by a DNS name: ``{name, tried, found, ip}``; None: no Service has such a name."""
     if "/" in name or not name.strip("."):
         return None
-    suffixes = [suffix.format(space=space) for suffix in SEARCH]
-    if name.endswith("."):
-        suffixes = [""]
-    elif name.count(".") >= NDOTS:
-        suffixes = ["", *suffixes[:-1]]
     tried: list[str] = []
-    for suffix in suffixes:
-        full = f"{name.rstrip('.')}.{suffix}".rstrip(".")
+    for full in candidates(name, cluster_first(space)):
         tried.append(full)
         labels = full.split(".")
         if len(labels) == 5 and labels[2:] == ["svc", "cluster", "local"]:

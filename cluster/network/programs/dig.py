@@ -34,7 +34,7 @@ def run(console: Console, words: list[str]) -> Run:
             kind = word.upper()
         else:
             name = word
-    tried = candidates(name, console) if "search" in options else [name.rstrip(".")]
+    tried = candidates(name, console.resolver) if "search" in options else [name.rstrip(".")]
     began = console.now
     reply: DnsReply | str = "timeout"
     for one in tried:
@@ -105,7 +105,7 @@ def _host(console: Console, words: list[str]) -> Run:
     server = names[1] if len(names) > 1 else (console.resolver.nameservers or ("127.0.0.1",))[0]
     if is_address(name):
         name, kind = ip_address(name).reverse_pointer, "PTR"
-    for one in [name] if kind == "PTR" else candidates(name, console):
+    for one in [name] if kind == "PTR" else candidates(name, console.resolver):
         reply = yield from ask(console, server, one, kind or "A")
         if isinstance(reply, str):
             console.out(";; connection timed out; no servers could be reached\n")

@@ -63,7 +63,7 @@ def _busybox(console: Console, server: str, name: str, kind: str) -> Run:
 
 
 def _bind(console: Console, server: str, name: str, kind: str) -> Run:
-    tried = [name.rstrip(".")] if kind == "PTR" else candidates(name, console)
+    tried = [name.rstrip(".")] if kind == "PTR" else candidates(name, console.resolver)
     last: DnsReply | None = None
     for one in tried:
         reply = yield from ask(console, server, one, kind or "A")

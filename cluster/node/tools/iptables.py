@@ -10,6 +10,7 @@ Upstream: iptables/iptables.c, iptables/xshared.c (``print_rule``), extensions/l
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cluster.netfilter.addresses import PROTOCOLS
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.hooks import BUILTIN
 from cluster.netfilter.parse import restore
@@ -50,7 +51,7 @@ NAMES = (
     "ip6tables-save",
 )
 VERSION = "iptables v1.8.9 (nf_tables)"
-PROTOCOLS = {"tcp": "6", "udp": "17", "sctp": "132", "icmp": "1", "all": "0"}
+NUMBERS = {name: number for number, name in PROTOCOLS.items()} | {"all": "0"}
 CANARY = "KUBE-PROXY-CANARY"
 ALIASES = {"--list": "-L", "--list-rules": "-S", "--flush": "-F", "--delete-chain": "-X", "--zero": "-Z", "--new-chain": "-N",
            "--append": "-A", "--insert": "-I", "--delete": "-D", "--policy": "-P", "--check": "-C", "--table": "-t", "--numeric": "-n",
@@ -316,7 +317,7 @@ def _row(rule: Rule, verbose: bool, packets: int) -> str:
             case Interface():
                 inside, outside = (bang + match.name, outside) if match.side == "-i" else (inside, bang + match.name)
             case Protocol():
-                protocol = bang + PROTOCOLS.get(match.name, match.name)
+                protocol = bang + NUMBERS.get(match.name, match.name)
             case _:
                 extras.append(_extra(match, bang.strip() + " " if bang != " " else ""))
     target, tail = _target(rule)

@@ -10,8 +10,9 @@ from typing import Any
 from msgspec import structs
 
 from cluster.netfilter.errors import ParseError
-from cluster.netfilter.nft_parse import Nft, parse_nft
+from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_syntax import Nft
 from cluster.node.tools import Printed
 
 NAMES = ("nft",)

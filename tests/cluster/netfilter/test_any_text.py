@@ -135,6 +135,7 @@ BROKEN = [
     ("-A INPUT -j ACCEPT\n", 1, "outside of a table"),
     ("*filter\n-A INPUT -s 10.0.0.0/40 -j ACCEPT\nCOMMIT\n", 2, "10.0.0.0/40"),
     ("*filter\n-A INPUT -p tcp --dport http -j ACCEPT\nCOMMIT\n", 2, "http"),
+    ("*filter\n-A INPUT -m recent --rcheck --mask zz\nCOMMIT\n", 2, "zz"),
     ("*filter\n-A INPUT -j\nCOMMIT\n", 2, "ends where a word"),
     ("*filter\n-Q INPUT\nCOMMIT\n", 2, "unknown command"),
     ("create a hash:nothing\n", 1, "unknown set type"),

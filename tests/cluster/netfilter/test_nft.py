@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.kubeproxy.offline import tracepacket
-from cluster.netfilter.nft_parse import Unknown, parse_nft
+from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_syntax import Unknown
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.node_tables import NodeTables
 from cluster.netfilter.parse import ParseError

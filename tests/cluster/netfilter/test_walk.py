@@ -214,3 +214,26 @@ def test_a_walker_that_is_kept_names_the_lines_of_now() -> None:
         restore(kernel, f"*filter\n-A A {words}\nCOMMIT\n")
     step = walker.walk(packet, local=False).steps[-1]
     assert save(kernel).splitlines()[step.line - 1] == step.rule
+
+
+def test_a_list_of_recent_remembers_the_side_and_the_network_that_is_meant() -> None:
+    """``--rdest`` the destination, ``--mask`` the network of the address."""
+    rules = "*filter\n:FORWARD ACCEPT [0:0]\n%s -j DROP\n%s -j ACCEPT\nCOMMIT\n"
+    base = "-A FORWARD -m recent {} --name x --mask {} {}"
+    for mask, side, other, verdict in (
+        ("255.255.255.0", "--rsource", ("10.0.0.77", "10.9.0.9"), "DROP"),
+        ("255.255.255.0", "--rsource", ("10.0.1.2", "10.9.0.1"), "ACCEPT"),
+        ("255.255.255.255", "--rdest", ("10.0.7.7", "10.9.0.1"), "DROP"),
+        ("255.255.255.255", "--rdest", ("10.0.0.2", "10.9.0.2"), "ACCEPT"),
+    ):
+        text = rules % (base.format("--rcheck", mask, side), base.format("--set", mask, side))
+        walker = Walker(parse_save(text), (), recent=RecentLists(), dice=Dice.named(1, "x"))
+        assert walker.walk(Packet("10.0.0.2", "10.9.0.1", "tcp", 1, 80), local=False).verdict == "ACCEPT"
+        assert walker.walk(Packet(*other, "tcp", 1, 80), local=False).verdict == verdict, (mask, side, other)
+
+
+def test_a_look_up_in_a_set_with_options_beside_it_is_not_guessed() -> None:
+    rules = "create s hash:net family inet\nadd s 10.0.0.0/8 nomatch\n" + HEAD
+    rules += "-A FORWARD -m set --match-set s src --return-nomatch -j ACCEPT\nCOMMIT\n"
+    walk = trace(rules)
+    assert walk["verdict"] is None and "unknown match 'set'" in walk["unknown"][0] and walk["unknownInText"]

@@ -121,7 +121,7 @@ class Product:
         """The child whose command line has ``word``."""
         assert self.process is not None
         for process in psutil.Process(self.process.pid).children():
-            if any(word in part for part in process.cmdline()):
+            if any(word in Path(part).name for part in " ".join(process.cmdline()).split()):  # not in a folder
                 return process
         raise AssertionError(f"no child {word}")
 

@@ -25,7 +25,7 @@ def measure(room: Room) -> list[Row]:
     rows = []
     with room.traffic(5):
         for name, path in PAGES.items():
-            with room.page(path, script=WATCH) as page:
+            with room.page(path, ready=path.startswith("/clusters/"), script=WATCH) as page:  # else nothing is live
                 page.wait_for_timeout(3000 if room.quick else 8000)
                 value, what = page.evaluate("[window.shift, [...new Set(window.shifts)].slice(0, 3).join(', ')]")
                 rows.append(Row(f"layout shift of {name}", value, "", 0.02, note=what))

@@ -1,4 +1,7 @@
-"""``python -m tests.kernel [case …]``: every case on the real kernel. Exit 1 on a disagreement, 0 otherwise; says so when it can't be run."""
+"""``python -m tests.kernel [case …]``: every case on the real kernel, or those whose name has one of the words.
+
+Exit 0 when all agree, 1 on a disagreement, 2 when nothing was compared: it can't be run here, or there is no such case.
+"""
 
 import sys
 import time
@@ -14,7 +17,11 @@ def main(asked: list[str]) -> int:
     why = missing()
     if why:
         print(f"The kernel check cannot be run here: {why}.")
-        return 0
+        return 2
+    strange = [word for word in asked if not any(word in name for name in CASES)]
+    if strange:
+        print(f"There is no such case: {', '.join(strange)}.")
+        return 2
     report = Report()
     for name, case in CASES.items():
         if asked and not any(word in name for word in asked):

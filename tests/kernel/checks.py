@@ -17,7 +17,7 @@ from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.passage import Walk
 from cluster.netfilter.walk import as_json
 from cluster.wire.packet import Packet
-from tests.kernel.room import PATIENCE, REFUSAL_PATIENCE, Room, Tried
+from tests.kernel.room import LONG_PATIENCE, PATIENCE, REFUSAL_PATIENCE, Room, Tried
 
 TRIES = 80
 COUNTED = re.compile(r"^\[(\d+):\d+\] ")
@@ -163,7 +163,8 @@ def _packet(
     if tool is not None:
         for table in ("nat", "filter"):
             room.tool(tool, "-t", table, "-Z")
-    patience = REFUSAL_PATIENCE if walk.verdict == "REJECT" else PATIENCE
+    first = REFUSAL_PATIENCE if walk.verdict == "REJECT" else PATIENCE
+    patience = (first, LONG_PATIENCE) if reached or walk.verdict == "REJECT" else (first,)  # (else no answer is right)
     tries = TRIES if reached else 1
     tried = room.connect(row.src, row.dst, row.port, row.protocol, reached, tries, patience, affinity)
     if "unsupported" in tried.outcomes:

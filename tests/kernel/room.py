@@ -25,6 +25,8 @@ OUTSIDE = {4: ("203.0.113.1/24", "203.0.113.2/24"), 6: ("2600:5200::ffff/64", "2
 """The node's and the outside's end of the link between them."""
 PATIENCE = 0.25
 """Seconds after which no answer is one …"""
+LONG_PATIENCE = 3.0
+"""… once it has been asked again for as long as this: a busy machine is slow, too …"""
 REFUSAL_PATIENCE = 1.6
 """… and where a refusal is expected: one that comes back while the first SYN is still being sent is heard at the second, a second later."""
 IPPROTO_SCTP = 132
@@ -268,14 +270,18 @@ class Room:
         protocol: str,
         wanted: set[str],
         tries: int,
-        patience: float,
+        patience: tuple[float, ...],
         affinity: list[str],
     ) -> Tried:
-        """Connections from ``source`` until every endpoint of ``wanted`` has answered, at most ``tries``."""
+        """Connections from ``source`` until every endpoint of ``wanted`` has answered, at most ``tries``; each is tried with every ``patience`` in turn."""
         tried = Tried()
         for _ in range(tries):
             self.forget(affinity)
-            outcome = self._once(source, destination, port, protocol, patience, tried)
+            outcome = "timeout"
+            for seconds in patience:
+                outcome = self._once(source, destination, port, protocol, seconds, tried)
+                if outcome != "timeout":
+                    break
             tried.outcomes[outcome] = tried.outcomes.get(outcome, 0) + 1
             if outcome != "answered" or (wanted <= set(tried.seen) and tried.outcomes[outcome] > 3):
                 break

@@ -7,10 +7,16 @@ from tests.kernel.checks import Report, check, endpoints_of, flavours_of
 from tests.kernel.room import Room, missing
 
 SAMPLE = ("ipt-healthcheck-nodeport", "ipt-itp-cluster", "nft-no-endpoints-reject", "nft-nodeports-ipv4")
-WHY_NOT = missing()
 
 
-@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+@pytest.fixture(scope="module")
+def _allowed() -> None:
+    why_not = missing()
+    if why_not:
+        pytest.skip(why_not)
+
+
+@pytest.mark.usefixtures("_allowed")
 @pytest.mark.parametrize("name", SAMPLE)
 def test_the_kernel_agrees(name: str) -> None:
     rules, options, node_ips, rows = CASES[name]()

@@ -35,6 +35,17 @@ class Desk:
         desk.until(desk.lab.ready, limit)
         return desk
 
+    @staticmethod
+    def with_pods(*lines: str) -> "Desk":
+        """A control plane and two workers, these lines typed, and what they made in the namespace ``default`` running behind its rules."""
+        desk = Desk.boot(control_planes=1, etcd_members=1, workers=2)
+        for line in lines:
+            assert desk.type(line)[2] == 0, line
+        pods = "/api/v1/namespaces/default/pods"
+        desk.until(lambda: all(pod["status"].get("phase") == "Running" for pod in desk.get(pods)["items"]))
+        desk.lab.run_until(desk.lab.now + 3 * SECOND)
+        return desk
+
     def until(self, done, limit: int = 60 * SECOND) -> None:
         """Let time pass until ``done()``; fails after ``limit`` virtual ns."""
         end = self.lab.now + limit

@@ -15,8 +15,7 @@ EOF"""
 
 @pytest.fixture(scope="module")
 def desk() -> Desk:
-    desk = Desk.boot(control_planes=1, etcd_members=1, workers=2)
-    for line in (
+    return Desk.with_pods(
         "kubectl create deployment web --image=nginx --replicas=3",
         "kubectl expose deployment web --port=80",
         "kubectl run who --image=traefik/whoami",
@@ -24,13 +23,7 @@ def desk() -> Desk:
         "kubectl create service clusterip empty --tcp=80",
         "kubectl run box --image=busybox -- sleep 3600",
         "kubectl run tool --image=nicolaka/netshoot -- sleep 3600",
-    ):
-        assert desk.type(line)[2] == 0, line
-    desk.until(
-        lambda: all(p["status"].get("phase") == "Running" for p in desk.get("/api/v1/namespaces/default/pods")["items"])
     )
-    desk.lab.run_until(desk.lab.now + 3 * SECOND)
-    return desk
 
 
 def ip_of(desk: Desk, pod: str) -> str:

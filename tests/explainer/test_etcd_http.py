@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from explainer.gateway.etcd import EtcdApp
+from tests.loops import run
 
 CREATED = {"status": 200, "body": {"result": {"created": True}}, "done": False}
 RESET = {"status": 0, "error": "connection reset", "done": True}
@@ -47,7 +48,7 @@ def watched(door: str, pieces: list[dict[str, Any]]) -> tuple[list[dict[str, Any
         sent.append(message)
 
     scope = {"clearplane.door": door, "clearplane.connection": connection, "path": path}
-    asyncio.run(EtcdApp(Bus(pieces))(scope, receive, send))  # type: ignore[arg-type]
+    run(EtcdApp(Bus(pieces))(scope, receive, send))  # type: ignore[arg-type]
     return sent, connection
 
 

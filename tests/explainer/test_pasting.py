@@ -1,15 +1,14 @@
 """A pasted dump: recorded real ones are walked as recorded, what is wrong is said with its field, line and reason, and nothing too long is read."""
 
-import asyncio
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import django
 import pytest
 
 from explainer.pages import cost, pasting
+from tests.loops import run
 
 KUBE_PROXY = Path(__file__).parents[1] / "cluster" / "kubeproxy" / "data"
 
@@ -34,8 +33,7 @@ def words() -> None:
 
 
 def walk(text: str, **fields: str) -> dict:
-    with ThreadPoolExecutor(1) as thread:  # a browser's tests may have left a loop running in this one
-        return thread.submit(lambda: asyncio.run(pasting.walk(text, {**FIELDS, **fields}))).result()
+    return run(pasting.walk(text, {**FIELDS, **fields}))
 
 
 def recorded(name: str) -> str:
@@ -105,8 +103,7 @@ def measured() -> list[dict]:
     async def twice() -> list[dict]:
         return [*await all_points(), *await all_points()]
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(twice())).result()
+    return run(twice())
 
 
 def test_a_measurement_that_fails_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

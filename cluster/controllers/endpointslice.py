@@ -4,9 +4,13 @@ In → a Service with a selector and the Pods it selects; out → slices ``<serv
 one address family and one set of ports. An endpoint says whether it is ready (new connections), serving (its Pod is
 ready, even while it terminates) and terminating, on which node and in which zone.
 
-Existing slices are changed as little as possible: what is gone is removed, what is new fills the gaps.
+Existing slices are written as little as possible: what is gone is removed, what is new fills slices that are written anyway; one that would go
+while another would come becomes that other, so a Service keeps its slice's name through being empty and through changes of its ports.
 
-Simplified here: no topology hints; the trigger-time annotation says when the controller acted, to the second.
+With ``trafficDistribution: PreferClose`` every ready endpoint has a hint: its own zone. A Pod whose Node isn't there is left out (unless
+``publishNotReadyAddresses``), and tried again.
+
+Simplified here: no hints by ``service.kubernetes.io/topology-mode`` (a Service that has it set to Auto gets none); the trigger-time annotation says when the controller acted, to the second.
 
 Upstream: kubernetes pkg/controller/endpointslice, staging/src/k8s.io/endpointslice/reconciler.go.
 """
@@ -14,6 +18,7 @@ Upstream: kubernetes pkg/controller/endpointslice, staging/src/k8s.io/endpointsl
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from cluster.clientgo import Doc
 from cluster.controllers.lib import endpoints as behind
@@ -31,6 +36,17 @@ REMEMBERED = 16_384
 """Pods whose endpoint is remembered."""
 
 
+TOPOLOGY_MODES = ("service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode")
+
+
+class Plan(Struct):
+    """What is to be done with the slices of one address family: (ports, endpoints) to create, (slice, ports, endpoints) to write, slices to delete."""
+
+    create: list[tuple[list[Doc], list[Doc]]] = []
+    update: list[tuple[Doc, list[Doc], list[Doc]]] = []
+    delete: list[Doc] = []
+
+
 class EndpointSliceController(Controller):
     """Keys are ``namespace/name`` of Services. Memory: service → slices that were created and not yet seen."""
 
@@ -40,7 +56,7 @@ class EndpointSliceController(Controller):
 
     def __init__(self, manager: Any) -> None:
         super().__init__(manager)
-        self._made: dict[tuple[str, str], tuple[Doc, Doc | None, tuple[str, bool, str], Doc | None]] = {}
+        self._made: dict[tuple[str, str], tuple[Doc, Doc | None, tuple[str, bool, str, bool], Doc | None]] = {}
         """Pod's uid → the Pod, its Node, what was asked, the endpoint: only what documents say, so it may be forgotten."""
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -99,66 +115,87 @@ class EndpointSliceController(Controller):
                 self._delete(stale, out)
 
     def _family(self, service: Doc, family: str, pods: list[Doc], slices: list[Doc], now: int, out: Outbox) -> None:
+        wanted, lost = self._wanted(service, family, pods)
+        plan = Plan()
+        existing: dict[str, list[Doc]] = {}
+        for entry in slices:
+            if _owned(entry, service):
+                existing.setdefault(orjson.dumps(entry.get("ports") or []).decode(), []).append(entry)
+            else:  # of a Service of the same name that is gone
+                plan.delete.append(entry)
+        for text, (ports, endpoints) in wanted.items():
+            self._group(service, ports, endpoints, existing.pop(text, []), plan)
+        plan.delete += [entry for leftovers in existing.values() for entry in leftovers]
+        if not plan.create and len(plan.delete) == len(slices):  # a Service without endpoints has one empty slice
+            if len(slices) == 1 and self._is_placeholder(slices[0], service):
+                plan.delete = []
+            else:
+                plan.create.append(([], []))
+        for entry in list(plan.delete):  # what would be deleted beside a new one becomes that one
+            if plan.create and _owned(entry, service):
+                plan.delete.remove(entry)
+                plan.update.append((entry, *plan.create.pop()))
+        for ports, endpoints in plan.create:
+            self._create(service, family, ports, endpoints, now, out)
+        for entry, ports, endpoints in plan.update:
+            self._update(service, entry, ports, endpoints, now, out)
+        for entry in plan.delete:
+            self._delete(entry, out)
+        if lost:
+            self.failed()
+
+    def _wanted(
+        self, service: Doc, family: str, pods: list[Doc]
+    ) -> tuple[dict[str, tuple[list[Doc], dict[str, Doc]]], bool]:
+        """(ports as text → ports, Pod's uid → endpoint; whether a Pod was left out because its Node isn't there)."""
         wanted: dict[str, tuple[list[Doc], dict[str, Doc]]] = {}
+        publish = bool(spec_of(service).get("publishNotReadyAddresses"))
         named = any(isinstance(port.get("targetPort"), str) for port in spec_of(service).get("ports") or ())
         group: tuple[list[Doc], dict[str, Doc]] | None = None
+        lost = False
         for pod in pods:
             if not behind.belongs(pod, include_terminating=True):
-                continue
-            endpoint = self._endpoint(service, family, pod)
-            if endpoint is None:
                 continue
             if named or group is None:  # numbers are the same in every Pod
                 ports = self._ports(service, pod)
                 group = wanted.setdefault(orjson.dumps(ports).decode(), (ports, {}))
-            group[1][f"{endpoint['targetRef']['uid']}"] = endpoint
-        existing: dict[str, list[Doc]] = {}
-        for entry in slices:
-            existing.setdefault(orjson.dumps(entry.get("ports") or []).decode(), []).append(entry)
-        if not wanted:  # a Service without endpoints has one empty slice
-            wanted["[]"] = ([], {})
-        for text, (ports, endpoints) in wanted.items():
-            self._group(service, family, ports, endpoints, existing.pop(text, []), now, out)
-        for leftovers in existing.values():
-            for entry in leftovers:
-                self._delete(entry, out)
+            if not publish and self.store("nodes").get(spec_of(pod).get("nodeName") or "") is None:
+                lost = True
+                continue
+            endpoint = self._endpoint(service, family, pod)
+            if endpoint is not None:
+                group[1][f"{endpoint['targetRef']['uid']}"] = endpoint
+        return wanted, lost
 
-    def _group(
-        self,
-        service: Doc,
-        family: str,
-        ports: list[Doc],
-        wanted: dict[str, Doc],
-        slices: list[Doc],
-        now: int,
-        out: Outbox,
-    ) -> None:
-        left = dict(wanted)
-        plans: list[tuple[Doc, list[Doc], bool]] = []
+    def _is_placeholder(self, entry: Doc, service: Doc) -> bool:
+        return not entry.get("ports") and not entry.get("endpoints") and labels_of(entry) == self._labels(service)
+
+    def _group(self, service: Doc, ports: list[Doc], wanted: dict[str, Doc], slices: list[Doc], plan: Plan) -> None:
+        """Slices of one set of ports: what is gone is removed, what is new fills slices that are written anyway, or one that is not, or new ones."""
+        left, labels = dict(wanted), self._labels(service)
+        written: list[tuple[Doc, list[Doc]]] = []
+        same: list[tuple[Doc, list[Doc]]] = []
         for entry in slices:
-            kept: list[Doc] = []
-            for endpoint in entry.get("endpoints") or ():
-                now_wanted = left.pop((endpoint.get("targetRef") or {}).get("uid", ""), None)
-                if now_wanted is not None:
-                    kept.append(now_wanted)
-            plans.append((entry, kept, kept != (entry.get("endpoints") or [])))
-        # Fill those that are written anyway, the fullest first, then the others, then new ones.
-        for _, kept, _ in sorted(plans, key=lambda plan: (not plan[2], -len(plan[1]))):
+            known = entry.get("endpoints") or []
+            uids = [(endpoint.get("targetRef") or {}).get("uid", "") for endpoint in known]
+            kept = [endpoint for uid in uids if (endpoint := left.pop(uid, None)) is not None]
+            if known and not kept:
+                plan.delete.append(entry)
+            else:
+                (same if kept == known and labels == labels_of(entry) else written).append((entry, kept))
+        for _, kept in sorted(written, key=lambda one: -len(one[1])):  # the fullest first
             while left and len(kept) < MAX_ENDPOINTS:
                 kept.append(left.pop(next(iter(left))))
-        nonempty = any(kept for _, kept, _ in plans) or bool(left)
-        placeholder = not nonempty
-        for entry, kept, _ in plans:
-            if not kept and not placeholder:
-                self._delete(entry, out)
-                continue
-            placeholder = placeholder and bool(kept)  # the first empty slice may stay as the placeholder
-            self._update(service, entry, kept, now, out)
-        if placeholder and not plans:
-            self._create(service, family, ports, [], now, out)
         rest = list(left.values())
-        for start in range(0, len(rest), MAX_ENDPOINTS):
-            self._create(service, family, ports, rest[start : start + MAX_ENDPOINTS], now, out)
+        while rest:
+            fit = [one for one in same if len(rest) < MAX_ENDPOINTS and len(one[1]) + len(rest) <= MAX_ENDPOINTS]
+            if fit:  # all of them, in the one that is fullest then
+                entry, kept = max(fit, key=lambda one: len(one[1]))
+                written.append((entry, kept + rest))
+                break
+            plan.create.append((ports, rest[:MAX_ENDPOINTS]))
+            rest = rest[MAX_ENDPOINTS:]
+        plan.update += [(entry, ports, kept) for entry, kept in written]
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
@@ -167,19 +204,21 @@ class EndpointSliceController(Controller):
         node_name = spec_of(pod).get("nodeName")
         node = self.store("nodes").get(node_name) if node_name else None
         publish = bool(spec_of(service).get("publishNotReadyAddresses"))
-        asked = family, publish, behind.hostname_of(service, pod)
+        asked = family, publish, behind.hostname_of(service, pod), _prefers_close(service)
         key = pod["metadata"]["uid"], family
         known = self._made.get(key)
         if known is not None and known[0] is pod and known[1] is node and known[2] == asked:
             return known[3]
-        endpoint = self._new_endpoint(family, publish, asked[2], pod, node)
+        endpoint = self._new_endpoint(family, publish, asked[2], pod, node, asked[3])
         if len(self._made) >= REMEMBERED:
             self._made.clear()
         self._made[key] = pod, node, asked, endpoint
         return endpoint
 
     @staticmethod
-    def _new_endpoint(family: str, publish: bool, hostname: str, pod: Doc, node: Doc | None) -> Doc | None:
+    def _new_endpoint(
+        family: str, publish: bool, hostname: str, pod: Doc, node: Doc | None, close: bool = False
+    ) -> Doc | None:
         address = next(
             (e["ip"] for e in status_of(pod).get("podIPs") or [{"ip": status_of(pod)["podIP"]}]
              if (":" in e["ip"]) == (family == "IPv6")), None,
@@ -204,6 +243,8 @@ class EndpointSliceController(Controller):
             zone = labels_of(node).get("topology.kubernetes.io/zone") if node is not None else None
             if zone:
                 endpoint["zone"] = zone
+            if zone and close and endpoint["conditions"]["ready"]:
+                endpoint["hints"] = {"forZones": [{"name": zone}]}
         return endpoint
 
     @staticmethod
@@ -258,10 +299,8 @@ class EndpointSliceController(Controller):
         elif response.code != 404:
             self.failed()
 
-    def _update(self, service: Doc, entry: Doc, endpoints: list[Doc], now: int, out: Outbox) -> None:
+    def _update(self, service: Doc, entry: Doc, ports: list[Doc], endpoints: list[Doc], now: int, out: Outbox) -> None:
         labels = self._labels(service)
-        if endpoints == (entry.get("endpoints") or []) and labels == labels_of(entry):
-            return
         meta = entry["metadata"]
         annotations = {**annotations_of(entry), behind.TRIGGER_TIME: self.stamp(now)}
         doc = {
@@ -270,6 +309,7 @@ class EndpointSliceController(Controller):
             **entry,
             "metadata": {**meta, "labels": labels, "annotations": annotations},
             "endpoints": endpoints,
+            "ports": ports,
         }
         self._say(service, len(endpoints), out)
         self.request(
@@ -285,3 +325,16 @@ class EndpointSliceController(Controller):
         key = f"{meta['namespace']}/{meta['name']}"
         noun = "endpoint" if count == 1 else "endpoints"
         self.note(out, f"services/{key}", f"Service {key} now has {count} {noun} in its slice.")
+
+
+def _owned(entry: Doc, service: Doc) -> bool:
+    """Whether it is this Service's own slice."""
+    uid = service["metadata"]["uid"]
+    return any(owner.get("uid") == uid for owner in entry["metadata"].get("ownerReferences") or ())
+
+
+def _prefers_close(service: Doc) -> bool:
+    """Its ready endpoints get hints; the older annotation wins, if it says Auto."""
+    annotations = annotations_of(service)
+    mode = next((annotations[name] for name in TOPOLOGY_MODES if name in annotations), "")
+    return spec_of(service).get("trafficDistribution") == "PreferClose" and mode not in ("auto", "Auto")

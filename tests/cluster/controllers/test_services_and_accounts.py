@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cluster.api import jwt
-from cluster.controllers.endpointslice import EndpointSliceController
+from cluster.controllers.endpointslice import EndpointSliceController, Plan
 from tests.cluster.controllers.harness import DEPLOYMENTS, KEY, Bench, deployment
 
 SERVICES = "/api/v1/namespaces/default/services"
@@ -15,7 +15,16 @@ SERVICES = "/api/v1/namespaces/default/services"
 def bench(**kwargs: bool) -> Bench:
     b = Bench(**kwargs)
     b.namespace()
+    add_node(b)
     return b.start()
+
+
+def add_node(b: Bench, name: str = "node-1", zone: str = "") -> None:
+    labels = {"topology.kubernetes.io/zone": zone} if zone else {}
+    b.do("POST", "/api/v1/nodes", {"kind": "Node", "metadata": {"name": name, "labels": labels}, "status": NODE_STATUS})
+
+
+NODE_STATUS = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def service(name: str = "web-svc", **spec: object) -> dict[str, object]:
@@ -68,6 +77,118 @@ def test_more_than_a_hundred_endpoints_are_several_slices() -> None:
     b.settle(2)
     sizes = sorted(len(s["endpoints"]) for s in b.all("endpointslices"))
     assert sum(sizes) == 150 and max(sizes) <= 100
+
+
+def test_a_slice_keeps_its_name_through_being_empty_and_other_ports() -> None:
+    """What would be deleted beside a new one becomes that one."""
+    b = bench()
+    b.do("POST", SERVICES, service())
+    b.run(3)
+    (empty,) = b.all("endpointslices")
+    b.do("POST", DEPLOYMENTS, deployment())
+    b.settle()
+    seen = [b.all("endpointslices")]
+    b.do("PATCH", SERVICES + "/web-svc", {"spec": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]}})
+    b.run(3)
+    seen.append(b.all("endpointslices"))
+    b.do("PATCH", DEPLOYMENTS + "/web", {"spec": {"replicas": 0}})
+    b.run(3)
+    seen.append(b.all("endpointslices"))
+    assert [[s["metadata"]["name"] for s in slices] for slices in seen] == [[empty["metadata"]["name"]]] * 3
+    assert [(len(s["endpoints"]), [p["port"] for p in s["ports"]]) for (s,) in seen] == [
+        (3, [80]),
+        (3, [8080]),
+        (0, []),
+    ]
+    assert not b.requests("DELETE", "/endpointslices/")
+
+
+@pytest.mark.parametrize(
+    ("there", "new", "sizes", "created"),
+    [
+        ((60, 90), 10, (60, 100), ()),  # into the one that is fullest then, and the other isn't written
+        ((60, 90), 40, (100, 90), ()),
+        ((60, 90), 45, (60, 90), (45,)),  # in no one of them there is room for all
+        ((60, 90), 150, (60, 90), (100, 50)),
+        ((60, 90), 120, (80, 90), (100,)),  # what is left after a full one fits
+    ],
+)
+def test_new_endpoints_go_into_one_slice_with_room_for_all_or_into_new_ones(
+    there: tuple[int, ...], new: int, sizes: tuple[int, ...], created: tuple[int, ...]
+) -> None:
+    ends = [{"targetRef": {"uid": f"u{n}"}} for n in range(sum(there) + new)]
+    owner, slices, at = service(), [], 0
+    for number, size in enumerate(there):
+        meta = {"name": f"s{number}", "labels": EndpointSliceController._labels(owner)}
+        slices.append({"metadata": meta, "endpoints": ends[at : at + size], "ports": []})
+        at += size
+    plan = Plan()
+    EndpointSliceController._group(EndpointSliceController.__new__(EndpointSliceController), owner, [], {
+        one["targetRef"]["uid"]: one for one in ends
+    }, slices, plan)  # fmt: skip
+    written = {entry["metadata"]["name"]: len(kept) for entry, _, kept in plan.update}
+    assert tuple(written.get(f"s{n}", size) for n, size in enumerate(there)) == sizes
+    assert len(written) == sum(a != b for a, b in zip(there, sizes, strict=True))
+    assert tuple(len(kept) for _, kept in plan.create) == created and not plan.delete
+
+
+def test_slices_of_a_service_that_is_gone_are_not_written_on() -> None:
+    b = bench()
+    b.do("POST", SERVICES, service())
+    b.run(3)
+    (mine,) = b.all("endpointslices")
+    meta = {
+        **mine["metadata"],
+        "name": "web-svc-old",
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": "web-svc", "uid": "before"}],
+    }
+    b.do("POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", {**mine, "metadata": meta})
+    b.run(3)
+    assert [s["metadata"]["name"] for s in b.all("endpointslices")] == [mine["metadata"]["name"]]
+
+
+def test_prefer_close_hints_ready_endpoints_with_their_zone() -> None:
+    b = bench()
+    add_node(b, "node-a", "a")
+    b.do("POST", DEPLOYMENTS, deployment(replicas=1))
+    b.do("POST", SERVICES, service())
+    b.do("POST", SERVICES, service("close", trafficDistribution="PreferClose"))
+    auto = service("auto", trafficDistribution="PreferClose")
+    auto["metadata"] = {"name": "auto", "annotations": {"service.kubernetes.io/topology-mode": "Auto"}}
+    b.do("POST", SERVICES, auto)
+    b.settle(node="node-a")
+
+    def hints() -> dict[str, object]:
+        slices = b.all("endpointslices")
+        return {s["metadata"]["generateName"]: s["endpoints"][0].get("hints") for s in slices}
+
+    close = {"forZones": [{"name": "a"}]}
+    assert hints() == {"web-svc-": None, "close-": close, "auto-": None}
+    b.do("PATCH", SERVICES + "/web-svc", {"spec": {"trafficDistribution": "PreferClose"}})
+    b.do("PATCH", SERVICES + "/close", {"spec": {"trafficDistribution": None}})
+    b.run(3)
+    assert hints() == {"web-svc-": close, "close-": None, "auto-": None}
+    (pod,) = b.all("pods")
+    status = {"status": {"conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": b.stamp()}]}}
+    b.do("PATCH", f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}/status", status)
+    b.run(3)
+    assert hints() == {"web-svc-": None, "close-": None, "auto-": None}, "only what is ready has one"
+
+
+def test_a_pod_on_a_node_that_is_not_there_is_left_out_until_it_is() -> None:
+    b = bench()
+    b.do("POST", DEPLOYMENTS, deployment(replicas=1))
+    b.do("POST", SERVICES, service())
+    b.do("POST", SERVICES, service("early", publishNotReadyAddresses=True))
+    b.settle(2, node="node-9")
+
+    def counts() -> dict[str, int]:
+        return {s["metadata"]["generateName"]: len(s["endpoints"]) for s in b.all("endpointslices")}
+
+    assert counts() == {"web-svc-": 0, "early-": 1}
+    add_node(b, "node-9")
+    b.run(30)
+    assert counts() == {"web-svc-": 1, "early-": 1}
 
 
 def test_a_pod_becomes_an_endpoint_once_for_all_services(monkeypatch: pytest.MonkeyPatch) -> None:

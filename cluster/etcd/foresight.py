@@ -112,6 +112,7 @@ def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
     r = branch(s.raft)
     node = RawNode(r)
     kind = type(message)
+    waiting: list[RaftMessage] = []
     if kind is RaftMessage:
         if message.frm in s.app.membership.removed:
             return [{"change": "nothing", "why": "removed"}, _send("PeerHello", src)]
@@ -125,17 +126,16 @@ def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
     elif kind is Fsynced:
         if s.writing is None or s.writing.token != message.token:
             return [{"change": "nothing", "why": "stale"}]
-        for promise in s.writing.after:
-            if promise.to == r.id:
-                node.step(promise)
-            else:
-                r.messages.append(promise)
+        _promised(node, s.writing.after)
+        waiting = s.raft.after[:]
     elif kind is PeerHello:
         return [{"change": "exit"}] if message.gone else [] if message.reply else [_send("PeerHello", src)]
     elif kind in _REQUESTS:
         return _client(actor, node, message, at) + _changes(s, r)
     else:
         return []
+    if s.writing is None or kind is Fsynced:
+        _without_writing(s, node, waiting)
     if r.lead and r.lead != s.raft.lead:  # what waited for a leader goes to this one
         for id_, pending in s.pending.items():
             if pending.parked:
@@ -145,6 +145,24 @@ def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
     if not done and kind is RaftMessage and message.term < s.raft.term and message.term:
         return [{"change": "nothing", "why": "old term"}]
     return done or [{"change": "nothing", "why": "stale"}]
+
+
+def _promised(node: RawNode, promises: list[RaftMessage]) -> None:
+    for promise in promises:
+        if promise.to == node.raft.id:
+            node.step(promise)
+        else:
+            node.raft.messages.append(promise)
+
+
+def _without_writing(s: MemberState, node: RawNode, waiting: list[RaftMessage]) -> None:
+    """While there is nothing to write first, promises (those ``waiting`` and new ones) are kept in the same step."""
+    r = node.raft
+    while (waiting or r.after) and not s.rewrite and r.log.stable >= r.log.last:
+        if (r.term, r.vote) != (s.saved.term, s.saved.vote):
+            return
+        promises, waiting, r.after = waiting + r.after, [], []
+        _promised(node, promises)
 
 
 def _ignored_in_lease(r: Raft, m: RaftMessage) -> bool:

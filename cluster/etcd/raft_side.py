@@ -63,10 +63,10 @@ class RaftSide(Telling):
             self._apply_quietly(entry)
         if config.id in s.app.membership.removed:
             out.timer("removed", SECOND, cause=0)
-        if len(r.progress) == 1 and r.promotable():
+        if config.bootstrap_log and len(r.progress) == 1 and r.promotable():
             r.election_since -= r.election_tick - 1
             s.advanced = True
-        s.advanced = s.advanced or not config.initial_election_tick_advance
+        s.advanced = s.advanced or not (config.bootstrap_log and config.initial_election_tick_advance)
         for member in s.app.membership.processes:
             if member != config.id:
                 s.peers[member] = Peer()

@@ -41,7 +41,7 @@ class MemberConfig(Struct, frozen=True):
     joining: bool = False
     bootstrap_log: bool = True
     """Begin the log as etcd does: one membership entry per member in term 1, later each member's name and the cluster
-    version. False: Raft with an empty log and a fixed membership."""
+    version. False: Raft with an empty log and a fixed membership, and nothing around it that hurries a starting member's election timer."""
     quota_bytes: int = 2 << 30
     max_request_bytes: int = 1_572_864
     max_txn_ops: int = 128

@@ -188,9 +188,9 @@ class RawNode:
         if p is None:
             return
         if kind == "MsgAppResp":
-            replication.handle_append_response(r, m, p)
+            news = replication.handle_append_response(r, m, p)
             reads.release_early(r)
-            if m.frm == r.transferee and p.match == r.log.last:
+            if news and m.frm == r.transferee and p.match == r.log.last:
                 r.messages.append(RaftMessage(type="MsgTimeoutNow", to=m.frm, frm=r.id, term=r.term))
         elif kind == "MsgHeartbeatResp":
             self._heartbeat_answered(m, p)
@@ -204,7 +204,7 @@ class RawNode:
             p.become("probe")  # sent long ago: the next append will show whether it arrived
         if p.state != "snapshot":
             p.paused = False
-            if p.match < r.log.last or p.state == "probe":
+            if p.match < r.log.last:
                 replication.send_append(r, m.frm)
         if m.context is not None:
             reads.handle_ack(r, m)

@@ -126,8 +126,8 @@ def handle_append(r: Raft, m: RaftMessage) -> None:
     r.after.append(reply)
 
 
-def handle_append_response(r: Raft, m: RaftMessage, p: Progress) -> None:
-    """A follower's (or my own disk's) answer, on the leader. Releasing reads and handing over is the caller's part."""
+def handle_append_response(r: Raft, m: RaftMessage, p: Progress) -> bool:
+    """A follower's (or my own disk's) answer, on the leader; was it news? Releasing reads and handing over is the caller's part."""
     p.recent_active = True
     if m.reject:
         hint = m.reject_hint
@@ -138,10 +138,10 @@ def handle_append_response(r: Raft, m: RaftMessage, p: Progress) -> None:
             if p.state == "replicate":
                 p.become("probe")
             send_append(r, m.frm)
-        return
+        return False
     was_paused = p.is_paused()
     if not (p.acked(m.index) or (p.match == m.index and p.state == "probe")):
-        return
+        return False
     if p.state == "probe":
         p.become("replicate")
     elif p.state == "snapshot":
@@ -158,6 +158,7 @@ def handle_append_response(r: Raft, m: RaftMessage, p: Progress) -> None:
     if m.frm != r.id:
         while send_append(r, m.frm, even_empty=False):
             pass
+    return True
 
 
 def handle_snapshot(r: Raft, m: RaftMessage) -> None:

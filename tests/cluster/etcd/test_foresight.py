@@ -56,6 +56,9 @@ def test_what_is_foretold_happens() -> None:
             if round_ in (8, 13):
                 for name in list(c.world.state.slots):
                     c.world.start(name)
+            if round_ in (2, 11):
+                for member in c.world.actors:
+                    c.world.now_step(member, w.Campaign())
             c.world.run_until(c.world.now + SECOND, (seed + round_) % 6)
             saved = c.world.checkpoint()
             for row in views.next_events(c.world):

@@ -6,8 +6,7 @@ the field errors of OpenAPI validation with the server's words, ``root`` tells p
 In → a Resource whose ``crd`` is set; out → a ``Schema``. ``resources_of(crd)`` are the Resources that an established
 definition serves.
 
-Simplified here: CEL rules (``x-kubernetes-validations``) are not evaluated; ``format`` is checked for date-time, date,
-int32, int64, uuid, ipv4 and ipv6 only.
+Simplified here: ``format`` is checked for date-time, date, int32, int64, uuid, ipv4 and ipv6 only.
 
 Upstream: apiextensions-apiserver/pkg/apiserver/schema/{pruning,defaulting}, pkg/apiserver/validation.
 """
@@ -19,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from cluster.api import field, schema
+from cluster.api import crd_rules, field, schema
 from cluster.api.field import FieldError
 from cluster.api.schema import Decoded, DecodeError, Field, ListNode, Node, Schema, StringNode, struct_node
 
@@ -136,6 +135,7 @@ class CrdSchema(Schema):
         super().__init__(group, version, kind, root)
         self.props = props
         self.scale = scale
+        self.has_rules = crd_rules.has_rules(props)
 
     def decode(self, doc: Any, known: Any = None) -> Decoded:
         if not isinstance(doc, dict):
@@ -155,11 +155,12 @@ class CrdSchema(Schema):
     def default(self, doc: Doc) -> Doc:
         return _default(doc, self.props)
 
-    def validate(self, doc: Doc) -> list[FieldError]:
+    def validate(self, doc: Doc, old: Doc | None = None) -> list[FieldError]:
         content = {k: v for k, v in doc.items() if k not in ("apiVersion", "kind", "metadata")}
         errors: list[FieldError] = []
         _validate(content, self.props, "", errors)
-        return errors + self._validate_scale(doc)
+        errors += self._validate_scale(doc)
+        return errors + crd_rules.validate(doc, old, self.props, errors) if self.has_rules else errors
 
     def _validate_scale(self, doc: Doc) -> list[FieldError]:
         errors = []

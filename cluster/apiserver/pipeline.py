@@ -124,7 +124,7 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     creating = attributes.operation == "CREATE"
     doc = attributes.doc
     for plugin in admission.plugins_for(resource.group_resource):
-        if plugin.MUTATES and plugin.handles(attributes):
+        if plugin.MUTATES and admission.asked(plugin, attributes, ctx):
             doc = _mutate(plugin, server, job, out, attributes, ctx)
             attributes.doc = doc
     before = doc
@@ -195,7 +195,7 @@ def _system_fields(doc: Any, ctx: admission.Context) -> Any:
 def validate(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, ctx: admission.Context) -> None:
     """Validating admission alone, as deletions get it."""
     for plugin in admission.plugins_for(attributes.resource.group_resource):
-        if plugin.VALIDATES and plugin.handles(attributes):
+        if plugin.VALIDATES and admission.asked(plugin, attributes, ctx):
             stage = f"validating-admission/{plugin.NAME}"
             try:
                 reason = plugin.validate(attributes, ctx)

@@ -1,4 +1,5 @@
-"""Failure drills for operators: what keeps running, draining, and one Deployment followed to its first packet."""
+"""Failure drills for operators: what keeps running, draining, a webhook that blocks everything, a rule of one's own, and one Deployment followed
+to its first packet."""
 # fmt: off
 
 from explainer.lessons import Act, Lesson, Predict, Step, say
@@ -6,6 +7,21 @@ from explainer.lessons import Act, Lesson, Predict, Step, say
 ONE = {"controlPlanes": 1, "etcdMembers": 1, "workers": 2, "legacyServiceAccountTokens": True}
 WALK = {"src": "node-1", "dst": "default/web", "port": 80, "node": "node-1"}
 RUNS = 'pods.filter(p, p.metadata.name.startsWith("web-") && p.status.phase == "Running").size()'
+
+HOOK = (
+    '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"guard"},"webhooks":[{"name":"guard.example.com",'
+    '"rules":[{"apiGroups":[""],"apiVersions":["v1"],"operations":["CREATE"],"resources":["pods"]}],"clientConfig":{"service":{"namespace":"default","name":"guard"}},'
+    '"sideEffects":"None","admissionReviewVersions":["v1"],"failurePolicy":"Fail"}]}'
+)
+FAILS_OPEN = """kubectl patch validatingwebhookconfiguration guard --type=json -p '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'"""
+POLICY = (
+    '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicy","metadata":{"name":"few"},"spec":{"matchConstraints":{"resourceRules":'
+    '[{"apiGroups":["apps"],"apiVersions":["v1"],"operations":["CREATE","UPDATE"],"resources":["deployments"]}]},"validations":[{"expression":"object.spec.replicas <= 5",'
+    '"message":"at most five replicas"}]}}'
+)
+BINDING = (
+    '{"apiVersion":"admissionregistration.k8s.io/v1","kind":"ValidatingAdmissionPolicyBinding","metadata":{"name":"few"},"spec":{"policyName":"few","validationActions":["Deny"]}}'
+)
 
 LESSONS = (
     Lesson(
@@ -29,7 +45,27 @@ LESSONS = (
         ), ONE,
     ),
     Lesson(
-        "request-to-packet", "drills", 3, say("From request to packet", "요청에서 패킷까지"), say("One Deployment, one Service: from your keystroke to the first packet, each station once.", "Deployment 하나, Service 하나: 키를 누른 순간부터 첫 패킷까지 모든 역을 한 번씩 들릅니다."), 5,
+        "webhook-blocks", "drills", 3, say("A webhook that blocks everything", "모든 것을 막는 웹훅"), say("Every new Pod must be approved by a guard. The guard is away.", "새 Pod는 모두 경비의 승인을 받아야 합니다. 그런데 경비가 자리에 없습니다."), 4,
+        (
+            Step(say("One web server.", "웹 서버 하나입니다."), type=("kubectl create deployment web --image=nginx",), task=say("Start it.", "시작하십시오."), until=f"{RUNS} == 1"),
+            Step(say("A webhook is a question to somebody else: may this Pod be stored? Its Service does not exist yet.", "웹훅은 다른 이에게 묻는 것입니다. 이 Pod를 저장해도 됩니까? 그 Service는 아직 없습니다."), page="objects", type=(f"echo '{HOOK}' | kubectl apply -f -",), task=say("Register the guard.", "경비를 등록하십시오."), until='validatingwebhookconfigurations.exists(w, w.metadata.name == "guard")'),
+            Step(say("Nothing has happened: what runs, runs.", "아무 일도 없습니다. 도는 것은 계속 돕니다."), predict=Predict(say("Now the Pod dies. Does the ReplicaSet replace it?", "이제 Pod가 죽습니다. ReplicaSet이 새로 만듭니까?"), (say("Yes, a controller is above admission", "예, 컨트롤러는 승인 위에 있습니다"), say("No, its request is refused like anybody's", "아니요, 누구의 요청이든 똑같이 거부됩니다")), 1, say("Controllers are clients of the apiserver like you: admission asks the guard about their Pods too.", "컨트롤러도 여러분처럼 apiserver의 클라이언트입니다. 승인 단계는 그들의 Pod도 경비에게 묻습니다."))),
+            Step(say("See it.", "보십시오."), page="requests", type=("kubectl delete pod -l app=web",), task=say("Delete the Pod, and read at which stage the ReplicaSet controller's POST ends.", "Pod를 지우고, ReplicaSet 컨트롤러의 POST가 어느 단계에서 끝나는지 읽으십시오."), until='replicasets.exists(r, has(r.status.conditions) && r.status.conditions.exists(c, c.type == "ReplicaFailure" && c.message.contains("failed calling webhook"))) && pods.all(p, !p.metadata.name.startsWith("web-"))', done=say("500, failed calling webhook: its failurePolicy is Fail. Were the guard itself a Pod, it could not come back either.", "500, failed calling webhook. failurePolicy가 Fail이기 때문입니다. 경비가 Pod였다면 경비도 돌아오지 못합니다.")),
+            Step(say("Configurations of webhooks are never sent to webhooks, so there is a way out.", "웹훅 설정은 웹훅에게 묻지 않습니다. 그래서 빠져나갈 길이 있습니다."), page="objects", type=(FAILS_OPEN,), task=say("Let it fail open, or delete the configuration.", "실패하면 통과시키게 하거나 설정을 지우십시오."), until=f"{RUNS} == 1", within=180, done=say("The controller tries again by itself. In production, leave kube-system out of such a webhook.", "컨트롤러가 스스로 다시 시도합니다. 실제 운영에서는 이런 웹훅에서 kube-system을 빼 두십시오.")),
+        ), ONE,
+    ),
+    Lesson(
+        "own-rule", "drills", 4, say("A rule of your own", "나만의 규칙"), say("No more than five replicas: written in one line, checked inside the apiserver, without a webhook.", "복제본은 다섯 개까지: 한 줄로 쓰고, 웹훅 없이 apiserver 안에서 검사합니다."), 3,
+        (
+            Step(say("A ValidatingAdmissionPolicy holds the expression. It does nothing yet.", "ValidatingAdmissionPolicy가 식을 담습니다. 아직 아무 일도 하지 않습니다."), page="objects", type=(f"echo '{POLICY}' | kubectl apply -f -",), task=say("Write it.", "쓰십시오."), until='validatingadmissionpolicies.exists(p, p.metadata.name == "few")'),
+            Step(say("A binding puts it to work, and says what happens to one who fails: Deny, Warn or Audit.", "바인딩이 정책을 일하게 하고, 어긴 요청을 어떻게 할지 정합니다: Deny, Warn, Audit."), page="objects", type=(f"echo '{BINDING}' | kubectl apply -f -",), task=say("Bind it.", "바인딩하십시오."), until='validatingadmissionpolicybindings.exists(b, b.spec.policyName == "few")'),
+            Step(say("Try to break it.", "어겨 보십시오."), page="requests", type=("kubectl create deployment web --image=nginx --replicas=6",), task=say("Ask for six replicas, and open the trace at its last stage.", "복제본 여섯 개를 청하고, 트레이스의 마지막 단계를 여십시오."), until='requests.exists(r, r.method == "POST" && r.resource == "deployments" && r.code == 422)', done=say("422, in your own words.", "422, 여러분이 쓴 말 그대로입니다.")),
+            Step(say("kubectl scale writes to the subresource deployments/scale.", "kubectl scale은 하위 리소스 deployments/scale에 씁니다."), page="requests", predict=Predict(say("Your rule names deployments. Does it see a scale to 7?", "규칙은 deployments라고만 적었습니다. 7로 늘리는 scale도 봅니까?"), (say("Yes, it is the same object", "예, 같은 오브젝트입니다"), say("No, a subresource must be named too", "아니요, 하위 리소스도 적어야 합니다")), 1, say("Rules match resource and subresource: name deployments/scale as well, or somebody walks around you.", "규칙은 리소스와 하위 리소스를 함께 맞춥니다. deployments/scale도 적지 않으면 누군가 돌아서 갑니다."))),
+            Step(say("Walk around it.", "돌아서 가 보십시오."), page="requests", type=("kubectl create deployment web --image=nginx", "kubectl scale deployment web --replicas=7"), task=say("Create one replica, then scale to seven.", "하나를 만든 다음 일곱으로 늘리십시오."), until='deployments.exists(d, d.metadata.name == "web" && d.spec.replicas == 7)', done=say("Now you know what to add to the rule.", "이제 규칙에 무엇을 더할지 압니다.")),
+        ), ONE,
+    ),
+    Lesson(
+        "request-to-packet", "drills", 5, say("From request to packet", "요청에서 패킷까지"), say("One Deployment, one Service: from your keystroke to the first packet, each station once.", "Deployment 하나, Service 하나: 키를 누른 순간부터 첫 패킷까지 모든 역을 한 번씩 들릅니다."), 5,
         (
             Step(say("Your request passes TLS, authentication, authorization, admission and validation, then etcd.", "요청은 TLS, 인증, 인가, 승인, 검증을 지나 etcd로 갑니다."), page="requests", type=("kubectl create deployment web --image=nginx",), task=say("Create the Deployment and open its trace.", "Deployment를 만들고 그 트레이스를 여십시오."), until='requests.exists(r, r.method == "POST" && r.resource == "deployments" && r.code == 201)'),
             Step(say("What it caused: a ReplicaSet, a Pod, a binding, a container.", "그 요청이 일으킨 것: ReplicaSet, Pod, 바인딩, 컨테이너."), page="map", predict=Predict(say("Who made the Pod object?", "Pod 오브젝트는 누가 만들었습니까?"), (say("The scheduler", "스케줄러"), say("The kubelet", "노드의 kubelet"), say("The ReplicaSet controller", "ReplicaSet 컨트롤러")), 2, say("Deployment controller → ReplicaSet; ReplicaSet controller → Pod; scheduler → its node; kubelet → its containers.", "Deployment 컨트롤러 → ReplicaSet, ReplicaSet 컨트롤러 → Pod, 스케줄러 → 노드, kubelet → 컨테이너입니다."))),

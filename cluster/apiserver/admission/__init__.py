@@ -3,11 +3,10 @@
 Mutating plug-ins fill in and change (a default service account, tolerations, a priority); validating ones refuse. The
 folder is the registry: each module has ``NAME``, ``MUTATES``, ``VALIDATES``, ``handles(attributes) -> bool`` and
 ``mutate(attributes, ctx) -> (doc, reason)`` and/or ``validate(attributes, ctx) -> reason``; a refusal is an ``ApiError``.
-A module that has ``RESOURCES`` is not even asked about others.
+A module that has ``RESOURCES`` is not even asked about others; one that has ``applies(attributes, ctx)`` only when that is true.
 ``ORDER`` is kube-apiserver's own, which no flag can change.
 
-Simplified here: no webhooks and no ValidatingAdmissionPolicy evaluation; plug-ins about storage and certificates that
-would have nothing to say in this cluster are left out.
+Simplified here: plug-ins about storage and certificates that would have nothing to say in this cluster are left out.
 
 Upstream: pkg/kubeapiserver/options/plugins.go ``AllOrderedPlugins`` (v1.32).
 """
@@ -28,7 +27,7 @@ from cluster.apiserver.view import View
 ORDER = (
     "NamespaceLifecycle", "ServiceAccount", "NodeRestriction", "TaintNodesByCondition", "LimitRanger", "PodSecurity",
     "Priority", "DefaultTolerationSeconds", "DefaultStorageClass", "StorageObjectInUseProtection", "RuntimeClass",
-    "DefaultIngressClass", "ResourceQuota",
+    "DefaultIngressClass", "MutatingAdmissionWebhook", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook", "ResourceQuota",
 )  # fmt: skip
 
 
@@ -65,6 +64,8 @@ class Context:
 
     def __init__(self, view: View, dice: Any, rest: Any, scheme: Any) -> None:
         self.view, self.dice, self.rest, self.scheme = view, dice, rest, scheme
+        self.warnings: list[str] = []
+        """For the client, as Warning headers."""
         self.allocate: Callable[[Any, Any], Any] | None = None
         """For kinds that need addresses: gives them to (new, old)."""
 
@@ -85,6 +86,14 @@ def plugins() -> tuple[ModuleType, ...]:
         assert not set(found) - set(ORDER), f"plug-ins without a place in ORDER: {sorted(set(found) - set(ORDER))}"
         _plugins = tuple(found[name] for name in ORDER if name in found)
     return _plugins
+
+
+def asked(plugin: ModuleType, attributes: Attributes, ctx: Context) -> bool:
+    """Whether ``plugin`` has something to say about this request, as things are."""
+    if not plugin.handles(attributes):
+        return False
+    applies = getattr(plugin, "applies", None)
+    return applies is None or bool(applies(attributes, ctx))
 
 
 def plugins_for(group_resource: str) -> tuple[ModuleType, ...]:

@@ -86,7 +86,7 @@ def removed(server: Any, job: Job, out: Outbox, item: Item) -> Change:
         "DELETE", resource, "", meta.get("namespace", ""), meta["name"], job.user, None, old, options.dry_run, options
     )
     for plugin in admission.plugins_for(resource.group_resource):
-        if plugin.MUTATES and plugin.handles(attributes):
+        if plugin.MUTATES and admission.asked(plugin, attributes, ctx):
             plugin.mutate(attributes, ctx)
     pipeline.validate(server, job, out, attributes, ctx)
     change = _decide(server, resource, options, old)

@@ -39,6 +39,7 @@ def context(server: Any, job: Job, out: Outbox) -> admission.Context:
     """What admission and strategies may look at."""
     rest = registry.Context(server.view.timestamp, job.user.name, job.user.groups, out.dice, server.scheme)
     ctx = admission.Context(server.view, out.dice, rest, server.scheme)
+    ctx.warnings = job.warnings
     if job.resource is not None and services.allocates(job.resource) and not job.info.subresource:
         ctx.allocate = partial(services.allocate, server, dice=out.dice)
     return ctx

@@ -12,7 +12,7 @@ pkg/controller/{status,establish}.
 from collections.abc import Iterable
 from typing import Any
 
-from cluster.api import field, meta
+from cluster.api import cel, crd_rules, field, meta
 from cluster.api.field import FieldError, GoText
 from cluster.apiserver.registry.strategy import Context, Strategy, nested, put
 
@@ -149,11 +149,54 @@ def _structural(props: Doc, path: str, errors: list[FieldError], root: bool = Fa
         errors.append(field.required(f"{path}.type", "must not be empty for specified object fields"))
     if kind == "array" and props.get("items") is None:
         errors.append(field.required(f"{path}.items", "must be specified"))
+    errors += _rules(props, f"{path}.x-kubernetes-validations")
     for name, inner in (props.get("properties") or {}).items():
         _structural(inner, f"{path}.properties[{name}]", errors)
     for name in ("items", "additionalProperties"):
         if isinstance(props.get(name), dict):
             _structural(props[name], f"{path}.{name}", errors)
+
+
+def _rules(props: Doc, path: str) -> list[FieldError]:
+    """Each rule says something, and something that can be evaluated."""
+    errors: list[FieldError] = []
+    for i, rule in enumerate(props.get("x-kubernetes-validations") or ()):
+        at, text, message = f"{path}[{i}]", rule.get("rule", ""), rule.get("message", "")
+        if not text.strip():
+            errors.append(field.required(f"{at}.rule", "rule is not specified"))
+            continue
+        if message and not message.strip():
+            errors.append(field.invalid(f"{at}.message", message, "message must be non-empty if specified"))
+        elif "\n" in message.strip():
+            errors.append(field.invalid(f"{at}.message", message, "message must not contain line breaks"))
+        elif "\n" in text.strip() and not message.strip():
+            errors.append(field.required(f"{at}.message", "message must be specified if rule contains line breaks"))
+        for key in ("rule", "messageExpression"):
+            if said := rule.get(key):
+                errors += _compiled(said, rule, f"{at}.{key}")
+        if rule.get("optionalOldSelf"):
+            errors.append(
+                field.forbidden(
+                    f"{at}.optionalOldSelf", "Clearplane does not evaluate rules whose oldSelf is an optional"
+                )
+            )
+        reasons = ("FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate")
+        if (reason := rule.get("reason")) is not None and reason not in reasons:
+            errors.append(field.not_supported(f"{at}.reason", reason, reasons))
+    return errors
+
+
+def _compiled(text: str, rule: Doc, at: str) -> list[FieldError]:
+    try:
+        cel.compiled(text.strip(), crd_rules.NAMES)
+    except cel.CompileError as error:
+        quoted = {key: field.quote(rule.get(key, "")) for key in ("rule", "message", "messageExpression", "fieldPath")}
+        shown = (
+            f"apiextensions.ValidationRule{{Rule:{quoted['rule']}, Message:{quoted['message']}, MessageExpression:{quoted['messageExpression']}, "
+            f"Reason:(*apiextensions.FieldValueErrorReason)(nil), FieldPath:{quoted['fieldPath']}, OptionalOldSelf:(*bool)(nil)}}"
+        )
+        return [field.invalid(at, GoText(shown), str(error))]
+    return []
 
 
 class DefinitionStatusStrategy(DefinitionStrategy):

@@ -3,8 +3,6 @@
 Validated by the structural schema, status and scale as the definition's subresources say, generation counted as
 upstream does: on any change outside metadata (and status, when that is a subresource).
 
-Simplified here: ``x-kubernetes-validations`` run only where ``cluster.api.crd_schema`` says.
-
 Upstream: apiextensions-apiserver/pkg/registry/customresource/strategy.go.
 """
 
@@ -57,8 +55,11 @@ class CustomResourceStrategy(Strategy):
     def check(self, doc: Doc, ctx: Context) -> list[FieldError]:
         return self._schema(ctx).validate(doc)
 
+    def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
+        return self._schema(ctx).validate(new, old)
+
     def check_status(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
-        return self._schema(ctx).validate(new)
+        return self._schema(ctx).validate(new, old)
 
     def _schema(self, ctx: Context) -> Any:
         from cluster.api.crd_schema import crd_schema

@@ -107,7 +107,7 @@ class EtcdWatchIn(Struct, frozen=True, tag=True):
 
 
 class EtcdOpIn(Struct, frozen=True, tag=True):
-    """One operation on a key, whose life is recorded (contract: ``etcd/ops``)."""
+    """One operation on a key, whose life is recorded (the control API's ``etcd/ops``)."""
 
     call: str
     member: str
@@ -304,7 +304,7 @@ class Entry(Struct, frozen=True):
 
 
 class Op(Struct):
-    """One recorded etcd operation (contract's row)."""
+    """One recorded etcd operation (the control API's row)."""
 
     id: str
     member: str

@@ -59,7 +59,7 @@ class Pki(Struct, frozen=True):
 
 
 class ClusterSpec(Struct, frozen=True):
-    """Everything a cluster is before anything happens. Field by field the contract's ``POST /api/clusters``."""
+    """Everything a cluster is before anything happens. Field by field the control API's ``POST /api/clusters``."""
 
     name: str
     epoch: int

@@ -1,4 +1,4 @@
-"""What can be set from outside: the environment variables of the contract, read in one place."""
+"""What can be set from outside: the environment variables, read in one place."""
 
 import os
 from pathlib import Path

@@ -6,7 +6,7 @@ configuration this proxy doesn't do, ``ParseError`` for rule text that is none, 
 Simplified here: a rule text without any rule in nat's PREROUTING is taken for what kube-proxy feeds to ``iptables-restore``, and its
 own jumps are added in front (the answer's ``assumed`` says so).
 
-Upstream: cmd/kube-proxy; the shape of the answers is this project's contract.
+Upstream: cmd/kube-proxy; the shape of the answers is this project's own.
 """
 
 from typing import Any
@@ -187,7 +187,7 @@ def tracepacket(
     out_interface: str | None = None,
     tried: bool = False,
 ) -> dict[str, Any]:
-    """Walk the first packet of a connection through ``rules``; the contract's JSON. Unknown words are reported at their line."""
+    """Walk the first packet of a connection through ``rules``; ``tracepacket``'s JSON. Unknown words are reported at their line."""
     family = 6 if ":" in dst else 4
     if (":" in src) != (":" in dst):
         raise ValueError(f"{src} and {dst} are of different families")

@@ -454,7 +454,7 @@ def _agreed(leaves: list[Leaf], unknown: tuple[str, ...]) -> tuple[bool, list[Le
 
 
 def as_json(walk: Walk) -> dict[str, Any]:
-    """The contract's form. ``verdict`` is null when an unknown match or target stands in the way."""
+    """As ``tracepacket`` says it. ``verdict`` is null when an unknown match or target stands in the way."""
     answer: dict[str, Any] = {
         "verdict": walk.verdict or None,
         "endpoints": list(walk.endpoints),

@@ -1,6 +1,6 @@
 """Read models: what a page may know of each room at an instant, as JSON-able data.
 
-In → a ``Scene`` (spec, world, objects, traces); out → dicts in the contract's names and units (microseconds). Nothing
+In → a ``Scene`` (spec, world, objects, traces); out → dicts in the control API's names and units (microseconds). Nothing
 here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query``.
 """
 

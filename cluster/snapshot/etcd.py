@@ -1,4 +1,4 @@
-"""The etcd members as the contract lists them, logs included. A stopped member shows what its disk holds."""
+"""The etcd members as the control API lists them, logs included. A stopped member shows what its disk holds."""
 
 from typing import Any
 

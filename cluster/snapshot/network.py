@@ -56,7 +56,7 @@ def nodes_rules(scene: Scene) -> list[dict[str, Any]]:
 
 
 def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
-    """Walk ``probe`` (a ``PacketIn``); the contract's answer with what was resolved. An ``error`` sentence instead if it names nothing."""
+    """Walk ``probe`` (a ``PacketIn``); the control API's answer with what was resolved. An ``error`` sentence instead if it names nothing."""
     try:
         address, at, local = source(objects, probe.src)
         to = target(objects, probe.dst)

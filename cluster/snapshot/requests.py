@@ -1,4 +1,4 @@
-"""Requests as the contract tells them: a list with its filters and counts, and one trace with its causal tree.
+"""Requests as the control API tells them: a list with its filters and counts, and one trace with its causal tree.
 
 The list looks at every trace the recorder keeps (about two thousand) and makes rows of those that are shown, so it stays
 cheap however long the cluster has run. A trace shows what had happened at the scene's instant: a stage that is noted

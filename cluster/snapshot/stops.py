@@ -11,7 +11,7 @@ A breakpoint's ``stage`` is a stage's name, or what stands before its slash (``m
 mean any. Requests that no client outside caused (leases, status updates) count only with ``system``, or when ``user`` names one of
 the system's own.
 
-In → ``Breakpoint``s, a goal as the contract writes it (``{cel}`` or ``{pick}``); out → ``hits``, ``reached``. Errors: ``ValueError`` with one sentence
+In → ``Breakpoint``s, a goal as the control API writes it (``{cel}`` or ``{pick}``); out → ``hits``, ``reached``. Errors: ``ValueError`` with one sentence
 for what makes no sense, ``KeyError`` for a thing that isn't there.
 """
 
@@ -234,7 +234,7 @@ def name_of(began: RequestBegan) -> str:
 
 
 def breakpoint_of(number: int, asked: dict[str, Any], world: World) -> Breakpoint:
-    """A breakpoint as the contract writes it, checked. ValueError."""
+    """A breakpoint as the control API writes it, checked. ValueError."""
     point = Breakpoint(number, **asked)
     stage, slash, suffix = point.stage.partition("/")
     if stage not in STAGES:
@@ -425,7 +425,7 @@ class Role(Goal):
 
 
 def goal_of(asked: dict[str, Any], stops: Stops) -> Goal:
-    """What the contract's ``{cel?, pick?}`` means. ValueError, KeyError."""
+    """What ``{cel?, pick?}`` of the control API means. ValueError, KeyError."""
     plurals = plurals_of(stops.objects.follow(stops.world))
     is_plural = plurals.__contains__
     cel, pick = asked.get("cel"), asked.get("pick")

@@ -1,6 +1,6 @@
 """Notes and traces as JSON: the one place where nanoseconds become microseconds and Structs become camelCase.
 
-Names here are the contract's (``/api/clusters/{c}/requests``) and the browser's.
+Names here are the control API's (``/api/clusters/{c}/requests``) and the browser's.
 """
 
 from typing import Any

@@ -37,7 +37,7 @@ class RequestBegan(Struct, frozen=True, tag=True):
 
 
 class Stage(Struct, frozen=True, tag=True):
-    """One stage of a request is over. ``name`` as in the contract, e.g. ``mutating-admission/ServiceAccount``."""
+    """One stage of a request is over. ``name`` as the control API has it, e.g. ``mutating-admission/ServiceAccount``."""
 
     request: int
     name: str

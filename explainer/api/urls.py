@@ -1,4 +1,4 @@
-"""The control API's addresses (contract.md, "Control API")."""
+"""The control API's addresses; ``/api/openapi.json`` describes them."""
 
 from typing import Any
 

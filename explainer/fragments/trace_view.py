@@ -1,6 +1,6 @@
 """A request's trace, laid out for stepping: one numbered step a stage, its bar in the waterfall, its difference, what it caused.
 
-In → out: the ``request`` read model in (contract: stages with start and end in micros, a tree of effects), plain dicts for templates
+In → out: the ``request`` read model in (the control API's: stages with start and end in micros, a tree of effects), plain dicts for templates
 out. Pure: no request, no settings.
 
 Simplified here: a difference is told as the JSON Patch the trace carries (path, old value, new value), not as a text diff.

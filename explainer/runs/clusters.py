@@ -26,7 +26,7 @@ Millis = Annotated[float, Meta(ge=0, le=60_000)]
 
 
 class Options(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What can be chosen about a cluster (contract ``POST /api/clusters``)."""
+    """What can be chosen about a cluster (``POST /api/clusters``)."""
 
     name: str
     seed: Annotated[int, Meta(ge=0, le=(1 << 53) - 1)] = 1
@@ -137,5 +137,5 @@ def keys_of(spec: bytes) -> Keys:
 
 
 def described(data: bytes) -> dict[str, Any]:
-    """Options as they were stored, as the contract's JSON object."""
+    """Options as they were stored, as the control API's JSON object."""
     return msgspec.json.decode(data)

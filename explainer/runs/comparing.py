@@ -44,7 +44,7 @@ def _plain(doc: Any) -> Any:
 
 
 def patches(rows: list[dict[str, Any]], left: list[bytes | None], right: list[bytes | None]) -> list[dict[str, Any]]:
-    """The contract's rows: with ``namespace``, ``name`` and ``patch``."""
+    """The control API's rows: with ``namespace``, ``name`` and ``patch``."""
     out: list[dict[str, Any]] = []
     for row, before, after in zip(rows, left, right, strict=True):
         namespace, _, name = row["key"].rpartition("/")

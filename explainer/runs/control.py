@@ -68,7 +68,7 @@ class Control:
         return found
 
     def clock(self) -> dict[str, Any]:
-        """Contract's clock, and how many wait at the door."""
+        """The control API's clock, and how many wait at the door."""
         mark = self.run.mark
         return {
             "nowMicros": self.run.lab.now // 1000,

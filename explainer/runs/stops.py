@@ -8,7 +8,7 @@ anything happening in between.
 Breakpoints outlive this process: they are kept in Redis (``{c}:stops``) together with the stop itself, which is believed after a restart
 only if the cluster stands exactly where it was made.
 
-In → ``Pace`` mail (until, break, unbreak), hits; out → the contract's breakpoints, ``held`` rows and ``stopped``. Errors: ValueError and
+In → ``Pace`` mail (until, break, unbreak), hits; out → the control API's breakpoints, ``held`` rows and ``stopped``. Errors: ValueError and
 KeyError with one sentence; ``Full`` at the 65th breakpoint.
 """
 
@@ -120,7 +120,7 @@ class Stops:
             self.arm()
 
     def row(self, number: int) -> dict[str, Any]:
-        """One breakpoint as the contract tells it."""
+        """One breakpoint as the control API tells it."""
         return {"id": str(number), **self.kept.points[number]}
 
     def table(self) -> dict[str, Any]:

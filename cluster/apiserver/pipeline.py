@@ -197,13 +197,16 @@ def validate(server: Any, job: Job, out: Outbox, attributes: admission.Attribute
     for plugin in admission.plugins_for(attributes.resource.group_resource):
         if plugin.VALIDATES and admission.asked(plugin, attributes, ctx):
             stage = f"validating-admission/{plugin.NAME}"
+            ctx.looked_at = {}
             try:
                 reason = plugin.validate(attributes, ctx)
             except ApiError as error:
-                job.stage(out, stage, "deny", error.message[:400], raised_at(error), cost=ADMISSION_COST)
+                detail = ctx.looked_at or None
+                job.stage(out, stage, "deny", error.message[:400], raised_at(error), detail, cost=ADMISSION_COST)
                 raise
             source = source_of(plugin.validate)
-            job.stage(out, stage, "allow", reason or "It has no objection", source, cost=ADMISSION_COST)
+            detail = ctx.looked_at or None
+            job.stage(out, stage, "allow", reason or "It has no objection", source, detail, cost=ADMISSION_COST)
 
 
 def _mutate(
@@ -211,14 +214,17 @@ def _mutate(
 ) -> Any:
     stage = f"mutating-admission/{plugin.NAME}"
     before = attributes.doc
+    ctx.looked_at = {}
     try:
         after, reason = plugin.mutate(attributes, ctx)
     except ApiError as error:
-        job.stage(out, stage, "deny", error.message[:400], raised_at(error), cost=ADMISSION_COST)
+        detail = ctx.looked_at or None
+        job.stage(out, stage, "deny", error.message[:400], raised_at(error), detail, cost=ADMISSION_COST)
         raise
     source = source_of(plugin.mutate)
+    detail = ctx.looked_at or None
     if after is before:
-        job.stage(out, stage, "ok", reason or "It had nothing to change", source, cost=ADMISSION_COST)
+        job.stage(out, stage, "ok", reason or "It had nothing to change", source, detail, cost=ADMISSION_COST)
     else:
-        job.stage(out, stage, "change", reason, source, None, before, after, ADMISSION_COST)
+        job.stage(out, stage, "change", reason, source, detail, before, after, ADMISSION_COST)
     return after

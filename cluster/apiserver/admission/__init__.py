@@ -66,6 +66,8 @@ class Context:
         self.view, self.dice, self.rest, self.scheme = view, dice, rest, scheme
         self.warnings: list[str] = []
         """For the client, as Warning headers."""
+        self.looked_at: dict[str, Any] = {}
+        """What the plug-in at work asked, for the trace."""
         self.allocate: Callable[[Any, Any], Any] | None = None
         """For kinds that need addresses: gives them to (new, old)."""
 

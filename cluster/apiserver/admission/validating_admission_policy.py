@@ -84,18 +84,28 @@ def _ask(policy: Doc, binding: Doc, attributes: Attributes, ctx: Context) -> lis
     except ConfigurationError as error:
         return _failed(policy, f"failed to configure binding: {error}")
     given = matching.values(attributes, ctx)
-    return [denial for param in params for denial in _evaluate(policy, {**given, "params": param})]
+    asked = ctx.looked_at.setdefault("validations", [])
+    place = {"policy": meta.name_of(policy), "binding": meta.name_of(binding)}
+    denials: list[Denial] = []
+    for param in params:
+        rows: list[Doc] = []
+        denials += _evaluate(policy, {**given, "params": param}, rows)
+        asked += [{**place, **({"params": meta.name_of(param)} if param else {}), **row} for row in rows]
+    return denials
 
 
-def _evaluate(policy: Doc, given: Doc) -> list[Denial]:
+def _evaluate(policy: Doc, given: Doc, asked: list[Doc]) -> list[Denial]:
+    """What fails. ``asked`` gets a row for each expression that was evaluated: its text and its value."""
     spec = policy["spec"]
     has_params = bool(spec.get("paramKind"))
     if not has_params:
         given = {key: value for key, value in given.items() if key != "params"}
     matches, trouble = matching.conditions_hold(spec.get("matchConditions"), given, has_params)
     if trouble:
+        asked.append({"expression": "matchConditions", "value": trouble})
         return _failed(policy, trouble)
     if not matches:
+        asked.append({"expression": "matchConditions", "value": "false"})
         return []
     names = matching.names(has_params, variables=True)
     makers: dict[str, Any] = {}
@@ -108,8 +118,10 @@ def _evaluate(policy: Doc, given: Doc) -> list[Denial]:
         try:
             value = _value(text, names, given)
         except (cel.Failure, cel.CompileError) as error:
+            asked.append({"expression": text, "value": str(error)})
             denials += _failed(policy, f"expression '{text}' resulted in error: {error}")
             continue
+        asked.append({"expression": text, "value": str(cel.is_true(value)).lower()})
         if not cel.is_true(value):
             denials.append(Denial(_message(validation, names, given), validation.get("reason") or "Invalid"))
     for annotation in spec.get("auditAnnotations") or ():

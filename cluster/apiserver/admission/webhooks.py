@@ -38,6 +38,12 @@ def call_all(resource: str, attributes: Attributes, ctx: Context) -> str:
             name = hook["name"]
             if attributes.dry_run and hook.get("sideEffects") not in ("None", "NoneOnDryRun"):
                 raise status.bad_request(f'admission webhook "{name}" does not support dry run')
+            asked = {
+                "webhook": name,
+                "configuration": meta.name_of(configuration),
+                "failurePolicy": hook.get("failurePolicy", "Fail"),
+            }
+            ctx.looked_at.setdefault("webhooks", []).append(asked)
             trouble = f'failed calling webhook "{name}": failed to call webhook: {_call(hook, ctx)}'
             if hook.get("failurePolicy") != "Ignore":
                 raise status.internal_error(trouble)

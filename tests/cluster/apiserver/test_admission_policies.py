@@ -66,6 +66,9 @@ def test_a_bound_policy_denies_in_the_real_words(cluster: Cluster, put: Any) -> 
     said = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: failed expression: size(object.data) <= 1"
     assert (code, answer["reason"], answer["message"]) == (422, "Invalid", f'configmaps "large" is forbidden: {said}')
     assert answer["details"] == {"name": "large", "kind": "configmaps", "causes": [{"message": said}]}
+    detail = next(s.detail for s in cluster.notes.stages if s.request == cluster.last and "Policy" in s.name)
+    row = {"policy": "p", "binding": "b", "expression": "size(object.data) <= 1", "value": "false"}
+    assert detail == {"validations": [row]}
     assert write(cluster, "small", a="1")[0] == 201
     assert stages(cluster) == {"validating-admission/ValidatingAdmissionPolicy": "Every validation of p is true"}
     assert cluster.ask("PATCH", f"{MAPS}/small", {"data": {"b": "2"}}, media=MERGE)[0] == 422

@@ -48,6 +48,8 @@ def call(*methods: str) -> Callable[[View], Callable[..., Awaitable[HttpResponse
                 return json({"error": sentence(error.error)}, error.status)
             except Unavailable as error:
                 return json({"error": sentence(str(error))}, 503)
+            except OverflowError:  # found where it is written down: no field takes so many digits
+                return json({"error": "A number in this call is larger than 64 bits can hold."}, 422)
             return answer if isinstance(answer, HttpResponseBase) else json(answer)
 
         view.csrf_exempt = True  # type: ignore[attr-defined]
@@ -81,6 +83,8 @@ def body_as(request: HttpRequest, kind: type[Body]) -> Body:
         raise Failed(422, f"the body is not what this call takes: {error}") from error
     except msgspec.DecodeError as error:
         raise Failed(400, f"the body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise Failed(400, "the body is nested too deeply") from error
 
 
 async def ask(request: HttpRequest, bus: Bus, cluster: str, view: str, **args: Any) -> bytes:

@@ -86,6 +86,8 @@ def test_a_clock_that_makes_no_sense(product: Product, body: Any) -> None:
         ("GET", "/api/clusters/demo/events?after=x", None, 400),
         ("POST", "/api/import", b"not a moment", 400),
         ("POST", "/api/import", b"clearplane moment 1\nxx", 422),
+        ("POST", "/api/clusters/demo/network/heal", b'{"a":' * 2000, 400),
+        ("DELETE", f"/api/clusters/demo/breakpoints/{'9' * 30}", None, 422),
     ],
 )
 def test_troubles_are_one_sentence(product: Product, method: str, path: str, body: Any, status: int) -> None:

@@ -10,7 +10,7 @@ Upstream: apiserver/pkg/admission/plugin/webhook/predicates, .../policy/matching
 
 from typing import Any
 
-from cluster.api import cel, meta, selectors
+from cluster.api import cel, meta, scale, selectors
 from cluster.api.cel_library import Question
 from cluster.apiserver.admission import Attributes, Context
 from cluster.apiserver.authorization import Attributes as Asked
@@ -106,8 +106,11 @@ def values(attributes: Attributes, ctx: Context) -> Doc:
     namespace = ctx.view.get("namespaces", "", attributes.namespace) if attributes.namespace else None
     if attributes.group_resource == "namespaces":
         namespace = None
+    doc, old = attributes.doc, attributes.old
+    if attributes.subresource == "scale":  # who writes a Scale is judged by the Scale
+        doc, old = (scale.scale_of(each, attributes.resource) if each is not None else None for each in (doc, old))
     return {
-        "object": attributes.doc, "oldObject": attributes.old, "request": request(attributes),
+        "object": doc, "oldObject": old, "request": request(attributes),
         "namespaceObject": _without_managers(namespace), "authorizer": _authorizer(attributes, ctx),
     }  # fmt: skip
 
@@ -120,6 +123,9 @@ def request(attributes: Attributes) -> Doc:
     """``admission.k8s.io/v1 AdmissionRequest`` without the objects and the uid."""
     resource = attributes.resource
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    sub = resource.subresource(attributes.subresource) if attributes.subresource else None
+    if sub is not None and sub.kind != resource.kind:
+        kind = {"group": sub.group or resource.group, "version": sub.version or resource.version, "kind": sub.kind}
     which = {"group": resource.group, "version": resource.version, "resource": resource.plural}
     user = attributes.user.document()
     doc = attributes.doc if attributes.doc is not None else attributes.old

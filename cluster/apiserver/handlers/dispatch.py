@@ -8,7 +8,16 @@ from typing import Any
 
 from cluster.api import status
 from cluster.apiserver import kubelet_proxy, watching
-from cluster.apiserver.handlers import deletion, nonresource, proxying, reading, reviews, subresources, writing
+from cluster.apiserver.handlers import (
+    connecting,
+    deletion,
+    nonresource,
+    proxying,
+    reading,
+    reviews,
+    subresources,
+    writing,
+)
 from cluster.apiserver.job import Job
 from cluster.apiserver.negotiation import negotiate
 from cluster.sim import Outbox
@@ -32,12 +41,12 @@ SPECIAL: dict[tuple[str, str], Handler] = {
     ("bindings", "create"): subresources.bind,
     ("pods/eviction", "create"): subresources.evict,
     ("pods/log", "get"): kubelet_proxy.logs,
-    ("pods/exec", "get"): kubelet_proxy.execute,
-    ("pods/exec", "create"): kubelet_proxy.execute,
-    ("pods/attach", "get"): kubelet_proxy.execute,
-    ("pods/attach", "create"): kubelet_proxy.execute,
-    ("pods/portforward", "get"): kubelet_proxy.execute,
-    ("pods/portforward", "create"): kubelet_proxy.execute,
+    ("pods/exec", "get"): connecting.connect,
+    ("pods/exec", "create"): connecting.connect,
+    ("pods/attach", "get"): connecting.connect,
+    ("pods/attach", "create"): connecting.connect,
+    ("pods/portforward", "get"): connecting.connect,
+    ("pods/portforward", "create"): connecting.connect,
     ("serviceaccounts/token", "create"): reviews.request_token,
     ("tokenreviews", "create"): reviews.token_review,
     ("selfsubjectreviews", "create"): reviews.self_subject_review,

@@ -263,3 +263,28 @@ def test_rules_of_a_custom_resource(cluster: Cluster) -> None:
     assert cluster.ask("POST", widgets, widget(replicas=2))[0] == 201
     code, answer = cluster.ask("PATCH", f"{widgets}/w", {"spec": {"host-name": "b"}}, media=MERGE)
     assert code == 422 and answer["message"].endswith("spec: Forbidden: host-name is immutable")
+
+
+def test_connecting_and_scaling_are_asked_about_by_their_own_objects(cluster: Cluster, put: Any) -> None:
+    rules = [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CONNECT"], "resources": ["pods/exec"]},
+        {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments/scale"]},
+    ]
+    only = [
+        {"expression": "object.kind != 'PodExecOptions' || object.command[0] != 'sh'", "message": "no shells"},
+        {"expression": "object.kind != 'Scale' || object.spec.replicas < 5 || request.kind.group != 'autoscaling'"},
+    ]
+    put("validatingadmissionpolicies", policy(*only, matchConstraints={"resourceRules": rules}))
+    put("validatingadmissionpolicybindings", binding("Deny"))
+    code, answer = cluster.ask("POST", "/api/v1/namespaces/default/pods/web/exec?command=sh&command=-c&stdout=true")
+    assert code == 422 and answer["message"].endswith("denied request: no shells")
+    assert cluster.ask("POST", "/api/v1/namespaces/default/pods/web/exec?command=ls")[0] == 404, "there is no such Pod"
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "nginx"}]}}
+    doc = {"metadata": {"name": "web"}, "spec": {"selector": {"matchLabels": labels}, "template": template}}
+    path = "/apis/apps/v1/namespaces/default/deployments"
+    assert cluster.ask("POST", path, doc)[0] == 201
+    assert cluster.ask("PATCH", f"{path}/web/scale", {"spec": {"replicas": 3}}, media=MERGE)[0] == 200
+    code, answer = cluster.ask("PATCH", f"{path}/web/scale", {"spec": {"replicas": 7}}, media=MERGE)
+    assert code == 422 and "failed expression: object.kind != 'Scale'" in answer["message"]
+    assert cluster.ask("PATCH", f"{path}/web", {"spec": {"replicas": 7}}, media=MERGE)[0] == 200

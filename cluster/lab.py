@@ -18,7 +18,8 @@ import msgspec
 import orjson
 from msgspec import Struct, field
 
-from cluster import probing, snapshot, topology
+from cluster import probing, rescue, snapshot, topology
+from cluster.backup.snapshot import Refused
 from cluster.etcd import gateway
 from cluster.sim import Link, PeerDown, Timer, World
 from cluster.sim.clock import MILLISECOND
@@ -149,6 +150,44 @@ class MemberPromoteIn(Struct, frozen=True, tag=True):
     member: str
 
 
+class SnapshotIn(Struct, frozen=True, tag=True):
+    """Save a snapshot of ``member`` as the file ``path`` of its host ("": a name by the instant)."""
+
+    call: str
+    member: str
+    path: str = ""
+
+
+class SnapshotFileIn(Struct, frozen=True, tag=True):
+    """A snapshot file from outside, to be kept as ``path`` of ``host``."""
+
+    call: str
+    host: str
+    path: str
+    data: bytes
+
+
+class SnapshotRemoveIn(Struct, frozen=True, tag=True):
+    """Remove the file ``path`` of ``host``."""
+
+    call: str
+    host: str
+    path: str
+
+
+class RestoreIn(Struct, frozen=True, tag=True):
+    """Restore a snapshot (``cluster.rescue.Restoring``)."""
+
+    call: str
+    host: str
+    path: str
+    members: tuple[str, ...] = ()
+    token: str = "etcd-cluster"
+    bump: int = 0
+    skip_hash_check: bool = False
+    control_plane: bool = True
+
+
 class ProcessOp(Struct, frozen=True, tag=True):
     process: str
     op: Literal["stop", "start", "pause", "resume"]
@@ -238,7 +277,7 @@ class NothingIn(Struct, frozen=True, tag=True):
 
 Input = (
     HttpIn | HttpDataIn | HttpCloseIn | ConsoleIn | ConsoleInterruptIn | EtcdGatewayIn | EtcdWatchIn | EtcdOpIn
-    | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
+    | MemberOp | MemberAddIn | MemberRemoveIn | MemberPromoteIn | SnapshotIn | SnapshotFileIn | SnapshotRemoveIn | RestoreIn | ProcessOp | HostOp | PartitionIn | HealIn | LinkIn | PacketIn
     | DropIn | DeliverIn | DelayIn | CutsIn | DiskIn | AlignIn | NothingIn
 )  # fmt: skip
 
@@ -337,6 +376,8 @@ class LabState(Struct):
     joining: dict[int, MemberAddIn] = field(default_factory=dict)
     """Membership requests on their way: request id → whom to start when it is granted."""
     inputs: int = 0
+    saving: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Snapshots on their way: request id → the host and path they are for."""
 
 
 OPS_KEPT = 20_000
@@ -434,6 +475,8 @@ class Lab:
                 self._member_op(item)
             case MemberAddIn() | MemberRemoveIn() | MemberPromoteIn():
                 self._membership(item)
+            case SnapshotIn() | SnapshotFileIn() | SnapshotRemoveIn() | RestoreIn():
+                self._rescue(item)
             case ProcessOp(process, op):
                 getattr(world, op)(self._slot(process))
                 self._process_frame(process)
@@ -623,6 +666,45 @@ class Lab:
             self._process_frame(joining.name)
         self._call(number, {"members": [f"{member.id:x}" for member in message.members], "done": True})
 
+    def _rescue(self, item: SnapshotIn | SnapshotFileIn | SnapshotRemoveIn | RestoreIn) -> None:
+        try:
+            match item:
+                case SnapshotIn():
+                    self._save_snapshot(item)
+                    return
+                case SnapshotFileIn(_, host, path, data):
+                    doc = rescue.keep(self.world, host, path, data)
+                case SnapshotRemoveIn(_, host, path):
+                    doc = rescue.remove(self.world, host, path)
+                case RestoreIn():
+                    act = rescue.Restoring(
+                        item.host, item.path, item.members, item.token, item.bump, item.skip_hash_check, item.control_plane
+                    )  # fmt: skip
+                    doc = rescue.apply(self.world, act)
+                    self._lab_frame(f"restore {item.path} of {item.host}")
+        except Refused as why:
+            doc = {"error": str(why)}
+        self.outputs.append(CallOut(item.call, {**doc, "done": True}))
+
+    def _save_snapshot(self, item: SnapshotIn) -> None:
+        slot = self.world.state.slots[self._member(item.member)]
+        path = rescue.check_path(item.path or f"{rescue.FOLDER}/{item.member}-{self.now // 1_000_000}.db")
+        rescue.machine(self.world, slot.host)
+        if not slot.up:
+            raise Refused(f"{item.member} is down: who doesn't run sends no snapshot (its data directory has a database without a checksum)")
+        number = self._id(item.call)
+        self.state.saving[number] = (slot.host, path)
+        self.world.post(f"outside:backup/{number}", item.member, etcd.SnapshotRequest(number))
+
+    def _snapshot_answer(self, number: int, message: Any) -> None:
+        host, path = self.state.saving.pop(number)
+        try:
+            if not isinstance(message, etcd.SnapshotResponse):
+                raise Refused(message.message if isinstance(message, etcd.EtcdError) else "connection reset")
+            self._call(number, {**rescue.keep(self.world, host, path, message.blob), "done": True})
+        except Refused as why:
+            self._call(number, {"error": str(why), "done": True})
+
     def _link(self, item: LinkIn) -> None:
         self._place(item.a)
         self._place(item.b)
@@ -701,6 +783,8 @@ class Lab:
                     self._op_answer(call, message)
                 elif kind == "member":
                     self._membership_answer(int(call), message)
+                elif kind == "backup":
+                    self._snapshot_answer(int(call), message)
                 else:
                     self._gateway_answer(int(call), message)
 
@@ -807,6 +891,8 @@ class Lab:
         """A read model (``cluster.snapshot``), JSON-able. KeyError for an unknown view or thing."""
         if view == "ops":
             return self._ops(**args)
+        if view == "snapshots":
+            return rescue.snapshots(self.world)
         self.objects.follow(self.world)
         make = probing.PROBES.get(view) or snapshot.VIEWS[view]
         return make(snapshot.Scene(self.spec, self.world, self.objects, self.stops.memory()), **args)

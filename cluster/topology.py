@@ -13,11 +13,13 @@ from base64 import b64encode
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from cluster.apiserver.server import ApiServer, ApiServerConfig
 from cluster.balancer import Balancer, BalancerConfig
 from cluster.controllers.manager import ControllerManager, ControllerManagerConfig
 from cluster.dns.coredns import CoreDns, CoreDnsConfig
+from cluster.etcd.machine import MANIFESTS, Machine, MachineConfig
 from cluster.etcd.member import EtcdMember, MemberConfig, MemberSeed
 from cluster.kubeadm import Kubeadm, KubeadmConfig
 from cluster.kubelet.kubelet import Kubelet, KubeletConfig
@@ -31,7 +33,7 @@ from cluster.sim.dice import Dice
 from cluster.wire.http import TlsPeer
 
 ACTORS = (
-    ApiServer, Balancer, Console, ControllerManager, CoreDns, EtcdMember, Kernel, Kubeadm, Kubelet, KubeProxy, Scheduler,
+    ApiServer, Balancer, Console, ControllerManager, CoreDns, EtcdMember, Kernel, Kubeadm, Kubelet, KubeProxy, Machine, Scheduler,
 )  # fmt: skip
 FACTORIES = {actor.kind: actor for actor in ACTORS}
 
@@ -136,6 +138,8 @@ def build(spec: ClusterSpec) -> World:
         _add_control_plane(world, spec)
         _add_nodes(world, spec)
         _add_desk(world, spec)
+    for host in dict.fromkeys(control_plane_hosts(spec) + etcd_hosts(spec)):
+        add_machine(world, spec, host)
     for name, slot in list(world.state.slots.items()):
         if not getattr(slot.config, "supervisor", ""):  # (those are executed when their container starts)
             world.start(name)
@@ -202,6 +206,40 @@ def add_member(world: World, spec: ClusterSpec, process: str, host: str, member:
     me = MemberSeed(id=member, name=process if spec.bare else host, process=process, host=host)
     world.add_process(process, "etcd", host, member_config(spec, process, (*members, me), joining=True))
     world.add_disk(process, *(round(ms * MILLISECOND) for ms in spec.fsync_ms))
+    if machine(host) not in world.state.slots:
+        add_machine(world, spec, host)
+        world.start(machine(host))
+    for slot in world.state.slots.values():
+        if slot.kind == "sshd":  # a snapshot may be restored onto the new host, too
+            slot.config = replace(slot.config, seeds=member_places(world))
+            if slot.name in world.actors:
+                world.actors[slot.name].config = slot.config
+
+
+def machine(host: str) -> str:
+    """The process that serves logins on a host with a part of the control plane."""
+    return f"sshd-{host}"
+
+
+def add_machine(world: World, spec: ClusterSpec, host: str) -> None:
+    """``sshd`` on a host, with its file system and the manifests of its static pods."""
+    members = member_places(world)
+    member = next((seed.process for seed in members if seed.host == host), "")
+    pods = [("etcd", member)] if member else []
+    if host in control_plane_hosts(spec):
+        pods += [(name, f"{name}-{host}") for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")]
+    manifests = tuple(
+        (f"{MANIFESTS}/{pod}.yaml", static_pods_text(spec, host, pod, members)) for pod, _ in pods if not spec.bare or pod == "etcd"
+    )
+    name = machine(host)
+    world.add_process(name, "sshd", host, MachineConfig(host, tuple(pods), manifests, member, members))
+    world.add_disk(name, 0, 0)
+
+
+def member_places(world: World) -> tuple[MemberSeed, ...]:
+    """Every member of etcd there is a place for: its name, its process, its host."""
+    slots = [slot for slot in world.state.slots.values() if slot.kind == "etcd"]
+    return tuple(MemberSeed(slot.config.id, slot.config.name, slot.name, slot.host) for slot in slots)
 
 
 def _add_control_plane(world: World, spec: ClusterSpec) -> None:
@@ -366,6 +404,34 @@ def static_pods(spec: ClusterSpec, host: str) -> list[dict]:
         }
         for component, image, cpu in parts
     ]
+
+
+def static_pods_text(spec: ClusterSpec, host: str, pod: str, members: tuple[MemberSeed, ...]) -> str:
+    """The manifest of one static pod as the file that kubeadm wrote."""
+    command = [pod]
+    if pod == "etcd":
+        own = next(seed for seed in members if seed.host == host)
+        at = f"https://{address_of_member(host)}"
+        command += [
+            f"--advertise-client-urls={at}:2379",
+            "--data-dir=/var/lib/etcd",
+            f"--initial-advertise-peer-urls={at}:2380",
+            f"--initial-cluster={initial_cluster(members)}",
+            f"--listen-client-urls=https://127.0.0.1:2379,{at}:2379",
+            f"--listen-peer-urls={at}:2380",
+            f"--name={own.name}",
+        ]
+    lines = "".join(f"    - {word}\n" for word in command)
+    return (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n"
+        f"  labels:\n    component: {pod}\n    tier: control-plane\n  name: {pod}\n  namespace: kube-system\n"
+        f"spec:\n  containers:\n  - command:\n{lines}    name: {pod}\n  hostNetwork: true\n  priorityClassName: system-node-critical\n"
+    )
+
+
+def initial_cluster(members: tuple[MemberSeed, ...]) -> str:
+    """``--initial-cluster``."""
+    return ",".join(f"{seed.name}=https://{address_of_member(seed.host)}:2380" for seed in members)
 
 
 def kubeconfig(spec: ClusterSpec) -> str:

@@ -145,6 +145,8 @@ class RaftSide(Telling):
         """A message of a peer."""
         s = self.state
         r = s.raft
+        if m.to != r.id:  # for who ran here before a restore: "request cluster ID mismatch"
+            return
         if m.frm in s.app.membership.removed:
             # The real stream was closed when it was removed, and its next dial is answered 410 Gone.
             out.send(src, PeerHello(self.config.id, reply=True, gone=True))

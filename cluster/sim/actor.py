@@ -87,6 +87,11 @@ class Outbox(Protocol):
         ...
 
 
+    def reinstall(self, process: str, config: Any, records: list[Any]) -> tuple[Any, list[Any]] | None:
+        """Give ``process`` of this host another command line and another disk; what both were. None: it runs, or isn't here."""
+        ...
+
+
 class Actor:
     """One process. Subclasses say their ``kind``, make ``self.state``, and implement ``boot`` and ``step``.
 

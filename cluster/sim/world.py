@@ -30,7 +30,7 @@ from cluster.sim.network import Network
 _FOLD = 1 << 16
 """Bytes of event log folded into the digest at a time."""
 
-CALLERS = ("outside:op/", "outside:etcd/", "outside:member/")
+CALLERS = ("outside:op/", "outside:etcd/", "outside:member/", "outside:backup/")
 """Clients outside with a connection for each question: they hear that the process died with theirs in hand. ``hang_up`` ends it. (The balancer tells the
 others.)"""
 
@@ -322,6 +322,14 @@ class World:
             for peer in peers:
                 self._send(name, peer, PeerDown(name), 0, 0)
 
+    def reinstall(self, name: str, config: Any, records: list[Any]) -> tuple[Any, list[Any]]:
+        """Give the process ``name``, which isn't running, another command line and another disk; what both were."""
+        slot, disk = self.state.slots[name], self.state.disks[name]
+        assert not slot.up
+        before = slot.config, disk.synced
+        slot.config, disk.synced = config, list(records)
+        return before
+
     def pause(self, name: str) -> None:
         """SIGSTOP: envelopes queue, timers wait."""
         self.state.slots[name].paused = self.state.slots[name].up
@@ -509,6 +517,12 @@ class _Outbox:
 
     def kill(self, process: str) -> bool:
         return self._signal(process, False)
+
+    def reinstall(self, process: str, config: Any, records: list[Any]) -> tuple[Any, list[Any]] | None:
+        slot = self.world.state.slots.get(process)
+        if slot is None or slot.host != self.slot.host or slot.up:
+            return None
+        return self.world.reinstall(process, config, records)
 
     def _signal(self, process: str, run: bool) -> bool:
         slot = self.world.state.slots.get(process)

@@ -52,7 +52,7 @@ def host_rows(scene: Scene) -> list[dict[str, Any]]:
         role = role_of(host.name)
         if role in ("worker", "desk"):
             continue
-        mine = [slot for slot in state.slots.values() if slot.host == host.name]
+        mine = [slot for slot in state.slots.values() if slot.host == host.name and slot.kind != "sshd"]
         mine.sort(key=lambda slot: ORDER.get(slot.kind, 9))
         rows.append(
             {

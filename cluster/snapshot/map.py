@@ -26,7 +26,7 @@ ORDER = {
     "kube-proxy": 5,
     "balancer": 6,
 }
-HIDDEN = ("shell", "kubeadm", "kernel", "coredns")
+HIDDEN = ("shell", "kubeadm", "kernel", "coredns", "sshd")
 """Kinds that are the desk people sit at, the machines themselves, and what is shown as a Pod."""
 PHASES = ("Ready", "Running", "Creating", "Pending", "Terminating", "Succeeded", "Failed", "CrashLoop", "Unknown")
 """The order of a cell's counts."""

@@ -691,7 +691,9 @@ class Lab:
         path = rescue.check_path(item.path or f"{rescue.FOLDER}/{item.member}-{self.now // 1_000_000}.db")
         rescue.machine(self.world, slot.host)
         if not slot.up:
-            raise Refused(f"{item.member} is down: who doesn't run sends no snapshot (its data directory has a database without a checksum)")
+            raise Refused(
+                f"{item.member} is down: who doesn't run sends no snapshot (its data directory has a database without a checksum)"
+            )
         number = self._id(item.call)
         self.state.saving[number] = (slot.host, path)
         self.world.post(f"outside:backup/{number}", item.member, etcd.SnapshotRequest(number))
@@ -891,8 +893,6 @@ class Lab:
         """A read model (``cluster.snapshot``), JSON-able. KeyError for an unknown view or thing."""
         if view == "ops":
             return self._ops(**args)
-        if view == "snapshots":
-            return rescue.snapshots(self.world)
         self.objects.follow(self.world)
         make = probing.PROBES.get(view) or snapshot.VIEWS[view]
         return make(snapshot.Scene(self.spec, self.world, self.objects, self.stops.memory()), **args)

@@ -14,8 +14,10 @@ from msgspec import Struct
 from cluster import topology
 from cluster.backup import restore, snapshot
 from cluster.backup.snapshot import Refused
+from cluster.etcd import restored
 from cluster.etcd.machine import DATA_DIR, Machine
 from cluster.sim import World
+from cluster.snapshot.backups import row, snapshots
 from cluster.wire.machine import Content, FilesChange
 
 FOLDER: Final = "/var/lib/etcd-backup"
@@ -56,44 +58,26 @@ def check_path(path: str) -> str:
     return path
 
 
-def snapshots(world: World) -> list[dict[str, Any]]:
-    """Every snapshot on the disks of hosts that are up: where it is and what is in it; ``error`` when it is not whole."""
-    rows: list[dict[str, Any]] = []
-    for name, actor in world.actors.items():
-        if isinstance(actor, Machine):
-            host = world.state.slots[name].host
-            files = actor.state.files.items()
-            rows += [_row(host, path, data) for path, data in files if path.endswith(".db") and isinstance(data, bytes)]
-    return sorted(rows, key=lambda row: (row["path"], row["host"]))
-
-
-def _row(host: str, path: str, data: bytes) -> dict[str, Any]:
-    row: dict[str, Any] = {"host": host, "path": path, "size": len(data), "revision": 0, "totalKey": 0, "hash": "", "error": ""}
-    try:
-        found = snapshot.status(data)
-        snapshot.database(data, skip_hash_check=not found.checksum)
-        return {**row, "revision": found.revision, "totalKey": found.total_key, "hash": f"{found.hash:x}"}
-    except Refused as why:
-        return {**row, "error": str(why)}
-
-
 def keep(world: World, host: str, path: str, data: bytes) -> dict[str, Any]:
     """Write a snapshot to the disk of a host; its row. Refused."""
     here = machine(world, host)
     check_path(path)
     if len(data) > snapshot.LIMIT:
         raise Refused(f"a snapshot of {len(data)} bytes is more than this laboratory keeps ({snapshot.LIMIT})")
+    told = row(host, path, data)
+    if told["error"]:
+        raise Refused(told["error"])
     if path not in here.state.files and len(snapshots(world)) >= MOST_KEPT:
         raise Refused(f"the hosts hold {MOST_KEPT} snapshots already: remove some")
     _tell(world, host, {path: data})
     if here.state.files.get(path) is not data:
         raise Refused("No space left on device")
-    return _row(host, path, data)
+    return told
 
 
 def remove(world: World, host: str, path: str) -> dict[str, Any]:
     """Remove a snapshot from the disk of a host. Refused."""
-    if not any((row["host"], row["path"]) == (host, path) for row in snapshots(world)):
+    if not any((one["host"], one["path"]) == (host, path) for one in snapshots(world)):
         raise Refused(f"remove {path[:80]}: no such file or directory")
     _tell(world, host, {path: None})
     return {"host": host, "path": path}
@@ -122,16 +106,21 @@ def apply(world: World, act: Restoring) -> dict[str, Any]:
         )  # fmt: skip
         plan = restore.plan(flags)
         made[seed.host] = restore.files(data, flags, plan, act.path)
+        database = made[seed.host][restore.DATABASE]
+        assert isinstance(database, bytes)
+        restored.member(
+            database, plan, world.state.slots[seed.process].config, seeds
+        )  # whatever is wrong with it is said now
     for host, files in made.items():
         _replace_data(world, host, act, data, files)
     if act.control_plane:
-        for name, slot in list(world.state.slots.items()):
+        for slot in list(world.state.slots.values()):
             if slot.kind == "sshd" and slot.up:
                 _tell(world, slot.host, {}, CONTROL_PLANE)
     assert plan is not None
     return {
         "cluster": plan.cluster,
-        "members": [{"id": row.id, "name": row.name, "peerURLs": list(row.peer_urls)} for row in plan.members],
+        "members": [{"id": new.id, "name": new.name, "peerURLs": list(new.peer_urls)} for new in plan.members],
         "revision": snapshot.status(data).revision + act.bump,
     }
 

@@ -229,7 +229,9 @@ def add_machine(world: World, spec: ClusterSpec, host: str) -> None:
     if host in control_plane_hosts(spec):
         pods += [(name, f"{name}-{host}") for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")]
     manifests = tuple(
-        (f"{MANIFESTS}/{pod}.yaml", static_pods_text(spec, host, pod, members)) for pod, _ in pods if not spec.bare or pod == "etcd"
+        (f"{MANIFESTS}/{pod}.yaml", static_pods_text(spec, host, pod, members))
+        for pod, _ in pods
+        if not spec.bare or pod == "etcd"
     )
     name = machine(host)
     world.add_process(name, "sshd", host, MachineConfig(host, tuple(pods), manifests, member, members))

@@ -10,9 +10,9 @@ Strangers hand in such files, so nothing in them is believed: every offset is ch
 Simplified here: buckets in buckets (etcd has none) are refused; the free list is not looked at. Upstream: go.etcd.io/bbolt db.go, page.go, cursor.go.
 """
 
+import struct
 from collections.abc import Iterator
 from struct import Struct as Layout
-from struct import error as StructError
 from typing import Final
 
 MAGIC, VERSION = 0xED0CDAED, 2
@@ -38,8 +38,10 @@ def read(data: bytes) -> Buckets:
     """Every bucket of the file. NotBolt."""
     try:
         return _Reader(data).buckets()
-    except StructError:
-        raise NotBolt("snapshot file integrity check failed. 1 errors found.\npage beyond the end of the file") from None
+    except struct.error:
+        raise NotBolt(
+            "snapshot file integrity check failed. 1 errors found.\npage beyond the end of the file"
+        ) from None
 
 
 class _Reader:
@@ -85,7 +87,9 @@ class _Reader:
             yield from self._rows(page)
             return
         if flags != BRANCH:
-            raise NotBolt(f"snapshot file integrity check failed. 1 errors found.\npage {number}: invalid type: {flags}")
+            raise NotBolt(
+                f"snapshot file integrity check failed. 1 errors found.\npage {number}: invalid type: {flags}"
+            )
         for place in range(count):
             yield from self._tree(_BRANCH.unpack_from(page, _HEAD.size + place * _BRANCH.size)[2], depth + 1)
 

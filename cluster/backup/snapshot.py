@@ -60,11 +60,14 @@ def _go(data: bytes) -> str:
 
 
 def read(data: bytes) -> bbolt.Buckets:
-    """The buckets of a database. Refused."""
+    """The buckets of a database of etcd 3. Refused."""
     try:
-        return bbolt.read(data)
+        found = bbolt.read(data)
     except bbolt.NotBolt as broken:
         raise Refused(str(broken)) from None
+    if b"key" not in found or b"meta" not in found:
+        raise Refused("the file is a bbolt database, but not one of etcd 3: it has no buckets key and meta")
+    return found
 
 
 _known: dict[bytes, Status] = {}
@@ -120,4 +123,6 @@ def _table() -> "array[int]":
         for _ in range(8):
             number = number >> 1 ^ (_CASTAGNOLI if number & 1 else 0)
         bytes_.append(number)
-    return array("I", ((low >> 8) ^ bytes_[low & 0xFF] for low in (bytes_[n & 0xFF] ^ (n >> 8) for n in range(1 << 16))))
+    return array(
+        "I", ((low >> 8) ^ bytes_[low & 0xFF] for low in (bytes_[n & 0xFF] ^ (n >> 8) for n in range(1 << 16)))
+    )

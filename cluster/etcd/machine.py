@@ -188,7 +188,9 @@ class Machine(Actor):
         s.numbers += 1
         self._swap(config, records, s.numbers, out)
         self._shelve(folder, s.numbers)
-        out.buffer([Written(f"{folder}/{name}", s.files[f"{folder}/{name}"]) for name in (restore.WAL, restore.DATABASE)])
+        out.buffer(
+            [Written(f"{folder}/{name}", s.files[f"{folder}/{name}"]) for name in (restore.WAL, restore.DATABASE)]
+        )
 
     def _flags(self, out: Outbox) -> MemberConfig:
         """The command line that the member has now: timeouts and limits stay as they are."""

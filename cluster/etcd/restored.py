@@ -10,7 +10,7 @@ when the database is no database of etcd's.
 Simplified here: who wrote a key (its cause) isn't in the file, so its traces end here. Upstream: server/storage/mvcc/kvstore.go (restore), etcdutl/snapshot.
 """
 
-from struct import error as StructError
+import struct
 from struct import unpack
 from typing import Any
 
@@ -26,7 +26,6 @@ from cluster.etcd.raft import Snapshot
 from cluster.etcd.state import AppSnapshot, LogStart, MemberConfig
 from cluster.wire.etcd import KeyValue, Member, WatchEvent
 from cluster.wire.raft import HardState
-
 
 MOST_REVISIONS = 1 << 20
 
@@ -54,7 +53,7 @@ def member(
     try:
         store, lessor = key_space(buckets, len(database), plan.bump)
         alarms = tuple(_alarm(key) for key, _ in buckets.get(b"alarm", []))
-    except (StructError, ValueError, IndexError, KeyError):
+    except (struct.error, ValueError, IndexError, KeyError):
         raise Refused("snapshot file integrity check failed: this is no database of etcd 3") from None
     version = dict(buckets.get(b"cluster", [])).get(b"clusterVersion", b"").decode("utf-8", "replace")
     index = len(plan.members)
@@ -85,7 +84,9 @@ def key_space(buckets: dict[bytes, list[tuple[bytes, bytes]]], size: int, bump: 
     store.revision = max([1, compacted, *by_revision])
     store.base = max(compacted - 1, 1)
     if store.revision - store.base > MOST_REVISIONS:
-        raise Refused(f"the database's history has {store.revision - store.base} revisions: more than this laboratory holds")
+        raise Refused(
+            f"the database's history has {store.revision - store.base} revisions: more than this laboratory holds"
+        )
     store.changes = [tuple(by_revision.get(n, ())) for n in range(store.base + 1, store.revision + 1)]
     if bump:
         store.revision += bump

@@ -82,6 +82,6 @@ def _measure(spec: topology.ClusterSpec, members: int) -> dict[str, Any]:
 
 def _leader(world: World) -> str:
     for name, actor in world.actors.items():
-        if actor.status()["role"] == "leader":
+        if actor.status().get("role") == "leader":
             return name
     return ""

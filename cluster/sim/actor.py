@@ -86,7 +86,6 @@ class Outbox(Protocol):
         """SIGKILL to ``process`` of this host after this step. False: there is no such program here."""
         ...
 
-
     def reinstall(self, process: str, config: Any, records: list[Any]) -> tuple[Any, list[Any]] | None:
         """Give ``process`` of this host another command line and another disk; what both were. None: it runs, or isn't here."""
         ...

@@ -4,6 +4,7 @@ In → a ``Scene`` (spec, world, objects, traces); out → dicts in the control 
 here changes the world. One module a room; ``VIEWS`` names them for ``Lab.query``.
 """
 
+from cluster.snapshot.backups import backups
 from cluster.snapshot.bench import bench
 from cluster.snapshot.complete import completion
 from cluster.snapshot.etcd import members
@@ -29,6 +30,7 @@ from cluster.snapshot.versions import versions
 
 VIEWS = {
     "about": about,
+    "backups": backups,
     "bench": bench,
     "keyspace": keyspace,
     "changes": changes,

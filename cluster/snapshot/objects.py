@@ -50,6 +50,8 @@ class Objects:
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.revision = 0
+        self.cluster = 0
+        """etcd's cluster id: another one is a restored cluster, whose revisions say other things."""
         self.by_resource: dict[str, dict[str, dict[str, Any]]] = {}
         self.scheme: tuple[Any, Scheme] | None = None
         """What the CustomResourceDefinitions add up to, and for which of them (see ``kinds``)."""
@@ -70,10 +72,14 @@ class Objects:
         member = self.freshest(world)
         if member is None:
             return self
-        store = member.state.app.store
-        if store.revision == self.revision:
+        store, cluster = member.state.app.store, member.config.cluster_id
+        restored = self.cluster not in (0, cluster)
+        if store.revision == self.revision and not restored:
             return self
-        if self.revision == 0 or self.revision < store.compacted or store.revision < self.revision:
+        self.cluster = cluster
+        if self.revision == 0 or self.revision < store.compacted or store.revision < self.revision or restored:
+            if restored:
+                self.memory.revisions.restored(_began_with(member))
             self._reload(store)
         else:
             for events in store.since(self.revision + 1):
@@ -125,11 +131,20 @@ class Objects:
         return max(running, key=lambda actor: actor.state.app.store.revision, default=None)
 
     def _reload(self, store: Any) -> None:
-        self.by_resource = {}
+        before, self.by_resource = self.by_resource, {}
         self._quiet = {name: {} for name in QUIET}
         for key in store.live:
             self._apply("PUT", store.current[key])
         self._changes = []
+        for resource, table in before.items():  # what a restored snapshot doesn't know is gone
+            left = self.by_resource.get(resource, {})
+            self._changes += [("DELETED", resource, name, doc, 0) for name, doc in table.items() if name not in left]
+        if before:
+            self._changes += [
+                ("MODIFIED" if name in before.get(resource, {}) else "ADDED", resource, name, doc, 0)
+                for resource, table in self.by_resource.items() for name, doc in table.items()
+                if before.get(resource, {}).get(name) is not doc
+            ]  # fmt: skip
 
     def _apply(self, kind: str, pair: Any) -> None:
         key = pair.key.decode("utf-8", "replace")
@@ -157,6 +172,12 @@ class Objects:
         table[name] = doc
         if len(self._changes) > 5000:
             del self._changes[:2500]
+
+
+def _began_with(member: Any) -> int:
+    """The revision that a restored member's first snapshot has."""
+    snapshot = member.state.raft.log.snapshot
+    return member.state.app.store.revision if snapshot is None else snapshot.data.store.revision
 
 
 def parsed(pair: Any) -> dict[str, Any] | None:

@@ -60,6 +60,11 @@ class Revisions(Struct):
         if self.unanswered:
             self.unanswered = [one for one in self.unanswered if not _answered(one, traces.get(one.kv.cause))]
 
+    def restored(self, revision: int) -> None:
+        """A snapshot of this revision took the place of all that was: what came after it never happened."""
+        if revision < self.seen:
+            self._roll_back(revision)
+
     def _keep(self, kv: KeyValue, trace: Any) -> None:
         one = described(kv, trace)
         if trace is not None and trace.ended is None:

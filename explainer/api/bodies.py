@@ -144,6 +144,25 @@ class EtcdOpBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True
     linearizable: bool = True
 
 
+class SnapshotBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST etcd/snapshots``: save one of ``member`` on its host; ``path`` is made up when it is left out."""
+
+    member: Name
+    path: Annotated[str, Meta(max_length=600)] = ""
+
+
+class RestoreBody(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``POST etcd/restore``: the snapshot ``path`` of ``host`` becomes a new cluster of ``members`` (all whose hosts are up, when left out)."""
+
+    host: Name
+    path: Annotated[str, Meta(max_length=600)]
+    members: tuple[Name, ...] = ()
+    token: Annotated[str, Meta(min_length=1, max_length=80)] = "etcd-cluster"
+    bump_revision: Annotated[int, Meta(ge=0, le=1 << 53)] = 0
+    skip_hash_check: bool = False
+    restart_control_plane: bool = True
+
+
 class PacketBody(Struct, frozen=True, rename={"src": "from", "dst": "to"}, forbid_unknown_fields=True):
     """``POST packets``: pod ``ns/name``, node or address. ``mode``: as if the node's kube-proxy ran in that one."""
 

@@ -24,6 +24,7 @@ from explainer import lessons
 from explainer.api.calls import body_as, call, json, sentence
 from explainer.api.clusters import made
 from explainer.api.faults import membership
+from explainer.api.rescue import answered
 from explainer.runs import clusters, played
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import Pace
@@ -54,6 +55,8 @@ async def start(request: HttpRequest, bus: Bus, slug: str) -> Any:
 
 MEMBERS = ("MemberAddIn", "MemberRemoveIn", "MemberPromoteIn")
 """Acts that etcd may refuse."""
+RESCUE = ("SnapshotIn", "RestoreIn")
+"""Acts that a host may refuse."""
 
 
 @call("GET", "POST")
@@ -141,6 +144,13 @@ async def _act(bus: Bus, cluster: str, step: lessons.Step, number: int) -> None:
         if item["type"] in MEMBERS:
             fields = {name: value for name, value in item.items() if name not in ("type", "call")}
             await membership(bus, cluster, item["type"], **fields)
+        elif item["type"] in RESCUE:
+            await answered(
+                bus,
+                cluster,
+                item["type"],
+                **{name: value for name, value in item.items() if name not in ("type", "call")},
+            )
         elif "call" in item:
             bus.send(cluster, "input", {**item, "call": bus.new_call()})
         else:

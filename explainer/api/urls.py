@@ -5,7 +5,19 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from explainer.api import again, applying, clusters, faults, history, lessons, looking, moments, openapi, presenter
+from explainer.api import (
+    again,
+    applying,
+    clusters,
+    faults,
+    history,
+    lessons,
+    looking,
+    moments,
+    openapi,
+    presenter,
+    rescue,
+)
 from explainer.api.calls import json
 
 C = "clusters/<str:cluster>"
@@ -44,6 +56,9 @@ urlpatterns = [
     path(f"{C}/etcd/members/<str:name>/promote", faults.promote),
     path(f"{C}/etcd/members/<str:name>/<str:op>", faults.member),
     path(f"{C}/etcd/ops", faults.ops),
+    path(f"{C}/etcd/snapshots", rescue.snapshots),
+    path(f"{C}/etcd/snapshots/<str:host>", rescue.snapshot),
+    path(f"{C}/etcd/restore", rescue.restore),
     path(f"{C}/etcd/timers", faults.timers),
     path(f"{C}/etcd/raft/<str:what>", faults.raft),
     path(f"{C}/messages/<int:sequence>/<str:op>", faults.message),

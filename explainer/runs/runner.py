@@ -45,7 +45,10 @@ DOOR = frozenset(
     {"HttpIn", "HttpDataIn", "HttpCloseIn", "ConsoleIn", "EtcdGatewayIn", "EtcdWatchIn", "EtcdOpIn", "PacketIn"}
 )
 """Inputs that wait at the door of a paused cluster."""
-ANSWERED = frozenset({"ConsoleIn", "EtcdGatewayIn", "PacketIn", "MemberAddIn", "MemberRemoveIn", "MemberPromoteIn"})
+ANSWERED = frozenset(
+    {"ConsoleIn", "EtcdGatewayIn", "PacketIn", "MemberAddIn", "MemberRemoveIn", "MemberPromoteIn",
+     "SnapshotIn", "SnapshotFileIn", "SnapshotRemoveIn", "RestoreIn"}
+)  # fmt: skip
 """Inputs that the world itself answers (``CallOut``); the others are acknowledged here when they have a call."""
 
 

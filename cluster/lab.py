@@ -836,6 +836,8 @@ class Lab:
             self._call(number, {"status": 200, "body": last, "done": True})
             return
         status, body = gateway.response(message)
+        if isinstance(message, etcd.LeaseKeepAliveResponse):
+            body = gateway.stream_line(message)
         self._call(number, {"status": status, "body": body, "done": True})
 
     def _etcd_watch(self, message: etcd.WatchResponse) -> None:

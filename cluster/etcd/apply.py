@@ -5,7 +5,7 @@ Errors: ``Refused``: nothing was changed. Must be deterministic: nothing here ma
 only the leader uses. Upstream: server/etcdserver/apply.go and txn.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from cluster.etcd import errors
 from cluster.etcd.errors import Refused
@@ -173,6 +173,9 @@ def _check(app: Application, request: w.TxnRequest, path: Path, mine: int) -> in
     return after
 
 
+NO_HEADER: Final = ResponseHeader(0, 0, 0, 0)
+"""What the answer of a nested transaction carries."""
+
 Result = tuple[bool, list[Any]]
 
 
@@ -201,7 +204,7 @@ def _response(id_: int, header: ResponseHeader, inner: ResponseHeader, result: R
         if not isinstance(item, tuple):
             responses.append(w.RangeResponse(0, inner, tuple(item.kvs), item.more, item.count))
         elif isinstance(item[0], bool):
-            responses.append(_response(0, inner, inner, item))
+            responses.append(_response(0, NO_HEADER, inner, item))
         else:
             responses.append(item[0](0, inner, *item[1:]))
     return w.TxnResponse(id_, header, succeeded, tuple(responses))

@@ -145,7 +145,7 @@ class ClientSide(LeaseSide):
             result = w.EtcdError(q.id, result.code, result.message)
         elif type(q) in _CHANGES:
             added = self.state.app.membership.members.get(result) if isinstance(q, w.MemberAddRequest) else None
-            result = w.MemberResponse(q.id, self.header(), self.state.app.membership.listing(), added)
+            result = w.MemberResponse(q.id, self.cluster_header(), self.state.app.membership.listing(), added)
         out.send(pending.client, result, cause=pending.cause)
 
     def _fail(self, id_: int, why: tuple[int, str], out: Outbox) -> None:
@@ -192,7 +192,7 @@ class ClientSide(LeaseSide):
             return w.RangeResponse(q.id, self.header(), tuple(found.kvs), found.more, found.count)
         if type(q) is w.TxnRequest:
             return evaluate(app, q, self.header())
-        return w.MemberResponse(q.id, self.header(), app.membership.listing())
+        return w.MemberResponse(q.id, self.cluster_header(), app.membership.listing())
 
     def _next_round(self, now: int, out: Outbox) -> None:
         s = self.state
@@ -270,7 +270,8 @@ class ClientSide(LeaseSide):
         pending = self.state.pending.pop(answer.id, None)
         if pending is not None:
             if not isinstance(answer, w.EtcdError):
-                answer = msgspec.structs.replace(answer, header=self.header())
+                header = self.cluster_header() if type(answer) is w.MemberResponse else self.header()
+                answer = msgspec.structs.replace(answer, header=header)
             out.send(pending.client, answer, cause=pending.cause)
 
     def _move_leader(self, src: str, q: w.MoveLeaderRequest, now: int, out: Outbox) -> None:

@@ -1,22 +1,33 @@
 """etcd's v3 JSON gateway as pure translation: (path, JSON bytes) → a wire request, a wire answer → (HTTP status, JSON document).
 
-Protobuf's JSON rules: int64 are strings (numbers are accepted), bytes are base64, enums are names (numbers are accepted), fields with
-default values are left out, names may be snake_case or camelCase. A watch or a keep-alive is a stream of lines ``{"result": …}``.
+How a request is read is ``gojson``'s business. In answers int64 are strings, bytes are base64, enums names, and fields with default values are left
+out. A watch or a keep-alive is a stream of lines ``{"result": …}``.
 
 In: what an HTTP server received. Out: what it sends. Errors: ``GatewayError`` with the status and document to send.
 
-Simplified here: no auth service; the words about malformed JSON are Go's only where a test recorded them.
+Simplified here: no auth service; a watch's ``watch_id`` is always 0 (the first of its stream) and ``fragment`` is not needed.
 Upstream: api/etcdserverpb/gw, grpc-gateway runtime.
 """
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
-import orjson
-
+from cluster.etcd.gojson import (
+    BadJSON,
+    Reader,
+    boolean,
+    enum,
+    fields,
+    first_value,
+    int64,
+    items,
+    octets,
+    read,
+    texts,
+    uint64,
+)
 from cluster.etcd.state import VERSION
 from cluster.wire import etcd as w
 
@@ -34,10 +45,10 @@ SNAPSHOT_PIECE: Final = 32 * 1024
 
 
 class GatewayError(Exception):
-    """The HTTP answer ``status`` with the JSON ``document``."""
+    """The HTTP answer ``status`` with the JSON ``document``, or with a plain text."""
 
-    def __init__(self, status: int, document: dict[str, Any]) -> None:
-        super().__init__(document.get("error", ""))
+    def __init__(self, status: int, document: dict[str, Any] | str) -> None:
+        super().__init__(document if isinstance(document, str) else document.get("error", ""))
         self.status = status
         self.document = document
 
@@ -47,122 +58,19 @@ def error(code: int, message: str) -> tuple[int, dict[str, Any]]:
     return HTTP_STATUS.get(code, 500), {"error": message, "message": message, "code": code}
 
 
-def _bad(message: str) -> GatewayError:
-    return GatewayError(*error(3, message))
-
-
 # -- requests ---------------------------------------------------------------------------------------------------------
 
-Reader = Callable[[Any], Any]
-
-
-def _int(value: Any) -> int:
-    return _number(value, -(1 << 63), 1 << 63, "int64")
-
-
-def _id(value: Any) -> int:
-    """A member's id."""
-    return _number(value, 0, 1 << 64, "uint64")
-
-
-def _number(value: Any, low: int, high: int, kind: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type {kind}")
-    try:
-        number = int(value)
-    except ValueError:
-        raise _bad(f"json: invalid number {value!r} for an {kind}") from None
-    if not low <= number < high:
-        raise _bad(f"json: cannot unmarshal number {number} into Go value of type {kind}")
-    return number
-
-
-def _bytes(value: Any) -> bytes:
-    if not isinstance(value, str):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type []uint8")
-    try:
-        return b64decode(value.replace("-", "+").replace("_", "/") + "=" * (-len(value) % 4), validate=True)
-    except Base64Error:
-        raise _bad("illegal base64 data at input byte 0") from None
-
-
-def _bool(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type bool")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type string")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(_text(item) for item in _list(value))
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise _bad(f"json: cannot unmarshal {_kind(value)} into Go value of type []json.RawMessage")
-    return value
-
-
-def _kind(value: Any) -> str:
-    return {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}.get(
-        type(value), "null"
-    )
-
-
-def _enum(*names: str) -> Reader:
-    def read(value: Any) -> str:
-        if isinstance(value, str) and value in names:
-            return value
-        if isinstance(value, int) and 0 <= value < len(names):
-            return names[value]
-        raise _bad(f"unknown value {value!r} for enum, one of {', '.join(names)}")
-
-    return read
-
-
-_Fields = dict[str, tuple[str, Reader]]
-
-
-def _fields(**readers: Reader) -> _Fields:
-    """JSON name (both spellings) → (our name, reader). A name ``A__b`` is JSON ``A`` and ours ``b``."""
-    found: _Fields = {}
-    for spec, reader in readers.items():
-        json_name, _, ours = spec.partition("__")
-        ours = ours or json_name
-        head, *rest = json_name.split("_")
-        found[json_name] = found[head + "".join(word.capitalize() for word in rest)] = (ours, reader)
-    return found
-
-
-def _read(document: Any, fields: _Fields, message: str) -> dict[str, Any]:
-    if not isinstance(document, dict):
-        raise _bad(f"json: cannot unmarshal {_kind(document)} into Go value of type map[string]json.RawMessage")
-    found: dict[str, Any] = {}
-    for name, value in document.items():
-        if name not in fields:
-            raise _bad(f'unknown field "{name}" in etcdserverpb.{message}')
-        if value is not None:
-            ours, reader = fields[name]
-            found[ours] = reader(value)
-    return found
-
-
-_RANGE = _fields(
-    key=_bytes, range_end=_bytes, limit=_int, revision=_int, sort_order=_enum("NONE", "ASCEND", "DESCEND"),
-    sort_target=_enum("KEY", "VERSION", "CREATE", "MOD", "VALUE"), serializable=_bool, keys_only=_bool, count_only=_bool,
-    min_mod_revision=_int, max_mod_revision=_int, min_create_revision=_int, max_create_revision=_int,
+_RANGE = fields(
+    key=octets, range_end=octets, limit=int64, revision=int64, sort_order=enum("RangeRequest_SortOrder", "NONE", "ASCEND", "DESCEND"),
+    sort_target=enum("RangeRequest_SortTarget", "KEY", "VERSION", "CREATE", "MOD", "VALUE"), serializable=boolean, keys_only=boolean, count_only=boolean,
+    min_mod_revision=int64, max_mod_revision=int64, min_create_revision=int64, max_create_revision=int64,
 )  # fmt: skip
-_PUT = _fields(key=_bytes, value=_bytes, lease=_int, prev_kv=_bool, ignore_value=_bool, ignore_lease=_bool)
-_DELETE = _fields(key=_bytes, range_end=_bytes, prev_kv=_bool)
-_COMPARE = _fields(
-    key=_bytes, range_end=_bytes, result=_enum("EQUAL", "GREATER", "LESS", "NOT_EQUAL"),
-    target=_enum("VERSION", "CREATE", "MOD", "VALUE", "LEASE"), version=_int, create_revision=_int, mod_revision=_int,
-    value=_bytes, lease=_int,
+_PUT = fields(key=octets, value=octets, lease=int64, prev_kv=boolean, ignore_value=boolean, ignore_lease=boolean)
+_DELETE = fields(key=octets, range_end=octets, prev_kv=boolean)
+_COMPARE = fields(
+    key=octets, range_end=octets, result=enum("Compare_CompareResult", "EQUAL", "GREATER", "LESS", "NOT_EQUAL"),
+    target=enum("Compare_CompareTarget", "VERSION", "CREATE", "MOD", "VALUE", "LEASE"), version=int64, create_revision=int64, mod_revision=int64,
+    value=octets, lease=int64,
 )  # fmt: skip
 _COMPARED = {
     "VERSION": "version", "CREATE": "create_revision", "MOD": "mod_revision", "VALUE": "value", "LEASE": "lease",
@@ -170,75 +78,84 @@ _COMPARED = {
 
 
 def _range(document: Any, id_: int = 0) -> w.RangeRequest:
-    return w.RangeRequest(id_, **{"key": b"", **_read(document, _RANGE, "RangeRequest")})
+    return w.RangeRequest(id_, **{"key": b"", **read(document, _RANGE)})
 
 
 def _put(document: Any, id_: int = 0) -> w.PutRequest:
-    return w.PutRequest(id_, **{"key": b"", "value": b"", **_read(document, _PUT, "PutRequest")})
+    return w.PutRequest(id_, **{"key": b"", "value": b"", **read(document, _PUT)})
 
 
 def _delete(document: Any, id_: int = 0) -> w.DeleteRangeRequest:
-    return w.DeleteRangeRequest(id_, **{"key": b"", **_read(document, _DELETE, "DeleteRangeRequest")})
+    return w.DeleteRangeRequest(id_, **{"key": b"", **read(document, _DELETE)})
 
 
 def _compare(document: Any) -> w.Compare:
-    found = _read(document, _COMPARE, "Compare")
+    found = read(document, _COMPARE)
     target = found.get("target", "VERSION")
-    value = found.get(_COMPARED[target], b"" if target == "VALUE" else 0)
+    given = next(
+        (name for name in reversed(found) if name in _COMPARED.values()), ""
+    )  # one of a group: the last one counts
+    wanted = _COMPARED.get(target, "")
+    value = found[wanted] if given == wanted else b"" if target == "VALUE" else 0
     return w.Compare(found.get("key", b""), target, found.get("result", "EQUAL"), value, found.get("range_end", b""))
 
 
 def _op(document: Any) -> Any:
-    found = _read(document, _OP, "RequestOp")
-    if len(found) != 1:
-        raise _bad("a RequestOp holds exactly one of request_range, request_put, request_delete_range, request_txn")
-    return next(iter(found.values()))
+    """The operation; None for none, which the member refuses. Of several the last counts."""
+    return next(reversed(read(document, _OP).values()), None)
 
 
 def _ops(value: Any) -> tuple[Any, ...]:
-    return tuple(_op(item) for item in _list(value))
+    return tuple(_op(item) for item in items(value))
 
 
 def _compares(value: Any) -> tuple[w.Compare, ...]:
-    return tuple(_compare(item) for item in _list(value))
+    return tuple(_compare(item) for item in items(value))
 
 
-_TXN = _fields(compare=_compares, success=_ops, failure=_ops)
+_TXN = fields(compare=_compares, success=_ops, failure=_ops)
 
 
 def _txn(document: Any, id_: int = 0) -> w.TxnRequest:
-    return w.TxnRequest(id_, **_read(document, _TXN, "TxnRequest"))
+    return w.TxnRequest(id_, **read(document, _TXN))
 
 
-_OP = _fields(request_range=_range, request_put=_put, request_delete_range=_delete, request_txn=_txn)
-_WATCH_CREATE = _fields(
-    key=_bytes, range_end=_bytes, start_revision=_int, prev_kv=_bool, progress_notify=_bool, watch_id=_int,
-    fragment=_bool, filters=_list,
+_OP = fields(request_range=_range, request_put=_put, request_delete_range=_delete, request_txn=_txn)
+_filter = enum("WatchCreateRequest_FilterType", "NOPUT", "NODELETE")
+
+
+def _filters(value: Any) -> tuple[str, ...]:
+    return tuple(_filter(item) for item in items(value))
+
+
+_WATCH_CREATE = fields(
+    key=octets, range_end=octets, start_revision=int64, prev_kv=boolean, progress_notify=boolean, watch_id=int64,
+    fragment=boolean, filters=_filters,
 )  # fmt: skip
-_WATCH_ID = _fields(watch_id=_int)
+_WATCH_ID = fields(watch_id=int64)
 
 
 def _watch(document: Any, watch: int) -> Any:
     """One line of a watch stream's request body. ``watch`` is the number it gets on our wire."""
-    whole = _fields(create_request=lambda v: v, cancel_request=lambda v: v, progress_request=lambda v: v)
-    found = _read(document, whole, "WatchRequest")
+    whole = fields(create_request=lambda v: v, cancel_request=lambda v: v, progress_request=lambda v: v)
+    found = read(document, whole)
     if "create_request" in found:
-        wanted = _read(found["create_request"], _WATCH_CREATE, "WatchCreateRequest")
-        for unused in ("watch_id", "fragment", "filters"):
+        wanted = read(found["create_request"], _WATCH_CREATE)
+        for unused in ("watch_id", "fragment"):
             wanted.pop(unused, None)
         return w.WatchCreateRequest(watch, **{"key": b"", **wanted})
     if "cancel_request" in found:
-        return w.WatchCancelRequest(_read(found["cancel_request"], _WATCH_ID, "WatchCancelRequest").get("watch_id", 0))
+        return w.WatchCancelRequest(read(found["cancel_request"], _WATCH_ID).get("watch_id", 0))
     return w.WatchProgressRequest(watch)
 
 
-def _simple(kind: Any, message: str, defaults: dict[str, Any], **readers: Reader) -> Callable[[Any, int], Any]:
-    fields = _fields(**readers)
+def _simple(kind: Any, defaults: dict[str, Any], **readers: Reader) -> Callable[[Any, int], Any]:
+    table = fields(**readers)
 
-    def read(document: Any, id_: int) -> Any:
-        return kind(id_, **{**defaults, **_read(document, fields, message)})
+    def request_of(document: Any, id_: int) -> Any:
+        return kind(id_, **{**defaults, **read(document, table)})
 
-    return read
+    return request_of
 
 
 _PATHS: Final[dict[str, Callable[[Any, int], Any]]] = {
@@ -247,39 +164,39 @@ _PATHS: Final[dict[str, Callable[[Any, int], Any]]] = {
     "/v3/kv/deleterange": _delete,
     "/v3/kv/txn": _txn,
     "/v3/kv/compaction": _simple(
-        w.CompactionRequest, "CompactionRequest", {"revision": 0}, revision=_int, physical=_bool
+        w.CompactionRequest, {"revision": 0}, revision=int64, physical=boolean
     ),
     "/v3/watch": _watch,
-    "/v3/lease/grant": _simple(w.LeaseGrantRequest, "LeaseGrantRequest", {"ttl": 0}, TTL__ttl=_int, ID__lease=_int),
-    "/v3/lease/revoke": _simple(w.LeaseRevokeRequest, "LeaseRevokeRequest", {"lease": 0}, ID__lease=_int),
-    "/v3/lease/keepalive": _simple(w.LeaseKeepAliveRequest, "LeaseKeepAliveRequest", {"lease": 0}, ID__lease=_int),
+    "/v3/lease/grant": _simple(w.LeaseGrantRequest, {"ttl": 0}, TTL__ttl=int64, ID__lease=int64),
+    "/v3/lease/revoke": _simple(w.LeaseRevokeRequest, {"lease": 0}, ID__lease=int64),
+    "/v3/lease/keepalive": _simple(w.LeaseKeepAliveRequest, {"lease": 0}, ID__lease=int64),
     "/v3/lease/timetolive": _simple(
-        w.LeaseTimeToLiveRequest, "LeaseTimeToLiveRequest", {"lease": 0}, ID__lease=_int, keys=_bool
+        w.LeaseTimeToLiveRequest, {"lease": 0}, ID__lease=int64, keys=boolean
     ),
-    "/v3/lease/leases": _simple(w.LeaseLeasesRequest, "LeaseLeasesRequest", {}),
+    "/v3/lease/leases": _simple(w.LeaseLeasesRequest, {}),
     "/v3/cluster/member/list": _simple(
-        w.MemberListRequest, "MemberListRequest", {}, linearizable=_bool
+        w.MemberListRequest, {}, linearizable=boolean
     ),
     "/v3/cluster/member/add": _simple(
-        w.MemberAddRequest, "MemberAddRequest", {"peer_urls": ()}, peerURLs__peer_urls=_texts, isLearner__is_learner=_bool
+        w.MemberAddRequest, {"peer_urls": ()}, peerURLs__peer_urls=texts, isLearner__is_learner=boolean
     ),
-    "/v3/cluster/member/remove": _simple(w.MemberRemoveRequest, "MemberRemoveRequest", {"member": 0}, ID__member=_id),
+    "/v3/cluster/member/remove": _simple(w.MemberRemoveRequest, {"member": 0}, ID__member=uint64),
     "/v3/cluster/member/promote": _simple(
-        w.MemberPromoteRequest, "MemberPromoteRequest", {"member": 0}, ID__member=_id
+        w.MemberPromoteRequest, {"member": 0}, ID__member=uint64
     ),
     "/v3/cluster/member/update": _simple(
-        w.MemberUpdateRequest, "MemberUpdateRequest", {"member": 0, "peer_urls": ()}, ID__member=_id, peerURLs__peer_urls=_texts
+        w.MemberUpdateRequest, {"member": 0, "peer_urls": ()}, ID__member=uint64, peerURLs__peer_urls=texts
     ),
-    "/v3/maintenance/snapshot": _simple(w.SnapshotRequest, "SnapshotRequest", {}),
-    "/v3/maintenance/status": _simple(w.StatusRequest, "StatusRequest", {}),
-    "/v3/maintenance/defragment": _simple(w.DefragmentRequest, "DefragmentRequest", {}),
-    "/v3/maintenance/hash": _simple(w.HashKVRequest, "HashKVRequest", {}, revision=_int),
+    "/v3/maintenance/snapshot": _simple(w.SnapshotRequest, {}),
+    "/v3/maintenance/status": _simple(w.StatusRequest, {}),
+    "/v3/maintenance/defragment": _simple(w.DefragmentRequest, {}),
+    "/v3/maintenance/hash": _simple(w.HashKVRequest, {}, revision=int64),
     "/v3/maintenance/transfer-leadership": _simple(
-        w.MoveLeaderRequest, "MoveLeaderRequest", {"target": 0}, targetID__target=_id
+        w.MoveLeaderRequest, {"target": 0}, targetID__target=uint64
     ),
     "/v3/maintenance/alarm": _simple(
-        w.AlarmRequest, "AlarmRequest", {}, action=_enum("GET", "ACTIVATE", "DEACTIVATE"), memberID__member=_id,
-        alarm=_enum("NONE", "NOSPACE", "CORRUPT"),
+        w.AlarmRequest, {}, action=enum("AlarmRequest_AlarmAction", "GET", "ACTIVATE", "DEACTIVATE"), memberID__member=uint64,
+        alarm=enum("AlarmType", "NONE", "NOSPACE", "CORRUPT"),
     ),
 }  # fmt: skip
 for _old in ("revoke", "timetolive", "leases"):
@@ -290,18 +207,11 @@ def request(path: str, body: bytes, id_: int) -> Any:
     """The wire request that a POST of ``body`` to ``path`` means; ``id_`` is its number (for a watch: the watch's)."""
     reader = _PATHS.get(path)
     if reader is None:
-        raise GatewayError(404, {"error": "Not Found", "message": "Not Found", "code": 5})
+        raise GatewayError(404, "Not Found\n" if path.startswith(("/v3/", "/v3beta/")) else "404 page not found\n")
     try:
-        document = orjson.loads(body) if body.strip() else {}
-    except orjson.JSONDecodeError as problem:
-        raise _bad(_json_problem(body, problem)) from None
-    return reader(document, id_)
-
-
-def _json_problem(body: bytes, problem: orjson.JSONDecodeError) -> str:
-    if problem.pos >= len(problem.doc):
-        return "unexpected EOF"
-    return f"invalid character {problem.doc[problem.pos]!r} looking for beginning of value"
+        return reader(first_value(body), id_)
+    except BadJSON as bad:
+        raise GatewayError(*error(3, str(bad))) from None
 
 
 # -- answers ----------------------------------------------------------------------------------------------------------
@@ -395,9 +305,14 @@ def _body(answer: Any) -> dict[str, Any]:
         case w.MemberResponse():
             member = None if answer.member is None else _member(answer.member)
             return {"member": member, "members": [_member(m) for m in answer.members]}
+        case w.DefragmentResponse():
+            return {"header": None}
         case w.AlarmResponse():
-            # The real server leaves this answer's header empty.
-            alarms = [_clean({"memberID": str(member), "alarm": alarm}) for member, alarm in answer.alarms]
+            # The real server leaves this answer's header away.
+            alarms = [
+                _clean({"memberID": str(member), "alarm": "" if alarm == "NONE" else alarm})
+                for member, alarm in answer.alarms
+            ]
             return {"header": None, "alarms": alarms}
         case _:
             return {}
@@ -439,15 +354,22 @@ def stream_line(answer: Any, watch_id: int = 0) -> dict[str, Any]:
     if not isinstance(answer, w.WatchResponse):
         return {"result": document(answer)}
     compacted = max(answer.compact_revision, 0)
+    header = _header(answer.header)
+    if compacted:
+        header.pop(
+            "revision", None
+        )  # upstream: a cancellation by compaction is of no revision, and its number says why
+    elif answer.created and answer.canceled:
+        watch_id = -1
     return {
         "result": _clean(
             {
-                "header": _header(answer.header),
+                "header": header,
                 "watch_id": str(watch_id),
                 "created": answer.created,
                 "canceled": answer.canceled,
                 "compact_revision": str(compacted),
-                "cancel_reason": answer.cancel_reason,
+                "cancel_reason": "" if compacted else answer.cancel_reason,
                 "events": [_event(event) for event in answer.events],
             }
         )

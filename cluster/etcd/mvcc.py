@@ -81,13 +81,14 @@ class Store(Struct):
             raise Refused(*errors.FUTURE_REVISION)
         if 0 < q.revision < self.compacted:
             raise Refused(*errors.COMPACTED)
+        newest = q.revision <= 0 or q.revision == now
         if not q.range_end:
-            kv = self.current.get(q.key) if q.revision in (0, now) else self.at(q.key, q.revision)
+            kv = self.current.get(q.key) if newest else self.at(q.key, q.revision)
             kvs, total = ([], 0) if kv is None else ([kv], 1)
         else:
             plain = q.sort_order == "NONE" and q.sort_target == "KEY" and not self._filtered(q)
-            cut = q.limit + 1 if q.limit and plain else 0
-            kvs, total = self._scan(q, cut, q.revision in (0, now))
+            cut = q.limit + 1 if q.limit > 0 and plain else 0
+            kvs, total = self._scan(q, cut, newest)
         if q.count_only:
             return Found([], total, False)
         return self._finish(q, kvs, total)

@@ -293,6 +293,10 @@ class RaftSide(Telling):
         app = self.state.app
         return ResponseHeader(self.config.cluster_id, self.config.id, app.store.revision, app.term)
 
+    def cluster_header(self) -> ResponseHeader:
+        """The header of an answer about members: it has no revision."""
+        return ResponseHeader(self.config.cluster_id, self.config.id, 0, self.state.app.term)
+
     def _apply(self, entry: Entry, now: int, out: Outbox) -> None:
         s = self.state
         proposal: Proposal | None = entry.data

@@ -4,18 +4,25 @@ In: a request of the client API. Out: nothing, or ``Refused`` with etcd's words.
 Upstream: server/etcdserver/api/v3rpc/{key,member}.go.
 """
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from cluster.etcd import errors
 from cluster.etcd.errors import Refused
 from cluster.etcd.mvcc import in_range
 from cluster.wire import etcd as w
 
+SORT_ORDERS: Final = ("NONE", "ASCEND", "DESCEND")
+SORT_TARGETS: Final = ("KEY", "VERSION", "CREATE", "MOD", "VALUE")
+_URL: Final = re.compile(r"https?://(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+):\d+|unixs?://\S+")
+
 
 def check(request: Any, max_ops: int) -> None:
     """Refuse what could never be right, whatever the store holds."""
     if isinstance(request, w.RangeRequest):
         _key(request.key)
+        if request.sort_order not in SORT_ORDERS or request.sort_target not in SORT_TARGETS:
+            raise Refused(*errors.INVALID_SORT)
     elif isinstance(request, w.PutRequest):
         _key(request.key)
         if request.ignore_value and request.value:
@@ -40,12 +47,7 @@ def _key(key: bytes) -> None:
 
 def _urls(urls: tuple[str, ...]) -> None:
     """Go's ``types.NewURLs``: at least one, each ``https://host:port`` without a path."""
-    for url in urls:
-        scheme, _, rest = url.strip().partition("://")
-        host, _, port = rest.rpartition(":")
-        if scheme not in ("unix", "unixs") and not (scheme in ("http", "https") and host and port.isdigit()):
-            raise Refused(*errors.BAD_URLS)
-    if not urls:
+    if not urls or not all(_URL.fullmatch(url.strip()) for url in urls):
         raise Refused(*errors.BAD_URLS)
 
 
@@ -55,6 +57,8 @@ def _txn(request: w.TxnRequest, max_ops: int) -> None:
     for compare in request.compare:
         _key(compare.key)
     for op in (*request.success, *request.failure):
+        if op is None:
+            raise Refused(*errors.KEY_NOT_FOUND)
         if isinstance(op, w.TxnRequest):
             _txn(op, max_ops - len(op.success))
         else:

@@ -6,14 +6,19 @@ that ends in ``/`` (all of Kubernetes') by cutting the key at each ``/``; the re
 In: watches, the events of a revision. Out: (watch, its events). A new watch that starts in the past is first given
 what it missed. Upstream: server/storage/mvcc/watchable_store.go.
 
-Simplified here: history is caught up at once, in one response per revision; no slow-watcher queue ("victims"), because a
-send never blocks in this world.
+Simplified here: history is caught up at once, in responses of up to 1,000 revisions as upstream's batches; no slow-watcher queue ("victims"), because
+a send never blocks in this world.
 """
+
+from typing import Final
 
 from msgspec import Struct, field
 
 from cluster.etcd.mvcc import Store, in_range, prefix_end
 from cluster.wire.etcd import WatchCreateRequest, WatchEvent
+
+BATCH: Final = 1000
+"""Revisions told in one response (watchBatchMaxRevs)."""
 
 
 class Watcher(Struct):
@@ -107,19 +112,36 @@ class WatchHub(Struct):
             watcher = self.watchers[watch]
             if watcher.minimum <= revision:
                 watcher.minimum = revision + 1
+                mine = wanted(watcher.request, mine)
+                if not mine:
+                    continue
                 result.append((watcher, with_previous(store, watcher, mine)))
         return result
 
 
 def missed(store: Store, watcher: Watcher, start: int) -> list[list[WatchEvent]]:
-    """What a watch has missed since revision ``start``, a list of events per revision."""
+    """What a watch has missed since revision ``start``: the events of up to ``BATCH`` revisions in each list."""
     request = watcher.request
-    result = []
+    result: list[list[WatchEvent]] = []
+    revisions = 0
     for events in store.since(start):
-        mine = [event for event in events if in_range(event.kv.key, request.key, request.range_end)]
-        if mine:
-            result.append(with_previous(store, watcher, mine))
+        mine = wanted(request, [event for event in events if in_range(event.kv.key, request.key, request.range_end)])
+        if not mine:
+            continue
+        if revisions % BATCH == 0:
+            result.append([])
+        revisions += 1
+        result[-1] += with_previous(store, watcher, mine)
     return result
+
+
+def wanted(request: WatchCreateRequest, events: list[WatchEvent]) -> list[WatchEvent]:
+    """The events that the watch's filters let through."""
+    if not request.filters:
+        return events
+    unwanted = {"NOPUT": "PUT", "NODELETE": "DELETE"}
+    kept_out = [unwanted.get(name) for name in request.filters]
+    return [event for event in events if event.type not in kept_out]
 
 
 def with_previous(store: Store, watcher: Watcher, events: list[WatchEvent]) -> list[WatchEvent]:

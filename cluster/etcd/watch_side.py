@@ -23,8 +23,12 @@ class WatchSide(Maintenance):
         if s.raft.learners and s.raft.is_learner():
             out.send(src, w.EtcdError(q.watch, *errors.NOT_FOR_LEARNER))
             return
+        if q.range_end not in (b"", b"\0") and q.range_end <= q.key:
+            reason = "mvcc: watcher range is empty"
+            out.send(src, w.WatchResponse(q.watch, self.header(), created=True, canceled=True, cancel_reason=reason))
+            return
         out.send(src, w.WatchResponse(q.watch, self.header(), created=True))
-        if 0 < q.start_revision < store.compacted:
+        if q.start_revision and q.start_revision < store.compacted:
             reason = errors.COMPACTED[1]
             out.send(
                 src,

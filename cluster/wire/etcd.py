@@ -219,6 +219,8 @@ class WatchCreateRequest(Struct, frozen=True, tag=True):
     start_revision: int = 0
     prev_kv: bool = False
     progress_notify: bool = False
+    filters: tuple[str, ...] = ()
+    """What not to tell: NOPUT, NODELETE."""
 
 
 class WatchCancelRequest(Struct, frozen=True, tag=True):

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from cluster.etcd.gateway import STREAMS
 from explainer.gateway.kubernetes import Receive, Scope, Send, read_body
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
@@ -40,6 +41,10 @@ class EtcdApp:
             assert match is not None
             cluster, member, path = match.groups()
         body = await read_body(receive)
+        allowed = ("GET", "HEAD") if path in ("/version", "/health") else ("POST",)
+        if scope["method"] not in allowed and (allowed != ("POST",) or path.startswith("/v3")):
+            await answer(send, 405, b"Method Not Allowed\n", b"text/plain; charset=utf-8")
+            return
         if path == "/version":
             await answer(send, 200, VERSION)
             return
@@ -88,6 +93,8 @@ class EtcdApp:
                         )
                     return
                 data = as_bytes(piece.get("body", b""))
+                if path in STREAMS and piece["status"] == 200:
+                    data += b"\n"
                 if health:
                     ok = piece["status"] == 200
                     await answer(
@@ -96,7 +103,8 @@ class EtcdApp:
                     return
                 if not begun:
                     begun = True
-                    headers = [(b"content-type", b"application/json")]
+                    plain = isinstance(piece.get("body"), str)
+                    headers = [(b"content-type", b"text/plain; charset=utf-8" if plain else b"application/json")]
                     if piece["done"]:
                         headers.append((b"content-length", b"%d" % len(data)))
                     await send({"type": "http.response.start", "status": piece["status"], "headers": headers})
@@ -115,9 +123,9 @@ def as_bytes(body: Any) -> bytes:
     return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
 
 
-async def answer(send: Send, status: int, body: bytes) -> None:
-    """A whole JSON answer."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+async def answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:
+    """A whole answer, JSON if nothing else is said."""
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

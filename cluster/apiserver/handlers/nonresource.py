@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from cluster.api import jwt, status
 from cluster.apiserver import discovery, health, openapi_proto, respond
+from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import Job
 from cluster.apiserver.negotiation import negotiate
 from cluster.apiserver.openapi import OpenAPI
@@ -143,7 +144,8 @@ def _components(server: Any) -> list[dict[str, Any]]:
     ):
         well = _renewed(server, lease) if lease else not health.failure(server, "etcd")
         condition = {"type": "Healthy", "status": "True" if well else "False", "message": "ok" if well else "no answer"}
-        rows.append({"metadata": {"name": name, "creationTimestamp": None}, "conditions": [condition]})
+        metadata = {"name": name, "creationTimestamp": None}
+        rows.append({"kind": "ComponentStatus", "apiVersion": "v1", "metadata": metadata, "conditions": [condition]})
     return rows
 
 
@@ -177,9 +179,7 @@ def _jwk(public_pem: bytes) -> dict[str, str]:
 def component_statuses(server: Any, job: Job, out: Outbox) -> None:
     """``kubectl get componentstatuses``: deprecated."""
     job.warnings.append("v1 ComponentStatus is deprecated in v1.19+")
-    rows = _components(server)
-    doc = {"kind": "ComponentStatusList", "apiVersion": "v1", "metadata": {}, "items": rows}
-    respond.document(server, job, out, 200, doc)
+    reading.answer_list(server, job, out, _components(server), {})
 
 
 def component_status(server: Any, job: Job, out: Outbox) -> None:
@@ -187,6 +187,6 @@ def component_status(server: Any, job: Job, out: Outbox) -> None:
     job.warnings.append("v1 ComponentStatus is deprecated in v1.19+")
     for row in _components(server):
         if row["metadata"]["name"] == job.info.name:
-            respond.document(server, job, out, 200, {"kind": "ComponentStatus", "apiVersion": "v1", **row})
+            respond.item(server, job, out, 200, row)
             return
     raise status.not_found("componentstatuses", job.info.name)

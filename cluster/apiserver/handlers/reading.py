@@ -133,7 +133,7 @@ def listed(server: Any, job: Job, out: Outbox) -> None:
     cache = server.cache_of(resource)
     corrupt.refuse(cache, job.info.namespace if cache.namespaced else "")
     items = select(server, job, _candidates(cache, job))
-    _answer(server, job, out, items, {"resourceVersion": str(cache.revision)})
+    answer_list(server, job, out, items, {"resourceVersion": str(cache.revision)})
 
 
 def _candidates(cache: Cache, job: Job) -> list[Item]:
@@ -189,7 +189,8 @@ def _selectable(resource: Resource, doc: dict[str, Any]) -> dict[str, str]:
     return fields
 
 
-def _answer(server: Any, job: Job, out: Outbox, docs: list[dict[str, Any]], meta: dict[str, Any]) -> None:
+def answer_list(server: Any, job: Job, out: Outbox, docs: list[dict[str, Any]], meta: dict[str, Any]) -> None:
+    """A list in the form that was asked for: typed, as a Table, or metadata only."""
     resource = job.resource
     assert resource is not None
     reason = f"{len(docs)} objects"
@@ -261,7 +262,7 @@ def paged(
         meta["continue"] = encode_token(at, last[len(prefix) :])
         if remaining > 0 and not (job.query.get("labelSelector") or job.query.get("fieldSelector")):
             meta["remainingItemCount"] = remaining
-    _answer(server, job, out, docs, meta)
+    answer_list(server, job, out, docs, meta)
 
 
 def encode_token(revision: int, last: str) -> str:

@@ -290,3 +290,14 @@ def test_a_patch_types_only_what_it_touches(cluster: Cluster, monkeypatch: pytes
         "PATCH", f"{nodes}/typed", {"metadata": {"labels": {"a": "b"}}}, media="application/merge-patch+json"
     )
     assert typed[-1] == ["metadata"] and list(labelled) == list(after)
+
+
+def test_component_statuses_are_printed_with_their_own_columns() -> None:
+    cluster = Cluster()
+    table = (("accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),)
+    code, doc = cluster.ask("GET", "/api/v1/componentstatuses", headers=table)
+    assert (code, [c["name"] for c in doc["columnDefinitions"]]) == (200, ["Name", "Status", "Message", "Error"])
+    assert ["etcd-0", "Healthy", "ok"] in [row["cells"][:3] for row in doc["rows"]]
+    code, doc = cluster.ask("GET", "/api/v1/componentstatuses/etcd-0", headers=table)
+    assert [row["cells"][0] for row in doc["rows"]] == ["etcd-0"]
+    assert cluster.ask("GET", "/api/v1/componentstatuses")[1]["kind"] == "ComponentStatusList"

@@ -5,7 +5,7 @@ gives the Services that changed and the request that changed each.
 
 A Service without a cluster IP (headless, ExternalName) is nobody's business here, nor one that names another proxy.
 
-Simplified here: addresses with leading zeros are read as decimal, as upstream's sloppy parser does; no metrics of how long a
+Simplified here: no metrics of how long a
 change took.
 
 Upstream: pkg/proxy/serviceport.go, endpointslicecache.go, servicechangetracker.go.
@@ -13,6 +13,7 @@ Upstream: pkg/proxy/serviceport.go, endpointslicecache.go, servicechangetracker.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from msgspec import Struct, field
@@ -83,15 +84,25 @@ class Endpoint(Struct, frozen=True):
 
 @lru_cache(maxsize=65536)
 def sloppy_ip(text: str) -> str:
-    """``172.30.0.041`` → ``172.30.0.41``: old objects hold such addresses, and Go once read them as decimal."""
+    """An address as Go prints it: ``172.30.0.041`` → ``172.30.0.41`` (once read as decimal), ``fd00:0::1`` → ``fd00::1``; "" for what is none."""
     text = text.strip()
-    return ".".join(str(int(p)) if p.isdigit() else p for p in text.split(".")) if ":" not in text else text
+    if ":" not in text:
+        text = ".".join(str(int(p)) if p.isdigit() else p for p in text.split("."))
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def sloppy_cidr(text: str) -> str:
-    """The same for ``203.0.113.000/025``."""
-    address, slash, bits = text.strip().partition("/")
-    return sloppy_ip(address) + (f"/{int(bits)}" if slash and bits.isdigit() else slash + bits)
+    """The same for ``203.0.113.000/025``; the bits of the host are cut off."""
+    address, _, bits = text.strip().partition("/")
+    plain = sloppy_ip(address)
+    try:
+        return str(ip_network(f"{plain}/{int(bits)}", strict=False)) if plain else ""
+    except ValueError:
+        return ""
 
 
 def _of_family(addresses: list[str], family: int) -> tuple[str, ...]:
@@ -114,12 +125,10 @@ def service_ports(service: dict[str, Any], family: int) -> list[ServicePort]:
     if not cluster_ips:
         return []
     external_ips = _of_family([sloppy_ip(a) for a in spec.get("externalIPs") or []], family)
-    vips: tuple[str, ...] = ()
-    ranges: tuple[str, ...] = ()
-    if kind == "LoadBalancer":
-        ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
-        vips = _of_family([sloppy_ip(i.get("ip") or "") for i in ingress if i.get("ipMode") in (None, "VIP")], family)
-        ranges = _of_family([sloppy_cidr(r) for r in spec.get("loadBalancerSourceRanges") or []], family)
+    # (whatever its type: the apiserver clears the status of what is no load balancer)
+    ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    vips = _of_family([sloppy_ip(i.get("ip") or "") for i in ingress if i.get("ipMode") in (None, "VIP")], family)
+    ranges = _of_family([sloppy_cidr(r) for r in spec.get("loadBalancerSourceRanges") or []], family)
     external_local = spec.get("externalTrafficPolicy") == "Local" and (
         kind in ("LoadBalancer", "NodePort") or bool(spec.get("externalIPs"))
     )
@@ -166,11 +175,12 @@ def slice_endpoints(endpoint_slice: dict[str, Any], family: int) -> Endpoints:
 
 
 def _one_per_target(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """An address that was given on while its old pod still ends is the new pod's: who terminates yields, then who isn't ready."""
     found: dict[str, Endpoint] = {}
     for endpoint in endpoints:
         target = endpoint.target
         known = found.get(target)
-        if known is None or (endpoint.ready and not known.ready):
+        if known is None or (endpoint.terminating, not endpoint.ready) < (known.terminating, not known.ready):
             found[target] = endpoint
     return tuple(found[target] for target in sorted(found))
 
@@ -180,24 +190,24 @@ def _read_endpoints(endpoint_slice: dict[str, Any], family: int) -> dict[tuple[s
         return {}
     found: dict[tuple[str, str], list[Endpoint]] = {}
     for port in endpoint_slice.get("ports") or []:
-        if port.get("port") is None:  # "all ports": not for kube-proxy
+        if not port.get("port"):  # "all ports": not for kube-proxy
             continue
         key = (port.get("name") or "", (port.get("protocol") or "TCP").lower())
         endpoints = found.setdefault(key, [])
         for endpoint in endpoint_slice.get("endpoints") or []:
-            if not endpoint.get("addresses"):
+            address = sloppy_ip((endpoint.get("addresses") or [""])[0])
+            if not address:
                 continue
             conditions = endpoint.get("conditions") or {}
             ready = conditions.get("ready") is not False
-            serving = conditions.get("serving")
             hints = endpoint.get("hints") or {}
             endpoints.append(
                 Endpoint(
-                    sloppy_ip(endpoint["addresses"][0]),
+                    address,
                     port["port"],
                     endpoint.get("nodeName") or "",
                     ready,
-                    ready if serving is None else serving,
+                    conditions.get("serving") is not False,
                     bool(conditions.get("terminating")),
                     tuple(h["name"] for h in hints.get("forZones") or ()),
                     tuple(h["name"] for h in hints.get("forNodes") or ()),

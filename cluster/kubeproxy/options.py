@@ -8,13 +8,15 @@ Simplified here: fields that don't change the rules (metrics, health server, qps
 Upstream: pkg/proxy/apis/config/types.go, pkg/proxy/util/nodeport_addresses.go, pkg/proxy/util/localdetector.go.
 """
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from msgspec import Struct
 
 CT_INVALID_COUNTER = "ct_state_invalid_dropped_pkts"
 LOCALHOST_NODEPORTS_COUNTER = "localhost_nps_accepted_pkts"
+LOOPBACK = ip_network("127.0.0.0/8")
+Net = IPv4Network | IPv6Network
 
 
 class NotSupported(ValueError):
@@ -44,7 +46,7 @@ class ProxyOptions(Struct, frozen=True):
     scheduler: str = ""
     """Of IPVS; "" is rr."""
     tcp_liberal: bool = False
-    """nf_conntrack_tcp_be_liberal: then INVALID packets are not dropped."""
+    """nf_conntrack_tcp_be_liberal (``conntrack.tcpBeLiberal`` sets it): then INVALID packets are not dropped."""
 
     @property
     def mark(self) -> int:
@@ -68,26 +70,30 @@ class ProxyOptions(Struct, frozen=True):
         words = self.if_local()
         return ("!", *words) if words else ()
 
+    def nodeport_nets(self) -> tuple[Net, ...] | None:
+        """The networks of the proxy's family in ``nodePortAddresses``; None: all addresses (none was named, or ``0.0.0.0/0`` among them)."""
+        given: list[str] = list(self.nodeport_addresses)
+        if given == ["primary"]:
+            given = [self.node_ip] if self.node_ip and not ip_address(self.node_ip).is_loopback else []
+        nets = [ip_network(cidr, strict=False) for cidr in given if cidr != "primary"]
+        own = tuple(net for net in nets if net.version == self.family)
+        return None if not own or any(net.prefixlen == 0 for net in own) else own
+
     def nodeport_match(self) -> tuple[str, ...] | None:
-        """The node's addresses that take node ports; None: all of them (``--nodeport-addresses`` not given)."""
-        if not self.nodeport_addresses or {"0.0.0.0/0", "::/0"} & set(self.nodeport_addresses):
+        """The node's addresses that take node ports; None: all of them."""
+        nets = self.nodeport_nets()
+        if nets is None:
             return None
-        if self.nodeport_addresses == ("primary",):
-            return (self.node_ip,)
-        nets = [ip_network(cidr, strict=False) for cidr in self.nodeport_addresses]
         own = [ip_address(a) for a in dict.fromkeys(("127.0.0.1", "::1", *self.node_ips))]
-        found = [a for a in own if a.version == self.family and any(a in n for n in nets if n.version == a.version)]
+        found = [a for a in own if any(a in net for net in nets)]
         return tuple(str(a) for a in found if not a.is_loopback or self.loopback_nodeports())
 
     def loopback_nodeports(self) -> bool:
         """Whether 127.0.0.1 takes node ports: asked for, IPv4, and not excluded by ``nodePortAddresses``."""
         if not self.localhost_nodeports or self.family != 4:
             return False
-        if not self.nodeport_addresses or "0.0.0.0/0" in self.nodeport_addresses:
-            return True
-        loopback = ip_network("127.0.0.0/8")
-        nets = [ip_network(c, strict=False) for c in self.nodeport_addresses if c != "primary"]
-        return any(n.version == 4 and n.overlaps(loopback) for n in nets)
+        nets = self.nodeport_nets()
+        return nets is None or any(net.overlaps(LOOPBACK) for net in nets)
 
 
 _DETECTORS = ("", "ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePrefix")
@@ -113,12 +119,14 @@ def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /,
         cidr = local.get("interfaceNamePrefix") or ""
     else:
         cidr = next((c.strip() for c in cidr.split(",") if c.strip() and (":" in c) == (family == 6)), "")
+        cidr = str(ip_network(cidr, strict=False)) if cidr else ""
     given: dict[str, Any] = {
         "mode": document.get("mode") or "iptables",
         "detect_local": detector or "ClusterCIDR",
         "cluster_cidr": cidr,
         "masquerade_all": bool(iptables.get("masqueradeAll", False)),
         "masquerade_bit": int(iptables["masqueradeBit"]) if iptables.get("masqueradeBit") is not None else 14,
+        "tcp_liberal": bool((document.get("conntrack") or {}).get("tcpBeLiberal", False)),
         "localhost_nodeports": iptables.get("localhostNodePorts") is not False,
         "service_cidrs": tuple(c for c in document.get("serviceCIDRs") or () if (":" in c) == (family == 6)),
         "nodeport_addresses": tuple(document.get("nodePortAddresses") or ()),

@@ -3,7 +3,8 @@
 A UDP client that goes on sending from one port keeps its conntrack entry alive, so it would be sent to the dead pod for ever; TCP
 notices by itself. After a sync in which a UDP service's endpoints changed, every UDP entry is looked at: one whose original destination is the
 service's address (cluster, external or load balancer's, with its port), or has its node port, is deleted unless the reply comes from an endpoint (address and port) that still serves; policies and topology don't matter.
-That also ends flows which were never translated, because the service had no endpoint then.
+That also ends flows which were never translated, because the service had no endpoint then. While nobody serves nothing is deleted: old
+flows go on to where nobody is, until an endpoint comes.
 
 In: the tracker → out: ``places``, what the kernel is told; it holds its flows against them (``cluster.netfilter.conntrack.Conntrack.stale``).
 TCP and SCTP are left alone.
@@ -27,6 +28,8 @@ def places(tracker: ChangeTracker) -> Places:
             if name.protocol != "udp":
                 continue
             serving = tuple(endpoint.target for endpoint in tracker.endpoints(name) if endpoint.serving)
+            if not serving:
+                continue
             for address in (port.cluster_ip, *port.external_ips, *port.lb_vips):
                 found[address, port.port] = serving
             if port.node_port:

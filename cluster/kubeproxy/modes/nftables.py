@@ -18,7 +18,9 @@ Upstream: pkg/proxy/nftables/proxier.go ``syncProxyRules``.
 from base64 import b32encode
 from functools import lru_cache
 from hashlib import sha256
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
+
+from msgspec import structs
 
 from cluster.kubeproxy.change_tracker import ChangeTracker, PortName, ServicePort
 from cluster.kubeproxy.common_rules import covers
@@ -49,20 +51,15 @@ def endpoint_base(name: PortName, target: str) -> str:
     return hashed(f"{name.namespace}/{name.name}/{name.protocol}/{name.port}__{plain}/{port}")
 
 
-def default_nodeport_ips(options: ProxyOptions) -> tuple[str, ...]:
-    """Addresses that take node ports: those that ``nodePortAddresses`` names, else the node's primary one. Never the loopback."""
-    nets = options.nodeport_addresses
-    if not nets or nets == ("primary",):
-        return (options.node_ip,) if options.node_ip else ()
-    found = [ip_network(cidr, strict=False) for cidr in nets if cidr != "primary"]
-    own = [ip_address(address) for address in dict.fromkeys(options.node_ips)]
-    return tuple(
-        str(address)
-        for address in own
-        if address.version == options.family
-        and not address.is_loopback
-        and any(address in net for net in found if net.version == address.version)
-    )
+def nodeport_ips(options: ProxyOptions) -> tuple[str, ...] | None:
+    """Addresses that take node ports: those that ``nodePortAddresses`` names, else the node's primary one; None: all. Never the loopback."""
+    if not options.nodeport_addresses:
+        options = structs.replace(options, nodeport_addresses=("primary",))
+    nets = options.nodeport_nets()
+    if nets is None:
+        return None
+    own = [ip_address(address) for address in dict.fromkeys((options.node_ip, *options.node_ips)) if address]
+    return tuple(str(a) for a in own if not a.is_loopback and any(a in net for net in nets))
 
 
 class _Table:
@@ -120,12 +117,14 @@ BASE_CHAINS = (
 def _base(table: _Table) -> None:
     """What is there whatever Services there are."""
     ip, options = table.ip, table.options
+    addresses = nodeport_ips(options)
     service, port = (
         f"type {table.address} . inet_proto . inet_service : verdict",
         "type inet_proto . inet_service : verdict",
     )
     table.set("set", "cluster-ips", f'type {table.address} ; comment "Active ClusterIPs"')
-    table.set("set", "nodeport-ips", f'type {table.address} ; comment "IPs that accept NodePort traffic"')
+    if addresses is not None:
+        table.set("set", "nodeport-ips", f'type {table.address} ; comment "IPs that accept NodePort traffic"')
     for name, kind, comment in (
         ("firewall-ips", service, "destinations that are subject to LoadBalancerSourceRanges"),
         ("no-endpoint-nodeports", port, "vmap to drop or reject packets to service nodeports with no endpoints"),
@@ -137,7 +136,11 @@ def _base(table: _Table) -> None:
     for name, body in BASE_CHAINS:
         table.chain(name, body)
     lookup = f"{ip} daddr . meta l4proto . th dport vmap"
-    node_port = f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap"
+    place = "meta l4proto . th dport vmap"
+    node_port = node_port_check = f"{ip} daddr @nodeport-ips {place}"
+    if addresses is None:
+        node_port_check = f"{ip} daddr != {'127.0.0.0/8' if ip == 'ip' else '::1'} {place}"
+        node_port = f"fib daddr type local {node_port_check}"
     mark = f"{options.mark:#x}"
     reject = 'reject comment "Reject traffic to invalid ports of ClusterIPs"'
     table.rule("cluster-ips-check", f"{ip} daddr @cluster-ips {reject}")
@@ -164,12 +167,12 @@ def _base(table: _Table) -> None:
     table.rule("nat-output", "jump services")
     table.rule("nat-postrouting", "jump masquerading")
     table.rule("nat-prerouting", "jump services")
-    table.rule("nodeport-endpoints-check", f"{node_port} @no-endpoint-nodeports")
+    table.rule("nodeport-endpoints-check", f"{node_port_check} @no-endpoint-nodeports")
     table.rule("reject-chain", "reject")
     table.rule("services", f"{lookup} @service-ips")
     table.rule("services", f"{node_port} @service-nodeports")
     table.rule("service-endpoints-check", f"{lookup} @no-endpoint-services")
-    for address in default_nodeport_ips(options):
+    for address in addresses or ():
         table.element("nodeport-ips", address)
 
 
@@ -185,7 +188,7 @@ class _Writer:
         self.has_endpoints = selection.has_endpoints
         self.has_internal = self.has_endpoints and not (service.internal_local and not selection.local)
         self.has_external = self.has_endpoints and not (service.external_local and not selection.local)
-        self.uses_firewall = self.has_endpoints and bool(service.lb_vips) and bool(service.source_ranges)
+        self.uses_firewall = bool(service.lb_vips) and bool(service.source_ranges)
 
     def write(self) -> None:
         service, selection = self.service, self.selection
@@ -198,8 +201,6 @@ class _Writer:
                 self.table.chain(self.external)
             for target in selection.reachable:
                 self._declare(target)
-            if self.uses_firewall:
-                self.table.chain(self.firewall)
             self._internal()
             if selection.cluster and service.uses_cluster_endpoints:
                 self._choose(self.svc, selection.cluster)
@@ -208,7 +209,7 @@ class _Writer:
             self._external()
             for target in selection.reachable:
                 self._endpoint(target)
-            self._firewall()
+        self._firewall()
         self._elements()
 
     def _declare(self, target: str) -> None:
@@ -260,8 +261,9 @@ class _Writer:
         self.table.rule(f"endpoint-{base}", f"meta l4proto {self.protocol} dnat to {target}")
 
     def _firewall(self) -> None:
-        if not self.uses_firewall:
+        if not self.uses_firewall:  # (there with endpoints or without, which iptables mode's is not)
             return
+        self.table.chain(self.firewall)
         allowed = list(self.service.source_ranges)
         if covers(self.service.source_ranges, self.table.options.node_ip):
             allowed += self.service.lb_vips  # a node that owns the load balancer's address sends from it
@@ -301,9 +303,9 @@ def _detector(table: _Table, local: bool) -> str:
     no = "" if local else "!= "
     match options.detect_local:
         case "BridgeInterface":
-            return f"iif {no}{options.cluster_cidr}"
+            return f"iifname {no}{options.cluster_cidr}"
         case "InterfaceNamePrefix":
-            return f'iifname {no}"{options.cluster_cidr}*"'
+            return f"iifname {no}{options.cluster_cidr}*"
         case _:
             return f"{table.ip} saddr {no}{options.cluster_cidr}"
 

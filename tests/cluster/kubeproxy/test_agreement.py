@@ -9,7 +9,8 @@ Where upstream itself says otherwise, ``expected`` says how. The exceptions:
 * IPVS: external traffic of a Local service from pods and from the node goes to local endpoints, too, when there are any (no short circuit), and isn't
   masqueraded when the node sends it.
 * IPVS: a pod that reaches itself is masqueraded only if it lives on this node (the set KUBE-LOOP-BACK); one on another node doesn't pass here.
-* IPVS: source ranges are asked before endpoints are (a service without any drops who isn't in them, where the others reject), and of what arrives (INPUT); what the node sends to a load balancer's address with its own address passes. With the load
+* nftables and IPVS: source ranges are asked before endpoints are: a service without any drops who isn't in them, where iptables rejects.
+* IPVS: source ranges are asked of what arrives (INPUT); what the node sends to a load balancer's address with its own address passes. With the load
   balancer's address as source, which is what the node really uses, it is dropped (see test_ipvs).
 """
 
@@ -129,7 +130,7 @@ def expected(
     here = usable(found, "node-1")
     fenced = kind == "balancer" and bool(service.source_ranges) and not (mode == "ipvs" and own)
     barred = fenced and not any(ip_address(src) in ip_network(cidr) for cidr in service.source_ranges)
-    if barred and mode == "ipvs":
+    if barred and mode != "iptables":
         return "DROP", {}
     if not usable(found):
         outward = mode == "iptables" and own and kind in ("external", "balancer")

@@ -115,4 +115,7 @@ def test_udp_flows_to_dead_endpoints_are_forgotten() -> None:
     ]
     found = [one.original.sport for one in table.stale(dict(places(tracker)))]
     assert found == gone and not set(found) & set(kept)
+    dead = ChangeTracker()
+    dead.services = tracker.services
+    assert places(dead) == ()  # while nobody serves, nothing is forgotten
     assert cleanup_needed(["d/dns"], tracker) and not cleanup_needed(["d/other"], tracker)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.kubeproxy.change_tracker import service_ports, sloppy_cidr, sloppy_ip
+from cluster.kubeproxy.change_tracker import service_ports, slice_endpoints, sloppy_cidr, sloppy_ip
 from cluster.kubeproxy.life import CannotStart, configuration
 from cluster.kubeproxy.modes import mode_named
 from cluster.kubeproxy.modes.iptables import restore_input
@@ -54,9 +54,69 @@ def test_node_port_addresses() -> None:
     assert ProxyOptions().nodeport_match() is None
 
 
+@pytest.mark.parametrize(
+    ("given", "four", "six", "loopback"),
+    [
+        (("192.168.0.0/24",), ("192.168.0.2",), None, False),  # no network of the other family: all its addresses
+        (("::/0", "192.168.0.0/24"), ("192.168.0.2",), None, False),
+        (("2001:db8::/64",), None, ("2001:db8::1",), True),
+        (("192.168.0.0/24", "0.0.0.0/0", "::1/128"), None, (), True),
+        (("64.0.0.0/2",), ("127.0.0.1",), None, True),
+        (("primary",), ("192.168.0.2",), ("2001:db8::1",), False),
+    ],
+)
+def test_node_port_addresses_are_those_of_the_proxys_family(
+    given: tuple[str, ...], four: tuple[str, ...] | None, six: tuple[str, ...] | None, loopback: bool
+) -> None:
+    v4 = ProxyOptions(node_ip="192.168.0.2", node_ips=("192.168.0.2", "192.168.1.2"), nodeport_addresses=given)
+    v6 = ProxyOptions(node_ip="2001:db8::1", node_ips=("2001:db8::1",), nodeport_addresses=given, family=6)
+    assert (v4.nodeport_match(), v6.nodeport_match(), v4.loopback_nodeports()) == (four, six, loopback)
+    assert not v6.loopback_nodeports()
+
+
+def test_nftables_asks_the_kernel_for_node_addresses_when_all_take_node_ports() -> None:
+    text = proxyrules("", ProxyOptions(mode="nftables", node_ip="192.168.0.2", nodeport_addresses=("0.0.0.0/0",)))
+    assert (
+        "services fib daddr type local ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @service-nodeports" in text
+    )
+    assert (
+        "nodeport-endpoints-check ip daddr != 127.0.0.0/8 meta l4proto . th dport vmap @no-endpoint-nodeports" in text
+    )
+    assert "nodeport-ips" not in text
+    six = proxyrules("", ProxyOptions(mode="nftables", family=6))  # the node's address isn't known
+    assert "services fib daddr type local ip6 daddr != ::1 meta l4proto" in six
+
+
+def test_a_liberal_conntrack_drops_nothing_invalid() -> None:
+    assert "INVALID" not in restore_input(from_configuration({"conntrack": {"tcpBeLiberal": True}}, None), [], [])
+
+
 def test_sloppy_addresses() -> None:
     assert sloppy_ip("172.30.0.041") == "172.30.0.41"
     assert sloppy_cidr(" 203.0.113.000/025") == "203.0.113.0/25"
+    assert (sloppy_ip("2001:db8:0:0::7"), sloppy_ip("::ffff:10.1.2.3")) == ("2001:db8::7", "10.1.2.3")
+    assert (sloppy_cidr("203.0.113.77/25"), sloppy_cidr("10.0.0.0"), sloppy_ip("ten")) == ("203.0.113.0/25", "", "")
+
+
+def test_addresses_that_are_none_are_passed_over() -> None:
+    spec = {"clusterIP": "10.96.0.5", "externalIPs": ["", "x", "192.0.2.7"], "loadBalancerSourceRanges": ["y", " 10.1.2.3/28"], "ports": [{"port": 80}]}  # fmt: skip
+    status = {"loadBalancer": {"ingress": [{"ip": "1.2.3.4"}, {"ip": "1.2.3.5", "ipMode": "Proxy"}, {"hostname": "h"}]}}
+    (port,) = service_ports({"metadata": {"name": "s", "namespace": "d"}, "spec": spec, "status": status}, 4)
+    assert (port.external_ips, port.source_ranges, port.lb_vips) == (("192.0.2.7",), ("10.1.2.0/28",), ("1.2.3.4",))
+
+
+def test_who_terminates_yields_its_address() -> None:
+    def one(**conditions: bool) -> dict:
+        return {"addresses": ["10.1.0.1"], "conditions": conditions}
+
+    def ready(*found: dict) -> list[tuple[bool, bool, bool]]:
+        made = {"addressType": "IPv4", "ports": [{"port": 80}, {"name": "none", "port": 0}], "endpoints": list(found)}
+        return [(e.ready, e.serving, e.terminating) for e in slice_endpoints(made, 4)[("", "tcp")]]
+
+    old = one(ready=False, terminating=True)  # whether it serves isn't said: it does
+    assert ready(old) == [(False, True, True)]
+    assert ready(old, one(ready=False)) == ready(one(ready=False), old) == [(False, True, False)]
+    assert ready(one(ready=False), one(ready=True)) == [(True, True, False)]
 
 
 @pytest.mark.parametrize("spec", [{"clusterIP": "None"}, {}, {"type": "ExternalName", "externalName": "x"}])

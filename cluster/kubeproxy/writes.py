@@ -221,6 +221,7 @@ def _remove_iptables(ruleset: Ruleset) -> None:
                 rule = parse_rule(words)
                 if "KUBE-FIREWALL" not in words and rule in chains[chain].rules:
                     chains[chain].rules.remove(rule)
+                    chains[chain].counters.pop(rule, None)
                     chains[chain].lines = []
     for table, names in gone.items():
         chains = ruleset.table(table)

@@ -3,7 +3,7 @@
 ``matches`` gives the chance that all of a rule's matches hold (0 no, 1 yes, between for ``statistic``) and the name of one that nobody can tell.
 
 Simplified here: ``limit`` finds its bucket full (the first packet of a burst); ``statistic --mode nth`` counts as a chance of one in N; ``recent``
-without lists has seen nobody; of a TCP packet's flags only a first packet's (a bare SYN) are seen.
+without lists has seen nobody; a packet that nobody describes further is a first one, with a bare SYN.
 
 Upstream: Linux net/netfilter/xt_*.c.
 """
@@ -119,9 +119,9 @@ def _ports(_walker: "Walker", match: Ports, flow: "Flow", _hook: str) -> bool:
         return False
     if match.dport is not None and (match.dport[0] <= flow.dport <= match.dport[1]) == match.not_dport:
         return False
-    if match.flags is not None:  # the first packet of a connection carries SYN and nothing else
+    if match.flags is not None:
         mask, wanted = (set(part.split(",")) - {"NONE"} for part in match.flags)
-        return (({"SYN"} & mask if "ALL" not in mask else {"SYN"}) == wanted) != match.not_flags
+        return ((set(flow.flags) & mask if "ALL" not in mask else set(flow.flags)) == wanted) != match.not_flags
     return True
 
 

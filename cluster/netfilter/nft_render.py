@@ -127,7 +127,17 @@ def spelled(rule: str) -> str:
     )
     rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^ ,]+) \}", r"\1\2", rule)  # a set of one is just that one
     rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^}]*/[^}]*) \}", _ranged, rule)
+    rule = re.sub(r"\bcounter(?! (?:packets|name)\b)", "counter packets 0 bytes 0", rule)
     return rule.replace(" , ", ", ")
+
+
+def counted(rule: str, size: int) -> str:
+    """The rule's text after its counter has seen one more packet of ``size`` bytes."""
+    return re.sub(
+        r"\bcounter packets (\d+) bytes (\d+)",
+        lambda m: f"counter packets {int(m[1]) + 1} bytes {int(m[2]) + size}",
+        re.sub(r"\bcounter(?! (?:packets|name)\b)", "counter packets 0 bytes 0", rule),
+    )
 
 
 def _ranged(found: re.Match[str]) -> str:

@@ -12,6 +12,7 @@ from cluster.netfilter.errors import ParseError
 from cluster.netfilter.nft_syntax import (
     VERDICTS,
     Chance,
+    Counter,
     Flags,
     Key,
     Match,
@@ -116,7 +117,7 @@ def _statement(reader: Reader) -> Statement | None:
             reader.take()
         elif reader.accept("name"):
             reader.take()
-        return Passive("")
+        return Counter()
     if word in VERDICTS:
         return Verdict(word)
     if word in ("jump", "goto"):

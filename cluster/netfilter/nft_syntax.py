@@ -127,6 +127,10 @@ class Translate(Struct, frozen=True):
     choices: tuple[tuple[str, int], ...] = ()
 
 
+class Counter(Struct, frozen=True):
+    """``counter packets 1 bytes 60``; where it stands decides what it counts."""
+
+
 class Passive(Struct, frozen=True):
     """Changes nothing that is simulated: counter, log, set updates."""
 
@@ -144,7 +148,7 @@ class Unknown(Struct, frozen=True):
     final: bool = False
 
 
-Statement = Match | Chance | Flags | VerdictMap | Numgen | Verdict | SetMark | Translate | Passive | NoTrack | Unknown
+Statement = Match | Chance | Flags | VerdictMap | Numgen | Verdict | SetMark | Translate | Counter | Passive | NoTrack | Unknown
 
 
 class Rule(Struct, frozen=True):

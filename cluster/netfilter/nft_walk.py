@@ -20,6 +20,7 @@ from cluster.netfilter.addresses import PROTOCOLS
 from cluster.netfilter.nft_syntax import (
     Chain,
     Chance,
+    Counter,
     Elements,
     Flags,
     Key,
@@ -74,9 +75,13 @@ class NftWalker(Passage):
             return False
         if chain.type != "nat":
             return True
-        if flow.ctstate != "NEW" or flow.untracked or flow.looped:
+        if flow.ctstate != "NEW" or flow.untracked or flow.looped or self.onward is not None:
             return False
         return not (flow.dnat if hook in ("PREROUTING", "OUTPUT") else flow.snat)
+
+    def past_nat(self, hook: str, station: tuple[Table, Chain]) -> bool:
+        """See ``Passage``."""
+        return hook in ("PREROUTING", "OUTPUT") and (station[1].type == "nat" or station[1].priority > -100)
 
     def visit(self, hook: str, station: tuple[Table, Chain], flow: Flow) -> Iterator[tuple[Flow, str]]:
         """Through a base chain: ``accept`` ends it alone, ``drop`` and ``reject`` end everything."""
@@ -192,6 +197,9 @@ class NftWalker(Passage):
                     touched = True
                     flow.untracked, flow.ctstate = True, "UNTRACKED"
                     self._rule_step(hook, table, name, rule, "not tracked", flow)
+                case Counter():
+                    if self.hits is not None and not flow.assumed:
+                        self.hits.append((table.chains[name], rule))
                 case Passive(text):
                     touched = True
                     self._rule_step(hook, table, name, rule, f"{text}, goes on", flow)
@@ -389,10 +397,10 @@ def _tuple_part(flow: Flow, side: str, what: str) -> tuple[str, ...] | None:
 
 
 def flags_hold(flags: Flags, flow: Flow) -> bool:
-    """The first packet of a connection carries SYN and nothing else."""
+    """Whether the packet's flags are those."""
     if flow.protocol != "tcp":
         return False
-    held = {"syn"} & set(flags.mask)
+    held = {flag.lower() for flag in flow.flags} & set(flags.mask)
     return (held == set(flags.wanted) if flags.wanted else bool(held)) != flags.negate
 
 

@@ -120,7 +120,7 @@ def _apply(ruleset: Ruleset, number: int, op: str, table: str, name: str, argume
             elif name in BUILTIN[table]:
                 chain.policy = str(argument) if argument != "-" else chain.policy
             else:  # --noflush still flushes a user's chain that is declared
-                chain.rules, chain.lines = [], []
+                chain.flush()
         case "-N":
             chains.setdefault(name, Chain())
         case "-X":
@@ -128,7 +128,7 @@ def _apply(ruleset: Ruleset, number: int, op: str, table: str, name: str, argume
                 chains.pop(gone, None)
         case "-F":
             for emptied in [chain] if chain is not None else chains.values():
-                emptied.rules, emptied.lines = [], []
+                emptied.flush()
         case "-A":
             assert chain is not None and isinstance(argument, Rule)
             chain.rules.append(argument)
@@ -145,6 +145,7 @@ def _apply(ruleset: Ruleset, number: int, op: str, table: str, name: str, argume
                 at = chain.rules.index(argument)
                 del chain.rules[at]
                 del chain.lines[at : at + 1]
+                chain.counters.pop(argument, None)
 
 
 def parse_save(text: str, family: int = 4) -> Ruleset:

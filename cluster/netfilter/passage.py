@@ -102,6 +102,18 @@ class Walk(Struct, frozen=True):
     unknown: tuple[str, ...] = ()
 
 
+class Onward(Struct, frozen=True):
+    """A later packet of a connection: where conntrack's entry takes it. ``balanced``: IPVS does, where it stands; ``nat`` has had its say."""
+
+    dst: str
+    dport: int
+    dnat: bool = False
+    snat: bool = False
+    balanced: bool = False
+    flags: tuple[str, ...] = ("ACK",)
+    """Of its TCP header."""
+
+
 class Stop(Exception):
     """The walk met something it may not guess."""
 
@@ -135,6 +147,7 @@ class Flow(Struct):
     assumed: tuple[tuple[str, bool], ...] = ()
     last: int = -1
     asked: int = 0
+    flags: tuple[str, ...] = ("SYN",)
 
     def clone(self) -> "Flow":
         return Flow(*(getattr(self, name) for name in self.__struct_fields__))
@@ -204,6 +217,11 @@ class Passage:
         self.steps: list[Step] = []
         self.rows: dict[tuple[str, ...], tuple[tuple[str, Any], ...]] = {}
         self.asked = 0
+        self.hits: list[tuple[Any, Any]] | None = None
+        """When it is a list: (chain, rule that counted the packet; None: its policy did), in order."""
+        self.terse = False
+        """Counts only: no step is noted."""
+        self.onward: Onward | None = None
 
     def stations(self, hook: str) -> tuple[Any, ...]:
         """What is consulted at the hook, in order; ``IPVS`` among it."""
@@ -220,6 +238,8 @@ class Passage:
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
         flow = flow_of(packet, ctstate)
+        if self.onward is not None:
+            flow.dnat, flow.snat, flow.flags = self.onward.dnat, self.onward.snat, self.onward.flags
         self.steps, self.rows, self.asked = [], {}, 0
         if local is None:
             local = self._own(flow.family, flow.src_number, flow.src)
@@ -230,6 +250,23 @@ class Passage:
             if len(leaves) >= MAX_LEAVES:
                 break
         return conclude(leaves, self.steps)
+
+    def follow(self, packet: Packet, onward: Onward, *, local: bool, ctstate: str) -> Walk:
+        """Send a packet of a known connection: ``nat`` isn't asked, conntrack's entry says where it goes."""
+        self.onward, self.terse = onward, True
+        return self.walk(packet, local=local, ctstate=ctstate)
+
+    def _rewrite(self, onward: Onward, hook: str, station: Any, flow: Flow) -> None:
+        """The destination as the entry has it, from where ``nat`` stands in PREROUTING and OUTPUT; its source changes after all rules."""
+        if onward.balanced or not (station in (ROUTE, LOOP) or hook == "POSTROUTING" or self.past_nat(hook, station)):
+            return
+        if (flow.dst, flow.dport) != (onward.dst, onward.dport):
+            flow.dst, flow.dport = onward.dst, onward.dport
+            flow.family, flow.dst_number = address_number(onward.dst)
+
+    def past_nat(self, hook: str, station: Any) -> bool:
+        """Whether destinations are translated before the packet is shown to it."""
+        raise NotImplementedError
 
     def _row(self, hooks: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
         found = self.rows.get(hooks)
@@ -244,6 +281,8 @@ class Passage:
         while at < len(row):
             hook, station = row[at]
             at += 1
+            if self.onward is not None:
+                self._rewrite(self.onward, hook, station, flow)
             if station == ROUTE:
                 ours = self._own(flow.family, flow.dst_number, flow.dst)
                 row, at = self._row((ARRIVING_FOR_US if ours else ARRIVING_FOR_OTHERS)[1:]), 0
@@ -251,6 +290,11 @@ class Passage:
                 if not flow.looped and self._own(flow.family, flow.dst_number, flow.dst):
                     flow.looped = True
                     row, at = self._row(ARRIVING_FOR_US), 0
+            elif station == IPVS and self.onward is not None:
+                if self.onward.balanced and (flow.dst, flow.dport) != (self.onward.dst, self.onward.dport):
+                    flow.go_to(self.onward.dst, self.onward.dport)
+                    if not self._own(flow.family, flow.dst_number, flow.dst):
+                        row, at = self._sent(), 0
             elif station == IPVS:
                 server = self._virtual(flow)
                 if server is not None:
@@ -363,6 +407,8 @@ class Passage:
 
     def step(self, hook: str, table: str, chain: str, line: int, rule: str, outcome: str, flow: Flow) -> None:
         """Note what a rule did to ``flow``, as the next step of its way."""
+        if self.terse:
+            return
         self.steps.append(
             Step(
                 hook, table, chain, line, rule, outcome, flow.probability, flow.last, packet_of(flow), flow.asked, beside_of(flow),

@@ -3,7 +3,10 @@
 ``Ruleset`` is plain data and lives in the state of whoever owns the kernel. Rules are shared between nodes (they are frozen); the
 lists that hold them are each node's own.
 
-Simplified here: no packet and byte counters. A real table exists once something touched it; here too.
+A rule's counters go with its chain: they begin anew when the chain is flushed, as kube-proxy does at each write of a chain, and stay where only
+other chains are written.
+
+Simplified here: two equal rules of one chain share their counters. A real table exists once something touched it; here too.
 """
 
 from msgspec import Struct, field
@@ -20,6 +23,19 @@ class Chain(Struct):
     policy: str = "-"
     rules: list[Rule] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    counters: dict[Rule | None, list[int]] = field(default_factory=dict)
+    """Rule (None: the policy) → [packets, bytes] that it caught; rules that caught none are not in it."""
+
+    def flush(self) -> None:
+        """Take all rules out; the policy goes on counting."""
+        policy = self.counters.get(None)
+        self.rules, self.lines, self.counters = [], [], {None: policy} if policy else {}
+
+    def count(self, rule: Rule | None, size: int) -> None:
+        """A packet of ``size`` bytes was caught."""
+        held = self.counters.setdefault(rule, [0, 0])
+        held[0] += 1
+        held[1] += size
 
 
 class Ruleset(Struct):

@@ -98,15 +98,21 @@ class Walker(Passage):
         """``nat`` sees the first packet of a flow only, and decides about its destination once."""
         if station != "nat":
             return True
-        if flow.ctstate != "NEW" or flow.untracked or flow.looped:
+        if flow.ctstate != "NEW" or flow.untracked or flow.looped or self.onward is not None:
             return False
         return not (hook == "OUTPUT" and flow.balanced is not None)
+
+    def past_nat(self, hook: str, station: str) -> bool:
+        """See ``Passage``."""
+        return hook in ("PREROUTING", "OUTPUT") and station not in ("raw", "mangle")
 
     def visit(self, hook: str, station: str, flow: Flow) -> Iterator[tuple[Flow, str]]:
         """Through the table's chain of that hook."""
         table = station
         chain = self.ruleset.tables[table][hook]
         for passed, verdict in self._chain(hook, table, hook, chain, 0, flow, 0):
+            if not verdict and self.hits is not None and not passed.assumed:
+                self.hits.append((chain, None))
             if not verdict and chain.policy == "DROP":
                 verdict = "DROP"
                 self.step(hook, table, hook, 0, f":{hook} DROP", "policy DROP", passed)
@@ -261,6 +267,10 @@ class Walker(Passage):
         return self.first_lines.get((table, name), 0) + index
 
     def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: Flow) -> None:
+        if self.hits is not None and not flow.assumed:
+            self.hits.append((self.ruleset.tables[table][name], rule))
+        if self.terse:
+            return
         self.step(
             hook,
             table,

@@ -28,6 +28,7 @@ from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.walk import Walker
 from cluster.network import servers
 from cluster.node import interfaces, tools
+from cluster.node.frames import size_of
 from cluster.node.path import Known, Way, policy_json, travel, walk_json
 from cluster.node.state import KEPT, Conversation, KernelConfig, KernelState, Nic, Passed
 from cluster.sim import MILLISECOND, SECOND, Outbox, PeerDown
@@ -322,7 +323,7 @@ class Kernel(ApiClient):
             return
         way = travel(
             self.config, self.state, self.known(), segment.packet, kind=segment.kind, device=device, local=local, pod=uid, now=now,
-            dice=out.dice,
+            dice=out.dice, size=size_of(segment),
         )  # fmt: skip
         self._remember(segment, way, now, out)
         forwarded = structs.replace(segment, packet=way.packet)
@@ -492,7 +493,7 @@ class Kernel(ApiClient):
     def _remember(self, segment: Segment, way: Way, now: int, out: Outbox) -> None:
         """Keep the passage, and note a connection's first packet if it descends from a request."""
         first = segment.kind in FIRST
-        self._count(way)
+        self._served(way, size_of(segment))
         walk = walk_json(way) if first else None
         state = self.state
         state.passed.append(
@@ -509,21 +510,19 @@ class Kernel(ApiClient):
             text = f"a packet to {packet.dst}:{packet.dport} at {self.config.node}: {verdict}"
             out.note(Effect("packet", self.config.node, text, walk))
 
-    def _count(self, way: Way) -> None:
-        """Packets at each rule; connections at each real server of IPVS."""
+    def _served(self, way: Way, size: int) -> None:
+        """Connections, packets and bytes at each real server of IPVS."""
         state = self.state
-        for step in way.walk.steps if way.walk is not None else ():
-            if step.rule.startswith("-A "):
-                key = f"{step.table} {step.rule}"
-                state.counters[key] = state.counters.get(key, 0) + 1
         flow, ipvs = way.flow, state.tables.ruleset.ipvs
         if flow is not None and flow.dnat and ipvs is not None:
             o, r = flow.original, flow.reply
             if ipvs.find(o.dst, o.dport, o.protocol) is not None:
                 key = f"{o.protocol} {o.dst}:{o.dport} {r.src}:{r.sport}"
-                made, came, went = state.served.get(key, (0, 0, 0))
+                made, came, went, bytes_in, bytes_out = state.served.get(key, (0, 0, 0, 0, 0))
                 back = way.packet.dst == o.src and way.packet.dport == o.sport
-                state.served[key] = made + (way.walk is not None), came + (not back), went + back
+                state.served[key] = (
+                    made + (way.walk is not None), came + (not back), went + back, bytes_in + size * (not back), bytes_out + size * back,
+                )  # fmt: skip
 
     def _tool(self, src: str, call: ToolCall, now: int, out: Outbox) -> None:
         """Somebody on the node runs a network tool."""

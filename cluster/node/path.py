@@ -1,13 +1,14 @@
 """A packet's way through one node: connection tracking, the rules in their hooks, NetworkPolicy, the routing decision, the source it leaves with.
 
 In: the kernel's tables and books, a packet and where it came in → out: a ``Way``: what becomes of it, as what it leaves, by which device, and
-why. The first packet of a connection walks the tables; later ones, and replies, are rewritten by their connection's entry.
+why. The first packet of a connection walks all tables; later ones, and replies, walk all but ``nat``, in whose place they are rewritten by their
+connection's entry. Every rule that a packet meets on its way counts it (see ``counting``).
 
 Order: PREROUTING (or OUTPUT) · routing · NetworkPolicy of pods on this node, where a CNI plug-in's chains stand in FORWARD: after destination
 NAT and before source NAT · POSTROUTING · the entry is confirmed.
 
-Simplified here: an echo reply is taken to belong to a request; packets of a known connection are not walked through ``filter`` again (its rules accept ESTABLISHED); where old and new tables of
-two modes both translate, the first that was registered wins: iptables' before nftables'.
+Simplified here: an echo reply is taken to belong to a request; marks of a connection (CONNMARK) are not kept for its later packets; an ICMP error
+walks no tables; where old and new tables of two modes both translate, the first that was registered wins: iptables' before nftables'.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from cluster.netfilter.conntrack import TIMEOUTS, Flow
+from cluster.netfilter.nft_render import counted
 from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.passage import Onward
 from cluster.netfilter.walk import Leaf, Walk, Walker, as_json
 from cluster.network.policy import Decision, Wire, decide
 from cluster.node import interfaces
@@ -57,24 +60,26 @@ class Way(Struct, frozen=True):
 
 def travel(
     config: KernelConfig, state: KernelState, known: Known, packet: Packet, *, kind: str, device: str, local: bool, pod: str,
-    now: int, dice: Dice | None, commit: bool = True,
+    now: int, dice: Dice | None, commit: bool = True, size: int = 0,
 ) -> Way:  # fmt: skip
-    """Take ``packet`` through the node. ``pod``: uid of the local pod that sent it, "" otherwise. ``commit`` False: only look."""
+    """Take ``packet`` through the node. ``pod``: uid of the local pod that sent it, "" otherwise. ``commit`` False: only look.
+
+    ``size`` bytes are counted at the rules it meets.
+    """
+    there = Here(config, state, known, packet, kind, device, local, now, dice, size if commit else 0)
     flow = _known_flow(state, packet, now)
     if flow is not None:
-        passed = state.conntrack.pass_on(packet, now) if commit else _translated(packet, flow)
-        assert passed is not None
-        if commit:
-            _advance(flow, kind, now)
-        way = _route(config, state, known, passed, device)
-        return structs.replace(way, state="ESTABLISHED" if flow.seen_reply else "NEW", flow=flow, why=_why_known(flow))
+        return _later(there, flow, commit)
     if kind == "echo-reply":
+        leaf = _follow(there, Onward(packet.dst, packet.dport), "ESTABLISHED")
+        if leaf.verdict in ("DROP", "REJECT"):
+            return Way(leaf.verdict.lower(), packet, "a rule", device, state="ESTABLISHED")
         return structs.replace(
             _route(config, state, known, packet, device), state="ESTABLISHED", why="the answer to an echo request"
         )
     first = kind in ("syn", "udp", "echo")
     ctstate = "NEW" if first else "INVALID"
-    walk, leaf = _walk(config, state, known, packet, device, local, ctstate, now, dice)
+    walk, leaf = _walk(there, ctstate)
     if leaf.verdict in ("DROP", "REJECT", ""):
         verdict = "reject" if leaf.verdict == "REJECT" else "drop"
         return Way(verdict, packet, _last(walk), device, state=ctstate, walk=walk)
@@ -96,6 +101,76 @@ def travel(
         flow = state.conntrack.confirm(packet, way.packet, now)
     why = _last(walk) if walk.steps else way.why
     return structs.replace(way, policies=decisions, state=ctstate, walk=walk, why=why, flow=flow)
+
+
+class Here(Struct, frozen=True):
+    """A packet and where it is. ``size`` 0: nothing is counted."""
+
+    config: KernelConfig
+    state: KernelState
+    known: Known
+    packet: Packet
+    kind: str
+    device: str
+    local: bool
+    now: int
+    dice: Dice | None
+    size: int
+
+
+FLAGS = {"syn": ("SYN",), "syn-ack": ("SYN", "ACK"), "rst": ("RST", "ACK"), "data": ("ACK", "PSH"), "fin": ("FIN", "ACK")}
+"""Kind of segment → the flags of its TCP header."""
+
+
+def _later(here: Here, flow: Flow, commit: bool) -> Way:
+    """A packet of a connection that conntrack knows."""
+    state, packet = here.state, here.packet
+    original = (packet.src, packet.sport) == (flow.original.src, flow.original.sport)
+    passed = state.conntrack.pass_on(packet, here.now) if commit else _translated(packet, flow)
+    assert passed is not None
+    if commit:
+        _advance(flow, here.kind, here.now)
+    ctstate = "ESTABLISHED" if flow.seen_reply else "NEW"
+    ipvs, o = state.tables.ruleset.ipvs, flow.original
+    balanced = original and flow.dnat and ipvs is not None and ipvs.find(o.dst, o.dport, o.protocol) is not None
+    onward = Onward(passed.dst, passed.dport, flow.dnat, flow.snat, balanced, FLAGS.get(here.kind, ("ACK",)))
+    leaf = _follow(here, onward, ctstate)
+    if leaf.verdict in ("DROP", "REJECT"):
+        why = "a rule that its first packet didn't meet so"
+        return Way(leaf.verdict.lower(), packet, why, here.device, state=ctstate, flow=flow)
+    way = _route(here.config, state, here.known, passed, here.device)
+    return structs.replace(way, state=ctstate, flow=flow, why=_why_known(flow))
+
+
+def _follow(here: Here, onward: Onward, ctstate: str) -> Leaf:
+    """Through all tables but nat, counted; the end, which is DROP or REJECT where one of them says so."""
+    tables = here.state.tables.current()
+    own = interfaces.local_addresses(here.config, here.state, here.known.cidrs)
+    walkers: list[Walker | NftWalker] = [Walker(tables.ruleset, own, now=here.now, dice=here.dice)]
+    if tables.nft.tables:
+        walkers.append(NftWalker(tables.nft, own, dice=here.dice))
+    leaf = None
+    for walker in walkers:
+        walker.in_interface = "" if here.local else here.device
+        walker.hits = []
+        leaf = _pick(walker.follow(here.packet, onward, local=here.local, ctstate=ctstate))
+        _count(walker, here.size)
+        if leaf.verdict in ("DROP", "REJECT"):
+            break
+    assert leaf is not None
+    return leaf
+
+
+def _count(walker: Walker | NftWalker, size: int) -> None:
+    """Every rule that caught the packet counts it; nft's only where it says ``counter``."""
+    if not size:
+        return
+    for chain, rule in walker.hits or ():
+        if isinstance(walker, Walker):
+            chain.count(rule, size)
+        elif rule in chain.rules:
+            at = chain.rules.index(rule)
+            chain.rules[at] = structs.replace(rule, text=counted(rule.text, size))
 
 
 def _known_flow(state: KernelState, packet: Packet, now: int) -> Flow | None:
@@ -131,38 +206,32 @@ def _why_known(flow: Flow) -> str:
     return "its connection is known"
 
 
-def _walk(
-    config: KernelConfig, state: KernelState, known: Known, packet: Packet, device: str, local: bool, ctstate: str, now: int,
-    dice: Dice | None,
-) -> tuple[Walk, Leaf]:  # fmt: skip
+def _walk(here: Here, ctstate: str) -> tuple[Walk, Leaf]:
     """Through iptables' tables, then nft's; one end (``dice``) or the likeliest."""
-    tables = state.tables.current()
-    own = interfaces.local_addresses(config, state, known.cidrs)
-    walks: list[Walk] = []
-    recent = state.recent if dice is not None else None
-    walker = Walker(tables.ruleset, own, recent=recent, now=now, dice=dice)
-    walker.in_interface = "" if local else device
-    walks.append(walker.walk(packet, local=local, ctstate=ctstate))
-    leaf = _pick(walks[0])
+    tables, local, dice = here.state.tables.current(), here.local, here.dice
+    own = interfaces.local_addresses(here.config, here.state, here.known.cidrs)
+    recent = here.state.recent if dice is not None else None
+    walker = Walker(tables.ruleset, own, recent=recent, now=here.now, dice=dice)
+    walker.in_interface = "" if local else here.device
+    walker.hits = []
+    walk = walker.walk(here.packet, local=local, ctstate=ctstate)
+    _count(walker, here.size)
+    leaf = _pick(walk)
     if tables.nft.tables and leaf.verdict not in ("DROP", "REJECT", "DNAT"):
-        second = NftWalker(tables.nft, own).walk(packet, local=local, ctstate=ctstate)
-        taken = _pick(second, dice)
+        second = NftWalker(tables.nft, own, dice=dice)
+        second.in_interface = walker.in_interface
+        second.hits = []
+        after = second.walk(here.packet, local=local, ctstate=ctstate)
+        _count(second, here.size)
+        taken = _pick(after)
         if taken.verdict != "NONE" or taken.masquerade:
-            return second, structs.replace(taken, masquerade=taken.masquerade or leaf.masquerade)
-    return walks[0], leaf
+            return after, structs.replace(taken, masquerade=taken.masquerade or leaf.masquerade)
+    return walk, leaf
 
 
-def _pick(walk: Walk, dice: Dice | None = None) -> Leaf:
-    """One end of the walk, by chance."""
-    leaves = walk.leaves
-    if dice is None or len(leaves) == 1:
-        return max(leaves, key=lambda leaf: leaf.probability)
-    at = dice.below(1_000_000) / 1_000_000
-    for leaf in leaves:
-        at -= leaf.probability
-        if at < 0:
-            return leaf
-    return leaves[-1]
+def _pick(walk: Walk) -> Leaf:
+    """The likeliest end; there is one only where dice were thrown."""
+    return max(walk.leaves, key=lambda leaf: leaf.probability)
 
 
 def _last(walk: Walk) -> str:

@@ -92,9 +92,7 @@ class KernelState(ClientState):
     passed: list[Passed] = field(default_factory=list)
     pending: dict[int, Any] = field(default_factory=dict)
     """Requests handed to a process of this host (CoreDNS, kube-apiserver) → the segment to answer."""
-    counters: dict[str, int] = field(default_factory=dict)
-    """``table -A CHAIN …`` → packets it caught."""
-    served: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    """``protocol virtual real`` → (connections that IPVS handed out, packets in, packets out)."""
+    served: dict[str, tuple[int, int, int, int, int]] = field(default_factory=dict)
+    """``protocol virtual real`` → (connections that IPVS handed out, packets in, packets out, bytes in, bytes out)."""
     modules: dict[str, bool] = field(default_factory=dict)
     """Kernel module → loaded, as far as somebody changed it."""

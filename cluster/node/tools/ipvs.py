@@ -59,13 +59,13 @@ def _stats(kernel: Any, ipvs: Ipvs, rate: bool) -> str:
         + " ".join(f"{head:>{7 if n < 3 else 8}}" for n, head in enumerate(heads))
         + "\n  -> RemoteAddress:Port\n"
     )
-    none = (0, 0, 0)
+    none = (0, 0, 0, 0, 0)
     for server in ipvs.servers.values():
         name = f"{server.protocol} {server.ip}:{server.port}"
         rows = [
             (real.target, kernel.state.served.get(f"{name} {real.target}", none)) for real in server.servers.values()
         ]
-        whole = tuple(sum(row[1][n] for row in rows) for n in range(3))
+        whole = tuple(sum(row[1][n] for row in rows) for n in range(5))
         text += _stat(f"{server.protocol.upper():<4} {server.ip}:{server.port}", none if rate else whole)
         for target, counts in rows:
             text += _stat(f"  -> {target}", none if rate else counts)
@@ -73,9 +73,17 @@ def _stats(kernel: Any, ipvs: Ipvs, rate: bool) -> str:
 
 
 def _stat(name: str, counts: tuple[int, ...]) -> str:
-    made, came, went = counts
-    values = (made, came, went, came * 60, went * 60)
-    return f"{name:<33} " + " ".join(f"{value:>{7 if n < 3 else 8}}" for n, value in enumerate(values)) + "\n"
+    return f"{name:<33} " + " ".join(f"{_amount(value):>{7 if n < 3 else 8}}" for n, value in enumerate(counts)) + "\n"
+
+
+def _amount(number: int) -> str:
+    """As ipvsadm shortens: at most eight digits, then K, M, G (``print_largenum``)."""
+    if number < 100_000_000:
+        return str(number)
+    for unit, size in (("K", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)):
+        if number < 100_000 * size * 1_000:
+            return f"{number // size}{unit}"
+    return f"{number // 1_000_000_000_000}T"
 
 
 def _connections(kernel: Any, now: int) -> str:

@@ -5,6 +5,7 @@ What iptables (nf_tables flavour) wrote is in the same kernel, but is listed by 
 Upstream: nftables 1.0.6 (texts).
 """
 
+import re
 from typing import Any
 
 from msgspec import structs
@@ -21,6 +22,13 @@ NAMES = ("nft",)
 def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
     nft: Nft = kernel.state.tables.current().nft
     rest = [word for word in words[1:] if word not in ("-n", "-nn", "-a", "-s", "--stateless", "--handle")]
+    printed = _run(nft, rest, stdin)
+    if {"-s", "--stateless"} & set(words):
+        printed.out = re.sub(r"counter packets \d+ bytes \d+", "counter", printed.out)
+    return printed
+
+
+def _run(nft: Nft, rest: list[str], stdin: str) -> Printed:
     if rest and rest[0] in ("-v", "--version"):
         return Printed("nftables v1.0.6 (Lester Gooch #5)\n")
     if rest and rest[0] == "-f":

@@ -88,6 +88,44 @@ def test_packets_are_counted(desk: Desk) -> None:
     assert count() == before + 2
 
 
+def policies(desk: Desk, node: str, table: str) -> dict[str, tuple[int, int]]:
+    text = on(desk, f"iptables-save -t {table}", node)
+    return {name: (int(n), int(size)) for name, n, size in re.findall(r"^:(\S+) ACCEPT \[(\d+):(\d+)\]$", text, re.M)}
+
+
+def test_every_packet_of_a_connection_is_counted_on_both_nodes(desk: Desk) -> None:
+    """A SYN of 60 bytes walks nat, too; its answer and what follows only the others, where KUBE-FORWARD lets them by."""
+    pods = {pod["metadata"]["name"]: pod for pod in desk.get("/api/v1/namespaces/default/pods")["items"]}
+    here = pods["tool"]["spec"]["nodeName"]
+    far = next(pod for name, pod in pods.items() if name.startswith("web") and pod["spec"]["nodeName"] != here)
+    there = far["spec"]["nodeName"]
+    for node in (here, there):
+        for table in ("nat", "mangle", "filter"):
+            on(desk, f"iptables -t {table} -Z", node)
+    desk.type(f"kubectl exec tool -- curl -s -o /dev/null {far['status']['podIP']}")
+    for node in (here, there):
+        assert policies(desk, node, "nat")["PREROUTING"] == (1, 60)
+        packets, size = policies(desk, node, "mangle")["FORWARD"]
+        assert packets == 5 and size > 60 + 60 + 3 * 52
+        assert policies(desk, node, "filter")["FORWARD"] == (1, 60), "the others were accepted by a rule"
+        rule = next(row for row in on(desk, "iptables-save -c", node).splitlines() if "forwarding conntrack rule" in row)
+        assert rule.startswith(f"[4:{size - 60}] -A KUBE-FORWARD ")
+    on(desk, "iptables -L FORWARD -Z", there)
+    assert policies(desk, there, "filter")["FORWARD"] == (0, 0)
+
+
+def test_a_rule_by_hand_meets_the_answers_too(desk: Desk) -> None:
+    """The first packet passed; its answer is looked at again, in filter."""
+    pods = {pod["metadata"]["name"]: pod for pod in desk.get("/api/v1/namespaces/default/pods")["items"]}
+    node, web = next((pod["spec"]["nodeName"], pod["status"]["podIP"]) for name, pod in pods.items() if name.startswith("web"))
+    on(desk, f"iptables -I FORWARD -p tcp -s {web} --tcp-flags SYN,ACK SYN,ACK -j DROP", node)
+    assert desk.type(f"kubectl exec tool -- curl -s -m 2 {web}")[2] == 28
+    row = on(desk, "iptables -L FORWARD -n -v", node).splitlines()[2]
+    assert row.split()[0] == "2", "the answer to each of two SYNs"
+    on(desk, "iptables -D FORWARD 1", node)
+    assert desk.type(f"kubectl exec tool -- curl -s -m 2 -o /dev/null {web}")[2] == 0
+
+
 ERRORS = [
     ("iptables -t nat -L NOPE", "iptables: No chain/target/match by that name.", 1),
     ("iptables -t foo -L", "iptables v1.8.9 (nf_tables): table 'foo' does not exist", 3),
@@ -201,6 +239,12 @@ def test_ipvs_beside_the_rules_of_iptables_mode(desk: Desk) -> None:
     assert "Name: KUBE-CLUSTER-IP\nType: hash:ip,port\n" in on(desk, "ipset list")
     assert "kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN" in on(desk, "ip link")
     assert desk.type("kubectl exec tool -- curl -s -o /dev/null web")[2] == 0
+    node = desk.get("/api/v1/namespaces/default/pods/tool")["spec"]["nodeName"]
+    address = desk.get("/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
+    row = rf"^TCP  {address}:80 +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$"
+    made, came, went, size_in, size_out = (int(n) for n in re.findall(row, on(desk, "ipvsadm -Ln --stats", node), re.M)[0])
+    assert (made, came, went) == (1, 3, 2) and size_in > 60 + 52 + 52 and size_out > 600, "nginx's page is in it"
+    assert policies(desk, node, "nat")["PREROUTING"] != policies(desk, node, "mangle")["PREROUTING"]
     an_endpoint_goes(desk)
     on(desk, "ipvsadm -C", "node-1")
     on(desk, "ipvsadm -C", "node-2")
@@ -242,6 +286,13 @@ def test_nftables_mode_takes_iptables_rules_away(desk: Desk) -> None:
     assert text.startswith("table ip kube-proxy {\n") and "dnat" in text
     assert on(desk, "nft list tables") == "table ip kube-proxy\n"
     assert "KUBE-SVC-" not in on(desk, "iptables-save")
+    node = desk.get("/api/v1/namespaces/default/pods/tool")["spec"]["nodeName"]
+    on(desk, "nft add table ip mine", node)
+    on(desk, "nft add chain ip mine out '{ type filter hook forward priority 10 ; }'", node)
+    on(desk, "nft add rule ip mine out tcp dport 80 counter", node)
+    desk.type("kubectl exec tool -- curl -s -o /dev/null web")
+    assert re.search(r"tcp dport 80 counter packets 3 bytes \d{3}\n", on(desk, "nft list table ip mine", node))
+    assert "tcp dport 80 counter\n" in on(desk, "nft -s list ruleset", node)
     on(desk, "nft flush ruleset")
     assert on(desk, "nft list ruleset") == ""
 

@@ -148,7 +148,9 @@ class Unknown(Struct, frozen=True):
     final: bool = False
 
 
-Statement = Match | Chance | Flags | VerdictMap | Numgen | Verdict | SetMark | Translate | Counter | Passive | NoTrack | Unknown
+Statement = (
+    Match | Chance | Flags | VerdictMap | Numgen | Verdict | SetMark | Translate | Counter | Passive | NoTrack | Unknown
+)
 
 
 class Rule(Struct, frozen=True):

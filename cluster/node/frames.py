@@ -39,7 +39,11 @@ def _payload(payload: Any) -> int:
             lines = [f"{payload.method} {payload.path} HTTP/1.1", f"Host: {payload.host}"]
             return _text(lines, payload.headers) + len(payload.body.encode())
         case Answer():
-            lines = [f"HTTP/1.1 {payload.code} OK", f"Content-Type: {payload.kind}", f"Content-Length: {len(payload.body)}"]
+            lines = [
+                f"HTTP/1.1 {payload.code} OK",
+                f"Content-Type: {payload.kind}",
+                f"Content-Length: {len(payload.body)}",
+            ]
             return _text(lines, payload.headers) + len(payload.body.encode())
         case ("dns", str(name), *_):
             return 12 + len(name) + 2 + 4

@@ -118,7 +118,13 @@ class Here(Struct, frozen=True):
     size: int
 
 
-FLAGS = {"syn": ("SYN",), "syn-ack": ("SYN", "ACK"), "rst": ("RST", "ACK"), "data": ("ACK", "PSH"), "fin": ("FIN", "ACK")}
+FLAGS = {
+    "syn": ("SYN",),
+    "syn-ack": ("SYN", "ACK"),
+    "rst": ("RST", "ACK"),
+    "data": ("ACK", "PSH"),
+    "fin": ("FIN", "ACK"),
+}
 """Kind of segment → the flags of its TCP header."""
 
 

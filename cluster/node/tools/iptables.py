@@ -137,7 +137,12 @@ def _restore(ruleset: Ruleset, words: list[str], stdin: str) -> Printed:
 
 
 def _iptables(kernel: Any, ruleset: Ruleset, words: list[str]) -> Printed:
-    table, command, rest, flags = "filter", "", [], dict.fromkeys(("-n", "-v", "--line-numbers", "-x"), False) | {"-Z": False}
+    table, command, rest, flags = (
+        "filter",
+        "",
+        [],
+        dict.fromkeys(("-n", "-v", "--line-numbers", "-x"), False) | {"-Z": False},
+    )
     at = 0
     words = _spread(words)
     while at < len(words):

@@ -108,7 +108,9 @@ def test_every_packet_of_a_connection_is_counted_on_both_nodes(desk: Desk) -> No
         packets, size = policies(desk, node, "mangle")["FORWARD"]
         assert packets == 5 and size > 60 + 60 + 3 * 52
         assert policies(desk, node, "filter")["FORWARD"] == (1, 60), "the others were accepted by a rule"
-        rule = next(row for row in on(desk, "iptables-save -c", node).splitlines() if "forwarding conntrack rule" in row)
+        rule = next(
+            row for row in on(desk, "iptables-save -c", node).splitlines() if "forwarding conntrack rule" in row
+        )
         assert rule.startswith(f"[4:{size - 60}] -A KUBE-FORWARD ")
     on(desk, "iptables -L FORWARD -Z", there)
     assert policies(desk, there, "filter")["FORWARD"] == (0, 0)
@@ -117,7 +119,9 @@ def test_every_packet_of_a_connection_is_counted_on_both_nodes(desk: Desk) -> No
 def test_a_rule_by_hand_meets_the_answers_too(desk: Desk) -> None:
     """The first packet passed; its answer is looked at again, in filter."""
     pods = {pod["metadata"]["name"]: pod for pod in desk.get("/api/v1/namespaces/default/pods")["items"]}
-    node, web = next((pod["spec"]["nodeName"], pod["status"]["podIP"]) for name, pod in pods.items() if name.startswith("web"))
+    node, web = next(
+        (pod["spec"]["nodeName"], pod["status"]["podIP"]) for name, pod in pods.items() if name.startswith("web")
+    )
     on(desk, f"iptables -I FORWARD -p tcp -s {web} --tcp-flags SYN,ACK SYN,ACK -j DROP", node)
     assert desk.type(f"kubectl exec tool -- curl -s -m 2 {web}")[2] == 28
     row = on(desk, "iptables -L FORWARD -n -v", node).splitlines()[2]
@@ -242,7 +246,9 @@ def test_ipvs_beside_the_rules_of_iptables_mode(desk: Desk) -> None:
     node = desk.get("/api/v1/namespaces/default/pods/tool")["spec"]["nodeName"]
     address = desk.get("/api/v1/namespaces/default/services/web")["spec"]["clusterIP"]
     row = rf"^TCP  {address}:80 +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$"
-    made, came, went, size_in, size_out = (int(n) for n in re.findall(row, on(desk, "ipvsadm -Ln --stats", node), re.M)[0])
+    made, came, went, size_in, size_out = (
+        int(n) for n in re.findall(row, on(desk, "ipvsadm -Ln --stats", node), re.M)[0]
+    )
     assert (made, came, went) == (1, 3, 2) and size_in > 60 + 52 + 52 and size_out > 600, "nginx's page is in it"
     assert policies(desk, node, "nat")["PREROUTING"] != policies(desk, node, "mangle")["PREROUTING"]
     an_endpoint_goes(desk)

@@ -18,6 +18,7 @@ import orjson
 from cluster.etcd.membership import Membership
 from cluster.etcd.mvcc import Store
 from cluster.etcd.state import Application
+from cluster.etcd.validate import ALARMS
 from cluster.wire.etcd import KeyValue
 
 PAGE: Final = 4096
@@ -128,7 +129,7 @@ def buckets(app: Application, index: int, voters: list[int], learners: list[int]
     meta = {b"confState": conf, b"consistent_index": pack(">Q", index), b"term": pack(">Q", app.term)}
     if app.store.compacted > 0:
         meta[b"finishedCompactRev"] = meta[b"scheduledCompactRev"] = revision(app.store.compacted, 0)
-    alarms = sorted(_field(1, member) + _field(2, {"NOSPACE": 1, "CORRUPT": 2}[alarm]) for member, alarm in app.alarms)
+    alarms = sorted(_field(1, member) + _field(2, ALARMS.index(alarm)) for member, alarm in app.alarms)
     return {
         b"alarm": [(alarm, b"") for alarm in alarms],
         b"auth": [(b"authEnabled", b"\0")],

@@ -6,7 +6,7 @@
 - Linearizable reads wait for a ReadIndex round. One round is under way at a time; what comes meanwhile shares the next. So a read that comes
   while a round fails waits up to 14 s, as at a real member: the rest of that round and the 7 s of its own.
 - Serializable reads, status and hashes are answered at once from what this member has.
-- Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on. Before a leader renews or ends a lease
+- Renewing a lease, asking its remaining time, and promoting a learner is the leader's business: others pass it on, or wait up to 7 s until there is one. Before a leader renews or ends a lease
   it makes sure, by such a round, that it still leads.
 
 Errors: ``wire.etcd.EtcdError`` with etcd's codes and texts. Upstream: server/etcdserver/v3_server.go.
@@ -165,12 +165,14 @@ class ClientSide(LeaseSide):
                 break
             s.deadlines.popleft()
             if pending is not None:
-                self._fail(id_, errors.DEADLINE_BARE if pending.parked else self._timeout(pending, now), out)
+                self._fail(id_, self._timeout(pending, now), out)
         self.ready(now, out)
 
     def _timeout(self, pending: Pending, now: int) -> tuple[int, str]:
         s = self.state
         r = s.raft
+        if pending.parked:
+            return errors.NO_LEADER if type(pending.request[0]) in _FOR_LEADER else errors.DEADLINE_BARE
         if s.lead_since - 2 * self.config.election_ns < pending.started < s.lead_since:
             return errors.TIMEOUT_LEADER_FAILED
         if r.role == "leader":
@@ -260,10 +262,25 @@ class ClientSide(LeaseSide):
     def _pass_on(self, src: str, q: Any, now: int, out: Outbox) -> None:
         s = self.state
         leader = s.app.membership.name_of(s.raft.lead)
-        if not leader:
-            raise Refused(*errors.NO_LEADER)
-        self._wait(q.id, Pending(src, (q,), out.cause, now), now, out)
-        out.send(leader, q)
+        self._wait(q.id, Pending(src, (q,), out.cause, now, parked=not leader), now, out)
+        if leader:
+            out.send(leader, q)
+
+    def _leader_found(self, id_: int, pending: Pending, now: int, out: Outbox) -> None:
+        """Somebody leads now: what waited for that goes on. (Upstream looks once an election timeout what we are told at once.)"""
+        q = pending.request[0]
+        if type(q) not in _FOR_LEADER:
+            self._submit(id_, out)
+        elif self.state.raft.role != "leader":
+            pending.parked = False
+            out.send(self.state.app.membership.name_of(self.state.raft.lead), q, cause=pending.cause)
+        else:
+            del self.state.pending[id_]
+            out.cause = pending.cause
+            try:
+                self._take(pending.client, q, now, out)
+            except Refused as refused:
+                out.send(pending.client, w.EtcdError(id_, refused.code, refused.message))
 
     def passed_back(self, answer: Any, now: int, out: Outbox) -> None:
         """The leader's answer to a request that was passed on."""
@@ -313,7 +330,7 @@ class ClientSide(LeaseSide):
             self._end_round(errors.LEADER_CHANGED, now, out)
         for id_, pending in list(s.pending.items()):
             if pending.parked:
-                self._submit(id_, out)
+                self._leader_found(id_, pending, now, out)
             elif isinstance(pending.request[0], w.MoveLeaderRequest) and pending.request[0].target == r.lead:
                 del s.pending[id_]
                 out.send(pending.client, w.MoveLeaderResponse(id_, self.header()), cause=pending.cause)

@@ -138,7 +138,7 @@ def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
         _without_writing(s, node, waiting)
     if r.lead and r.lead != s.raft.lead:  # what waited for a leader goes to this one
         for id_, pending in s.pending.items():
-            if pending.parked:
+            if pending.parked and len(pending.request) > 1:
                 _, data, size, type_ = pending.request
                 node.propose([(Proposal(r.id, id_, data, 0, size), pending.cause, type_)])
     done = _changes(s, r)
@@ -186,7 +186,7 @@ def _client(actor: Any, node: RawNode, q: Any, at: int) -> list[Row]:
                 return no_leader if not r.lead else answer if r.read_states else []
             case "pass on":
                 leader = s.app.membership.name_of(r.lead)
-                return [_send(type(q).__name__, leader)] if leader else answer
+                return [_send(type(q).__name__, leader)] if leader else no_leader
             case "move":
                 if r.role != "leader" or q.target not in r.voters or q.target == r.id:
                     return answer

@@ -92,9 +92,8 @@ def _delete(document: Any, id_: int = 0) -> w.DeleteRangeRequest:
 def _compare(document: Any) -> w.Compare:
     found = read(document, _COMPARE)
     target = found.get("target", "VERSION")
-    given = next(
-        (name for name in reversed(found) if name in _COMPARED.values()), ""
-    )  # one of a group: the last one counts
+    # Of a group of fields the last one given counts.
+    given = next((name for name in reversed(found) if name in _COMPARED.values()), None)
     wanted = _COMPARED.get(target, "")
     value = found[wanted] if given == wanted else b"" if target == "VALUE" else 0
     return w.Compare(found.get("key", b""), target, found.get("result", "EQUAL"), value, found.get("range_end", b""))

@@ -14,6 +14,10 @@ from cluster.wire import etcd as w
 
 SORT_ORDERS: Final = ("NONE", "ASCEND", "DESCEND")
 SORT_TARGETS: Final = ("KEY", "VERSION", "CREATE", "MOD", "VALUE")
+TARGETS: Final = ("VERSION", "CREATE", "MOD", "VALUE", "LEASE")
+RESULTS: Final = ("EQUAL", "GREATER", "LESS", "NOT_EQUAL")
+ACTIONS: Final = ("GET", "ACTIVATE", "DEACTIVATE")
+ALARMS: Final = ("NONE", "NOSPACE", "CORRUPT")
 _URL: Final = re.compile(r"https?://(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+):\d+|unixs?://\S+")
 
 
@@ -31,6 +35,9 @@ def check(request: Any, max_ops: int) -> None:
             raise Refused(*errors.LEASE_PROVIDED)
     elif isinstance(request, w.DeleteRangeRequest):
         _key(request.key)
+    elif isinstance(request, w.AlarmRequest):
+        if request.action not in ACTIONS or request.alarm not in ALARMS:
+            raise Refused(*errors.NO_SUCH_ALARM)
     elif isinstance(request, w.MemberAddRequest):
         _urls(request.peer_urls)
     elif isinstance(request, w.TxnRequest):
@@ -56,6 +63,8 @@ def _txn(request: w.TxnRequest, max_ops: int) -> None:
         raise Refused(*errors.TOO_MANY_OPS)
     for compare in request.compare:
         _key(compare.key)
+        if compare.target not in TARGETS or compare.result not in RESULTS:
+            raise Refused(*errors.NO_SUCH_COMPARISON)
     for op in (*request.success, *request.failure):
         if op is None:
             raise Refused(*errors.KEY_NOT_FOUND)

@@ -185,3 +185,21 @@ def test_a_snapshot_is_told_in_pieces_as_etcd_does() -> None:
     assert (sizes[-1], sum(sizes)) == (32, len(answer.blob))
     assert left == [sum(sizes[n + 1 : -1]) for n in range(len(sizes))]
     assert all(set(piece) <= {"blob", "remaining_bytes"} for piece in pieces)
+
+
+def test_what_could_break_a_member_is_refused_by_name() -> None:
+    curl = Curl()
+    for body in ({"action": 9}, {"alarm": 7, "memberID": "5"}):
+        assert curl("/v3/maintenance/alarm", **body)[0] == 400
+    assert curl("/v3/kv/txn", compare=[{"key": "eA==", "target": 9}])[0] == 400
+    assert curl("/v3/kv/range", key="eA==", sort_target=7)[1]["error"] == "etcdserver: invalid sort option"
+    assert curl("/v3/kv/txn", success=[{}])[1]["error"] == "etcdserver: key not found"
+    assert curl("/v3/maintenance/alarm", action="ACTIVATE", memberID="5", alarm="NONE")[0] == 200
+    assert curl("/v3/maintenance/snapshot")[0] == 200
+
+
+def test_a_limit_or_revision_below_nothing_is_none() -> None:
+    curl = Curl()
+    curl("/v3/kv/put", key="eA==", value="MQ==")
+    for odd in ({"revision": "-3"}, {"limit": "-5", "range_end": "AA=="}):
+        assert curl("/v3/kv/range", key="eA==", **odd)[1]["count"] == "1"

@@ -631,3 +631,54 @@ def test_status_and_log_rows() -> None:
     follower = followers(c)[0].status()
     assert follower["kvDigest"] == row["kvDigest"]
     assert SECOND <= follower["timerEnd"] - follower["timerStart"] < 2 * SECOND
+
+
+def test_history_comes_in_one_response_without_what_is_filtered() -> None:
+    c = Cluster(1)
+    c.wait_leader()
+    c.put("m1", b"k", b"1")
+    c.put("m1", b"k", b"2")
+    c.ask("m1", w.DeleteRangeRequest, b"k")
+    for watch, filters in ((901, ()), (902, ("NOPUT",)), (903, ("NODELETE",))):
+        c.post("m1", w.WatchCreateRequest(watch, b"k", start_revision=1, filters=filters))
+    c.run(0.1)
+    told = {watch: [[e.type for e in m.events] for m in c.watched(watch)[1:]] for watch in (901, 902, 903)}
+    assert told == {901: [["PUT", "PUT", "DELETE"]], 902: [["DELETE"]], 903: [["PUT", "PUT"]]}
+    c.ask("m1", w.DeleteRangeRequest, b"k")
+    c.put("m1", b"k", b"3")
+    c.run(0.1)
+    assert [len(c.watched(watch)) for watch in (901, 902, 903)] == [3, 2, 3]
+
+
+def test_a_watch_of_nothing_is_refused_and_one_from_before_the_beginning_is_compacted() -> None:
+    c = Cluster(1)
+    c.wait_leader()
+    c.put("m1", b"k", b"1")
+    c.post("m1", w.WatchCreateRequest(901, b"b", b"a"))
+    c.ask("m1", w.CompactionRequest, 2)
+    c.post("m1", w.WatchCreateRequest(902, b"k", start_revision=-5))
+    c.run(0.1)
+    assert [(m.created, m.canceled, m.cancel_reason) for m in c.watched(901)] == [
+        (True, True, "mvcc: watcher range is empty")
+    ]
+    assert [m.compact_revision for m in c.watched(902)] == [0, 2]
+
+
+def test_what_only_a_leader_knows_waits_for_one() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    granted = c.ask(leader.name, w.LeaseGrantRequest, 60, 5)
+    other = followers(c)[0]
+    for name in ("m1", "m2", "m3"):
+        if name != other.name:
+            c.world.stop(name)
+    c.run(3)
+    start = c.world.now
+    assert code(c.ask(other.name, w.LeaseTimeToLiveRequest, granted.lease)) == (14, "etcdserver: no leader")
+    assert 7 * SECOND <= c.world.now - start < 7.1 * SECOND
+    asked = c.next_id()
+    c.post(other.name, w.LeaseKeepAliveRequest(asked, granted.lease))
+    for name in ("m1", "m2", "m3"):
+        c.world.start(name)
+    c.run(5)
+    assert [m.ttl for _, _, m, _ in c.got if getattr(m, "id", 0) == asked] == [60]

@@ -197,7 +197,10 @@ class Console {
     this.tell("");
     if (line.trim() === "clear") return this.clear();
     const session = busy ? `${this.session}-${this.running.size + 1}` : this.session;
-    const block = new Block(this, { line, session, second: busy, wallMs: Date.now(), startMicros: now(live) });
+    const number = 1 + Math.max(0, ...this.blocks.map((one) => one.number ?? 0), this.last ?? 0);
+    this.last = number;
+    const block = new Block(this, { line, session, number, second: busy, wallMs: Date.now(), startMicros: now(live) });
+    document.dispatchEvent(new CustomEvent("console-line", { detail: { number, line, running: true } }));
     this.add(block);
     this.running.add(block);
     this.stop.hidden = false;
@@ -214,6 +217,7 @@ class Console {
       }
     } finally {
       this.running.delete(block);
+      document.dispatchEvent(new CustomEvent("console-line", { detail: { number, line, running: false } }));
       this.stop.hidden = this.running.size === 0;
       this.keep();
     }
@@ -328,6 +332,8 @@ class Block {
     this.folder.setAttribute("aria-label", t("c.fold", { line: this.line.slice(0, 60) }));
     this.folder.addEventListener("click", () => this.fold(!this.folded));
     const typed = part("pre", "typed", `$ ${this.line}`);
+    // The number under which the picture shows what this line set moving.
+    if (this.number) typed.prepend(part("span", "number", String(this.number)), " ");
     const again = button(t("c.again"), () => this.owner.type(this.line), () => this.owner.run());
     const copy = button(t("c.copy"), () => this.copy());
     const acts = part("span", "block-acts");
@@ -365,7 +371,7 @@ class Block {
     if (!fresh.length) return;
     this.requests.push(...fresh);
     for (const id of fresh) if (this.owner.recent.has(id)) this.names[id] = this.owner.recent.get(id);
-    document.dispatchEvent(new CustomEvent("console-request", { detail: { line: this.line, requests: fresh } }));
+    document.dispatchEvent(new CustomEvent("console-request", { detail: { line: this.line, number: this.number, requests: fresh } }));
     if (this.exitCode === null) this.clock();
   }
 
@@ -424,10 +430,10 @@ class Block {
 
   facts() {
     const cut = (text) => (text.length > STORE_TEXT ? `${t("c.cut")}\n${text.slice(-STORE_TEXT)}` : text);
-    const { line, session, second, wallMs, startMicros, tookMicros, tookWallMs, requests, names, folded } = this;
+    const { line, session, number, second, wallMs, startMicros, tookMicros, tookWallMs, requests, names, folded } = this;
     const left = this.exitCode === null;
     return {
-      line, session, second, wallMs, startMicros, tookMicros, tookWallMs, names, folded,
+      line, session, number, second, wallMs, startMicros, tookMicros, tookWallMs, names, folded,
       requests: requests.slice(0, 40),
       exitCode: left ? 130 : this.exitCode,
       word: left ? t("c.left") : this.word,

@@ -92,6 +92,7 @@ const PREPARE = {
     });
   },
   help(dialog) {
+    dialog.querySelector("[data-legend]").append(dialog.querySelector("[data-legend-words]").content);
     const box = dialog.querySelector("[data-keys]");
     box.checked = keysOn();
     box.addEventListener("change", () => setKeys(box.checked));

@@ -74,6 +74,20 @@ export async function act(name, of, { ms = SLOW_MS, loss = LOSS } = {}) {
   document.dispatchEvent(new CustomEvent("acted"));
 }
 
+// Several lines at once: one act, with one moment before it.
+export async function cut(links) {
+  try {
+    const before = await moment();
+    for (const link of links) await call("POST", "/network/link", { ...link, loss: 1 });
+    const names = links.map(({ a, b }) => `${a} – ${b}`);
+    say(links.length > 1 ? t("act.cutmany", { n: links.length, names: names.join("; ") }) : t("act.cut", links[0]), { outcome: "change" });
+    remember({ at: before, what: "cut", of: names[0] });
+  } catch (error) {
+    if (!(error instanceof InThePast)) say(t("failed", { why: error.message }), { outcome: "error" });
+  }
+  document.dispatchEvent(new CustomEvent("acted"));
+}
+
 // The microsecond before an act, as a moment of the past.
 async function moment() {
   const facts = await call("GET", "/clock").catch(() => null);

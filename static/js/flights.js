@@ -11,6 +11,7 @@
 // moves: the newest hops stand at the middle of their lines with their order number.
 
 import { clock, cluster, now } from "./feed.js";
+import { number } from "./typed.js";
 import { t } from "./words.js";
 
 const MAX_MOVERS = 24;
@@ -40,6 +41,7 @@ export class Flights {
     this.losses = new Map();
     this.order = 0;
     this.frame = 0;
+    this.all = false; // heartbeats, too, say what they are
     view.changed(() => this.wake());
     reduced.addEventListener("change", () => this.clear());
   }
@@ -99,7 +101,7 @@ export class Flights {
 
   add(flight) {
     const [a, b] = [this.place(flight.src), this.place(flight.dst)];
-    if (!a || !b || a === b) return;
+    if (!a || !b || a === b || typed(flight)) return;
     const mover = { flight, from: a, to: b, mine: this.owned(flight), line: this.route(a, b) };
     if (!mover.line) return;
     if (!flight.dropped) this.know(flight);
@@ -129,8 +131,9 @@ export class Flights {
 
   fly(mover) {
     const { flight } = mover;
-    const named = mover.mine || (typeof clock.rate === "number" && clock.rate <= NAMED);
-    if (!named) return flight.dropped && !this.first(`${mover.from}>${mover.to}`) ? undefined : this.tick(mover);
+    const named = mover.mine || this.all || (typeof clock.rate === "number" && clock.rate <= NAMED);
+    if (!mover.mine && flight.dropped && !this.first(`${mover.from}>${mover.to}`)) return;
+    if (!named) return void this.tick(mover);
     const here = performance.now();
     mover.took = this.duration(flight);
     mover.begin = here;
@@ -188,9 +191,12 @@ export class Flights {
       if (one.from === mover.from && one.to === mover.to) return;
     }
     if (ticks >= MAX_TICKS || this.movers.size >= MAX_MOVERS) return;
-    const node = element("span", `flight tick ${tone(mover.flight)}${mover.flight.dropped ? " fell" : ""}`);
+    const { flight } = mover;
+    const node = element(flight.cause ? "a" : "span", `flight tick ${tone(flight)}${flight.dropped ? " fell" : ""}`);
     node.setAttribute("aria-hidden", "true");
+    if (flight.cause) [node.href, node.tabIndex] = [address(flight.cause), -1];
     node.append(element("span", ""));
+    node.addEventListener("pointerenter", () => node.querySelector("b") ?? node.append(element("b", "why", words(flight))));
     if (mover.flight.dropped) node.append(element("b", "why", mover.flight.dropped.slice(0, 24)));
     Object.assign(mover, { node, ticks: true, begin: performance.now(), took: HOP_MS[0], half: screen ? 7 : 5, halfWidth: screen ? 7 : 5 });
     this.enter(mover);
@@ -212,7 +218,8 @@ export class Flights {
     node.append(edge);
     if (flight.dropped) node.append(element("span", "why", flight.dropped.slice(0, 24)));
     mover.node = node;
-    mover.halfWidth = half(text);
+    mover.halfWidth = half(mover);
+    this.sign(mover);
     mover.half = screen ? 15 : 12;
     this.enter(mover);
   }
@@ -223,6 +230,29 @@ export class Flights {
     this.movers.add(mover);
     if (mover.mine) mover.line.way?.querySelector(".link")?.classList.add("busy");
     this.wake();
+  }
+
+  // Now that the console has said which requests are its line's, what is on its way gets the line's number.
+  number() {
+    for (const mover of this.movers) if (!mover.ticks) this.sign(mover);
+  }
+
+  sign(mover) {
+    const line = mover.number ? 0 : number(mover.flight.cause);
+    if (!line) return;
+    mover.number = line;
+    mover.text.prepend(element("i", "number", String(line)));
+    mover.halfWidth = half(mover);
+  }
+
+  carries(line) {
+    return [...this.movers].some((mover) => mover.number === line);
+  }
+
+  // Every message says what it is, or only those that somebody asked for.
+  name(all) {
+    this.all = all;
+    for (const mover of [...this.movers]) if (mover.ticks || !mover.mine) this.drop(mover);
   }
 
   drop(mover) {
@@ -269,7 +299,7 @@ export class Flights {
     let count = 0;
     for (const { flight, mine } of mineFirst) {
       const [a, b] = [this.place(flight.src), this.place(flight.dst)];
-      if (!a || !b || a === b) continue;
+      if (!a || !b || a === b || typed(flight)) continue;
       const name = `${a}>${b}`;
       const same = perLine.get(name) ?? 0;
       perLine.set(name, same + 1);
@@ -314,8 +344,8 @@ export class Flights {
     }
     part = Math.min(Math.max(part, 0), 1);
     if (mover.said) {
-      mover.text.firstChild.data = mover.said;
-      mover.halfWidth = half(mover.said);
+      mover.text.lastChild.data = mover.said;
+      mover.halfWidth = half(mover);
       mover.said = "";
     }
     const [x, y] = along(mover.line, flight.dropped ? part / 2 : part);
@@ -341,7 +371,12 @@ export class Flights {
 
 export const exact = () => clock.paused || (typeof clock.rate === "number" && clock.rate <= EXACT);
 
-const half = (text) => (text.length * (screen ? 12.1 : 7.9) + 23) / 2;
+// Half as wide as it is: reckoned, because reading it would lay out the page.
+const LETTER = screen ? 12.1 : 7.9;
+const half = ({ text, number: line }) => ((text.lastChild.data.length + (line ? String(line).length + 1.4 : 0)) * LETTER + 23) / 2;
+
+// A line on its way from the keyboard to the shell goes over no line of the network.
+const typed = (flight) => (flight.src.startsWith("outside") && flight.dst === "console") || (flight.src === "console" && flight.dst.startsWith("outside"));
 
 const key = (flight) => `${flight.src}>${flight.dst}@${flight.arriveMicros}`;
 

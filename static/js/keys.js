@@ -2,6 +2,7 @@
 // In: the drawn things (all links with data-select). In a crowd of nodes the arrows go on from glyph to glyph (field.js).
 
 import * as faults from "./faults.js";
+import * as tools from "./tools.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 let stage = null;
@@ -42,7 +43,7 @@ function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const thing = event.target.closest("[data-map] a");
   if (!thing) return;
-  const done = (ARROWS[event.key] && arrow(thing, event.key)) || view.key(event) || field.key(event, thing) || faults.key(event.key, thing);
+  const done = (ARROWS[event.key] && arrow(thing, event.key)) || view.key(event) || field.key(event, thing) || tools.key(event.key) || faults.key(event.key, thing);
   if (!done) return;
   event.preventDefault();
   event.stopPropagation();

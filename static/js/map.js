@@ -9,6 +9,8 @@ import { Field } from "./field.js";
 import * as inflight from "./inflight.js";
 import * as inspector from "./inspector.js";
 import * as keys from "./keys.js";
+import * as tools from "./tools.js";
+import * as typed from "./typed.js";
 import { View } from "./view.js";
 import { cut, t } from "./words.js";
 
@@ -32,7 +34,8 @@ export function start() {
   keys.start(stage, view, field);
   list = inflight.start(() => flights);
   if (clock.paused) ask();
-  for (const button of document.querySelectorAll("[data-zoom]")) button.addEventListener("click", () => view.button(button.dataset.zoom));
+  typed.start(() => flights, () => drawing);
+  tools.start({ stage, view, field, flights, drawing: () => drawing });
   new ResizeObserver(() => later(fitSheet, 250)).observe(stage);
   live();
 }
@@ -255,6 +258,8 @@ function adopt(next, focus = document.activeElement?.closest("[data-map] [data-s
   keys.adopt(focus);
   inspector.mark();
   faults.mark();
+  typed.show();
+  tools.adopt();
 }
 
 async function fresh() {
@@ -263,7 +268,8 @@ async function fresh() {
   busy = true;
   drawnAt = performance.now();
   try {
-    const answer = await fetch(here({ part: "drawing" }));
+    const place = stage.getBoundingClientRect();
+    const answer = await fetch(here({ part: "drawing", ...(fits(place) ? { sheet: sheet(place) } : {}) }));
     if (!answer.ok) return;
     const found = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-map]");
     if (!found) return;
@@ -277,13 +283,16 @@ async function fresh() {
   }
 }
 
+const fits = ({ width, height }) => width >= 500 && height >= 300;
+const sheet = ({ width, height }) => `${Math.round(width)}x${Math.round(height)}`;
+
 // A place of another shape than the sheet was drawn for: drawn anew for it, and remembered for the next time.
 function fitSheet() {
   const box = stage.getBoundingClientRect();
-  const [w, h] = [Math.round(box.width), Math.round(box.height)];
-  if (w < 500 || h < 300) return;
+  if (!fits(box)) return;
+  const [w, h] = [box.width, box.height];
   const off = Math.abs(Math.log((drawing.dataset.width / drawing.dataset.height) / (w / h)));
   const larger = Math.max(w / drawing.dataset.width, h / drawing.dataset.height);
-  if (!document.querySelector("[data-console][open]")) document.cookie = `sheet=${w}x${h}; path=/; max-age=31536000; samesite=lax`;
+  if (!document.querySelector("[data-console][open]")) document.cookie = `sheet=${sheet(box)}; path=/; max-age=31536000; samesite=lax`;
   if (off > 0.06 || larger > 1.12) fresh();
 }

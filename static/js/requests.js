@@ -1,17 +1,18 @@
 // The list of requests, live: new ones come in at the top unless a filter excludes them, one scrolls, or one has a row in hand.
-// Keys: j/k or arrows move, Enter opens (it is a link), x picks, c compares, / searches.
+// Keys: j/k or arrows move, Enter opens (it is a link), x picks, c compares, / searches. Rows far from view are put aside (rows.js).
 
 import { cluster, on } from "./feed.js";
+import { adopt, all, at, find, near, place, rowHeight, seen, top } from "./rows.js";
 import * as fall from "./waterfall.js";
 import { instant, parted, partedUser, size, span, t, who } from "./words.js";
 
 const KEEP = 300;
+const MOST = 600;
 const HELD = 300;
 const GLIDE_MS = 120;
 const FILL_MS = 500;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const $ = (selector) => document.querySelector(selector);
-const all = (selector) => [...document.querySelectorAll(selector)];
 
 let live = !document.body.dataset.at;
 let held = new Map();
@@ -19,6 +20,7 @@ let drawing = 0;
 
 export function start() {
   on("request", take);
+  on("done", told);
   document.addEventListener("keydown", keys);
   document.addEventListener("click", clicks);
   document.addEventListener("change", (event) => {
@@ -26,6 +28,7 @@ export function start() {
     if (event.target.matches("[data-zoom]")) redraw();
   });
   for (const scroller of [$(".sheet-col"), $(".middle"), window]) scroller.addEventListener("scroll", scrolled, { passive: true });
+  addEventListener("resize", scrolled);
   document.addEventListener("focusin", (event) => event.target.closest("[data-rows]") && choose(event.target.closest("tr")));
   document.body.addEventListener("htmx:afterSwap", fresh);
   on("back", catchUp);
@@ -41,12 +44,14 @@ export function moved() {
 function scrolled() {
   if (reading()) tail();
   else flush();
+  place();
   redraw();
   fill();
 }
 
 function fresh() {
   held = new Map();
+  adopt($("[data-rows]"));
   picked();
   tail();
   redraw();
@@ -78,18 +83,23 @@ function take(event) {
   if (!$("[data-rows]") || document.body.dataset.at || sorted() !== "newest" || !wanted(event)) return;
   // What stages said is searched where the stages are.
   if (form().get("text")) return later();
-  const known = $(`[data-rows] [data-id="${event.id}"]`);
+  const known = find(event.id);
   if (known) {
     const made = row(event, known);
     if (moving.has(known)) {
       moving.set(made, moving.get(known));
       made.style.transform = known.style.transform;
     }
-    known.replaceWith(made);
+    at(known, made);
     return fill();
   }
   held.set(event.id, event);
   if (held.size > HELD) held.delete(held.keys().next().value);
+}
+
+// All that one frame told of comes in at once: the page is laid out once for it.
+function told() {
+  if (!held.size) return;
   if (live && !reading()) flush();
   else tail();
 }
@@ -109,14 +119,14 @@ async function catchUp() {
   const query = new URLSearchParams(location.search);
   for (const name of ["before", "offset"]) query.delete(name);
   query.set("part", "rows");
-  query.set("since", rows.firstElementChild?.dataset.id ?? 0);
+  query.set("since", top()?.dataset.id ?? 0);
   const answer = await fetch(`?${query}`).catch(() => null);
   if (!answer?.ok) return;
   const found = document.createElement("tbody");
   found.innerHTML = await answer.text();
-  const fresh = [...found.children].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
+  const fresh = [...found.children].filter((one) => !find(one.dataset.id));
   if (!fresh.length) return;
-  insert(rows, () => rows.prepend(...fresh));
+  insert(rows, () => all().unshift(...fresh));
   settle();
 }
 
@@ -125,10 +135,9 @@ function flush() {
   const rows = $("[data-rows]");
   insert(rows, () => {
     for (const event of held.values()) {
-      const made = row(event);
       // Newest first by number, so that a late answer does not jump over later requests.
-      const before = [...rows.children].find((other) => Number(other.dataset.id) < event.id);
-      rows.insertBefore(made, before ?? null);
+      const before = all().findIndex((other) => Number(other.dataset.id) < event.id);
+      all().splice(before < 0 ? all().length : before, 0, row(event));
     }
   });
   held = new Map();
@@ -138,21 +147,23 @@ function flush() {
 // New rows push the others down. In the frame in which they come, those that are pushed are moved back by as much, so that nothing jumps; then they
 // glide to where they belong, so that an eye on a row can follow it. More that come meanwhile lengthen the way.
 const moving = new Map(); // what moves → pixels it was away from its place at `began`
-let tall = 0, began = 0, share = 1;
+let began = 0, share = 1;
 
 function insert(rows, work) {
-  const was = new Map([...rows.children].map((tr, index) => [tr, index]));
+  const was = new Map(all().map((tr, index) => [tr, index]));
   const still = !moving.size;
   work();
-  const seen = [...rows.children].slice(0, Math.ceil(innerHeight / 24));
-  if (calm.matches || seen.length < 2) return;
-  tall ||= seen.at(-1).getBoundingClientRect().top - seen.at(-2).getBoundingClientRect().top; // read once: all rows are as tall
+  all().splice(KEEP);
+  place();
+  const first = all().slice(0, Math.ceil(innerHeight / 24));
+  if (calm.matches || first.length < 2) return;
+  const tall = rowHeight();
   const push = (node, by) => by && moving.set(node, Math.max((moving.get(node) ?? 0) - by * tall, -innerHeight));
   for (const [node, px] of moving) moving.set(node, Math.round(px * share));
   share = 1;
   began = 0;
-  seen.forEach((tr, index) => was.has(tr) && push(tr, index - was.get(tr)));
-  for (const part of below(rows.closest("table"))) push(part, rows.children.length - was.size);
+  first.forEach((tr, index) => was.has(tr) && push(tr, index - was.get(tr)));
+  for (const part of below(rows.closest("table"))) push(part, all().length - was.size);
   lie();
   if (still && moving.size) requestAnimationFrame(() => requestAnimationFrame(sink));
 }
@@ -182,7 +193,7 @@ let filling = 0;
 function fill() {
   filling ||= setTimeout(async () => {
     filling = 0;
-    const lack = inView().filter((tr) => "thin" in tr.dataset);
+    const lack = seen().filter((tr) => "thin" in tr.dataset);
     if (!lack.length || document.body.dataset.at) return;
     const ids = lack.map((tr) => Number(tr.dataset.id));
     const query = new URLSearchParams(location.search);
@@ -200,9 +211,7 @@ function fill() {
 }
 
 function settle() {
-  const rows = $("[data-rows]");
   $("[data-empty]")?.remove();
-  while (rows.children.length > KEEP) rows.lastElementChild.remove();
   redraw();
   fill();
   tail();
@@ -233,7 +242,7 @@ function clicks(event) {
   } else if (on_("[data-older]") && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     older(on_("[data-older]"));
-  } else if (on_("[data-compare]") && picks().length !== 2) event.preventDefault();
+  } else if (on_("[data-compare]")) compare(event);
   else if (on_("[data-rows] tr") && !on_("a, input")) {
     on_("tr").querySelector(".path a").focus({ preventScroll: true });
   }
@@ -250,17 +259,17 @@ function show() {
 
 async function older(link) {
   const query = new URL(link.href);
-  const rows = $("[data-rows]");
-  // A few hundred rows are enough for one page: the next hundred have a page of their own.
-  if (rows.children.length >= KEEP + 100) return location.assign(link.href);
+  // A few hundred rows are enough for one page: those before have a page of their own.
+  if (all().length >= MOST) return location.assign(link.href);
   const answer = await fetch(query).catch(() => null);
   if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const found = [...page.querySelectorAll("[data-rows] > tr")].filter((one) => !$(`[data-rows] [data-id="${one.dataset.id}"]`));
-  rows.append(...found);
+  const found = [...page.querySelectorAll("[data-rows] > tr")].filter((one) => !find(one.dataset.id));
+  all().push(...found);
+  place();
   const next = page.querySelector(".older");
   link.closest(".older").replaceWith(next ?? "");
-  found[0]?.querySelector(".path a").focus();
+  near(found[0])?.focus();
   redraw();
 }
 
@@ -273,7 +282,8 @@ function row(event, was) {
   const ends = (column, [head, tail_]) => {
     const cell = made.querySelector(`td.${column}`);
     cell.querySelector(".head").textContent = head;
-    cell.querySelector(".tail").textContent = tail_;
+    if (tail_) cell.querySelector(".tail").textContent = tail_;
+    else cell.querySelector(".tail").remove();
   };
   const path = `/clusters/${encodeURIComponent(cluster)}/requests/`;
   const keep = keeping();
@@ -286,7 +296,8 @@ function row(event, was) {
   made.className = `is-row-${event.outcome} fresh`;
   f("pick").value = event.id;
   f("pick").checked = was?.querySelector("[name=pick]").checked ?? false;
-  f("verdict").className = `is-${event.outcome}`;
+  f("verdict").setAttribute("class", `icon is-${event.outcome}`);
+  f("verdict").setAttribute("aria-label", t(`outcome.${event.outcome}`));
   f("verdict").querySelector("use").setAttribute("href", `#verdict-${event.outcome}`);
   f("code").textContent = event.code || "…";
   f("open").href = `${path}${event.id}/${keep}`;
@@ -308,7 +319,7 @@ function row(event, was) {
   }
   f("size").textContent = size(event.size);
   f("took").textContent = event.stream ? t("stream") : span(event.endMicros == null ? null : event.endMicros - event.startMicros);
-  f("began").textContent = instant(event.startMicros);
+  f("began").setAttribute("aria-label", instant(event.startMicros));
   return made;
 }
 
@@ -320,15 +331,6 @@ function keeping() {
 
 const facts = (tr) => ({ start: Number(tr.dataset.start), end: tr.dataset.end === "" || "stream" in tr.dataset ? null : Number(tr.dataset.end), parts: JSON.parse(tr.dataset.parts || "[]") });
 
-// The rows that one sees: their heights are equal, so a little arithmetic finds them.
-function inView() {
-  const rows = [...$("[data-rows]").children];
-  if (rows.length < 2) return rows;
-  const top = rows[0].getBoundingClientRect().top, height = rows[1].getBoundingClientRect().top - top || 32;
-  const first = Math.max(Math.floor((0 - top) / height), 0);
-  return rows.slice(first, first + Math.ceil(innerHeight / height) + 1);
-}
-
 // One drawing a frame, whatever came in meanwhile.
 function redraw() {
   drawing ||= requestAnimationFrame(() => {
@@ -336,18 +338,21 @@ function redraw() {
     const asked = $("[data-zoom]")?.value ?? "view";
     const micros = Number(asked) || 0;
     const view = asked === "view" || micros;
-    const rows = (view ? inView() : all("[data-rows] > tr")).map((tr) => [tr, facts(tr)]);
-    const here = document.querySelector("[data-rows] tr.chosen") ?? rows[0]?.[0];
+    const inView = seen();
+    const rows = (view ? inView : all()).map((tr) => [tr, facts(tr)]);
+    const here = chosen() ?? inView[0];
     const pieces = micros && here ? fall.window_(Number(here.dataset.start) - micros * 0.05, micros) : fall.axis(rows.map(([, one]) => one));
-    for (const [tr, one] of rows) fall.draw(tr.querySelector(".wf"), pieces, one);
+    for (const [tr, one] of rows) if (tr.isConnected) fall.draw(tr.querySelector(".wf"), pieces, one);
     const axis = $("[data-axis]");
     if (axis) fall.folds(axis, pieces);
   });
 }
 
+const chosen = () => all().find((tr) => tr.classList.contains("chosen"));
+
 function choose(tr) {
   if (!tr || tr.classList.contains("chosen")) return;
-  for (const other of all("[data-rows] tr.chosen")) other.classList.remove("chosen");
+  chosen()?.classList.remove("chosen");
   tr.classList.add("chosen");
   if ($("[data-zoom]")?.value) redraw();
   tail();
@@ -355,7 +360,17 @@ function choose(tr) {
 
 // -- picking and keys ---------------------------------------------------------------------------------------------
 
-const picks = () => all("[name=pick]:checked");
+const picks = () => all().map((tr) => tr.querySelector("[name=pick]")).filter((box) => box?.checked);
+
+// Picked rows may lie far from view: they are named, not sent by the form.
+function compare(event) {
+  event.preventDefault();
+  if (picks().length !== 2) return;
+  const form = event.target.closest("form");
+  const asked = new URLSearchParams([...new FormData(form)].filter(([name]) => name !== "pick"));
+  for (const box of picks()) asked.append("pick", box.value);
+  location.assign(`${form.getAttribute("action")}?${asked}`);
+}
 
 function picked() {
   const chosen = picks();
@@ -374,23 +389,25 @@ function keys(event) {
     if (event.key === "Escape" && event.target.id === "text") leave();
     return;
   }
-  const links = all("[data-rows] .path a");
-  const at = links.indexOf(document.activeElement?.closest("tr")?.querySelector(".path a"));
+  const rows = all();
+  const here = rows.indexOf(document.activeElement?.closest("[data-rows] tr"));
+  const inside = here >= 0;
+  // After the row that one was in has been scrolled away, keys go on from it.
+  const from = inside ? here : rows.indexOf(chosen());
   const go = (index) => {
     event.preventDefault();
-    links[Math.min(Math.max(index, 0), links.length - 1)]?.focus();
+    near(rows[Math.min(Math.max(index, 0), rows.length - 1)])?.focus();
   };
-  const inside = at >= 0;
   if (event.key === "/") {
     event.preventDefault();
     $("#text").focus();
     $("#text").select();
-  } else if (event.key === "j" || (event.key === "ArrowDown" && inside)) go(at + 1);
-  else if (event.key === "k" || (event.key === "ArrowUp" && inside)) go(at < 0 ? 0 : at - 1);
+  } else if (event.key === "j" || (event.key === "ArrowDown" && inside)) go(from + 1);
+  else if (event.key === "k" || (event.key === "ArrowUp" && inside)) go(from < 0 ? 0 : from - 1);
   else if (event.key === "Home" && inside) go(0);
-  else if (event.key === "End" && inside) go(links.length - 1);
+  else if (event.key === "End" && inside) go(rows.length - 1);
   else if (event.key === "x" && inside) {
-    const box = links[at].closest("tr").querySelector("[name=pick]");
+    const box = rows[here].querySelector("[name=pick]");
     box.checked = !box.checked;
     picked();
   } else if (event.key === "c" && picks().length === 2) $("[data-compare]").click();

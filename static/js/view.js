@@ -80,6 +80,13 @@ export class View {
     this.remember();
   }
 
+  centre(x, y) {
+    this.x = x - this.width / this.k / 2;
+    this.y = y - this.height / this.k / 2;
+    this.apply();
+    this.remember();
+  }
+
   // Bring a place of the sheet into sight (and near enough).
   show(x, y, w, h, k = this.k) {
     this.k = Math.min(Math.max(k, 1), MOST);

@@ -88,7 +88,7 @@ def soon(locator: Locator) -> None:
 
 
 def test_a_deployment_from_kubectl_is_followed_to_its_containers(live: Product, look: Look) -> None:
-    picture, page = look("/clusters/demo/"), look("/clusters/demo/requests/")
+    picture, page = look("/clusters/demo/"), look("/clusters/demo/requests/?verb=create&resource=deployments")
     page.evaluate("window.same = true")
     run(live, "kubectl create deployment shop --image=nginx --replicas=3")
     row = page.locator("[data-rows] tr", has_text="kubectl-create").filter(has_text="deployments")

@@ -185,7 +185,10 @@ def test_zoom_by_keys_and_buttons_is_a_link(open_page: Open) -> None:
     ):
         assert float(a) == pytest.approx(float(b), rel=0.15, abs=25)  # another sheet, the same part of it
     page.get_by_role("button", name="Fit").click()
-    assert page.locator("[data-map]").get_attribute("viewBox") == whole
+    drawn = page.locator("[data-map]")
+    expect(drawn).to_have_attribute(
+        "viewBox", f"0 0 {drawn.get_attribute('data-width')} {drawn.get_attribute('data-height')}"
+    )
 
 
 # -- the inspector and faults --------------------------------------------------------------------------------------------------
@@ -248,6 +251,57 @@ def test_isolate_parts_one_host_from_all_others(open_page: Open, site: Site) -> 
     assert groups[0] == ["cp-3"] and set(groups[1]) == {"cp-1", "cp-2", "node-1", "node-2", "node-3", "lb", "desk"}
 
 
+def test_the_knife_cuts_what_it_crosses_and_isolates_what_it_goes_around(open_page: Open, site: Site) -> None:
+    page = open_page("/clusters/demo/")
+    page.locator('[data-process="m2"]').focus()
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Cut", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.locator(".mapstage.cutting").wait_for()
+
+    def draw(*points: tuple[float, float]) -> None:
+        for i, point in enumerate(points):
+            x, y = page.evaluate(ON_PAGE, list(point))
+            box = page.locator("[data-stage]").bounding_box()
+            assert box is not None
+            page.mouse.move(x + box["x"], y + box["y"], steps=4)
+            if not i:
+                page.mouse.down()
+        page.mouse.up()
+
+    route = str(page.locator('[data-a="m1"][data-b="m2"]').get_attribute("data-route"))
+    (x, y), (_, below) = [tuple(map(float, pair.split(","))) for pair in route.split()]
+    draw((x - 30, (y + below) / 2), (x + 20, (y + below) / 2))
+    expect(page.locator("[data-caption]").first).to_contain_text("You cut the line between m1 and m2")
+    assert ["POST", "/api/clusters/demo/network/link", {"a": "m1", "b": "m2", "loss": 1}] in site.calls()
+
+    node = page.locator('[data-host="node-2"] .outline')
+    x, y, w, h = (float(str(node.get_attribute(name))) for name in ("x", "y", "width", "height"))
+    draw((x - 4, y - 4), (x + w + 4, y - 4), (x + w + 4, y + h + 4), (x - 4, y + h + 4), (x - 4, y + 4))
+    expect(page.locator("[data-caption]").first).to_contain_text("You isolated node-2")
+    groups = next(body["groups"] for _, path, body in reversed(site.calls()) if path.endswith("/network/partition"))
+    assert groups[0] == ["node-2"]
+
+
+def test_a_line_of_the_console_signs_what_it_set_moving(open_page: Open, site: Site) -> None:
+    """Its own messages, and those of requests that it caused."""
+    page = open_page("/clusters/demo/")
+    site.wait_for_sockets()
+    said = "([name, detail]) => document.dispatchEvent(new CustomEvent(name, { detail }))"
+    page.evaluate(said, ["console-line", {"number": 3, "line": "kubectl get pods", "running": True}])
+    expect(page.locator(".typed-lines text")).to_have_text("3")
+    page.evaluate(said, ["console-request", {"number": 3, "requests": [7001]}])
+    caused = {**fixture_world.listed(fixture_world.requests()[0]), "id": 7002, "initiator": 7001, "outside": True}
+    hop = {"t": "flight", "kind": "HttpRequest", "label": "GET /api/v1/pods", "sentMicros": 1, "arriveMicros": 900}
+    site.frame(
+        caused,
+        {**hop, "src": "lb", "dst": "kube-apiserver-cp-1", "cause": 7001, "outside": True},
+        {**hop, "src": "kube-scheduler-cp-2", "dst": "kube-apiserver-cp-2", "cause": 7002, "outside": True},
+    )
+    expect(page.locator(".flight .number")).to_have_text(["3", "3"])
+    page.evaluate(said, ["console-line", {"number": 3, "line": "kubectl get pods", "running": False}])
+    expect(page.locator(".typed-lines")).to_have_count(0)
+
+
 def test_the_menu_of_a_thing_goes_by_keys(open_page: Open, site: Site) -> None:
     page = open_page("/clusters/demo/")
     page.locator('[data-process="kube-scheduler-cp-3"]').click(button="right")
@@ -307,6 +361,9 @@ def test_heartbeats_are_ticks_without_a_word(open_page: Open, site: Site) -> Non
     site.frame(*({**beat, "src": "m2", "dst": member} for member in ("m1", "m3")))
     expect(page.locator(".flight.tick")).to_have_count(2)
     expect(page.locator(".flight:not(.tick)")).to_have_count(0)
+    page.get_by_role("button", name="Name all").click()
+    site.frame({**beat, "src": "m2", "dst": "m1"})
+    expect(page.locator(".flight:not(.tick)")).to_have_text("MsgHeartbeat")
 
 
 def test_never_more_than_two_dozen(open_page: Open, site: Site) -> None:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import palette, words
+from explainer.fragments import legend, palette
 from explainer.pages import context
 
 SCALE = (
@@ -37,8 +37,8 @@ async def style(request: HttpRequest) -> HttpResponse:
             ("frame", _("On every picture")),
             ("keys", _("Keys")),
         ],
-        "shapes": _shapes(),
-        "lines": _lines(),
+        "shapes": legend.shapes(),
+        "lines": legend.lines(),
         "terms": [("", 4), ("45", 5), ("135", 6), ("dots", 7)],
         "sheets": [{"name": name, "label": label} for name, label in _sheets().items()],
         "colours": _colours(),
@@ -56,51 +56,6 @@ async def style(request: HttpRequest) -> HttpResponse:
         "keyboard": _keys(),
     }
     return render(request, "style/page.html", data)
-
-
-def _shapes() -> list[tuple[str, str, list[tuple[str, str]]]]:
-    return [
-        (_("Pods"), "phase", [(name, words.phase(name)) for name in words.PHASES]),
-        (_("Raft roles"), "role", [(name, words.role(name)) for name in words.ROLES]),
-        (
-            _("Verdicts"),
-            "verdict",
-            [(name, words.outcome(name)) for name in words.OUTCOMES] + [("audit", _("audited"))],
-        ),
-        (
-            _("Places"),
-            "kind",
-            [
-                ("kube-apiserver", "kube-apiserver"),
-                ("etcd", "etcd"),
-                ("kube-scheduler", "kube-scheduler"),
-                ("kube-controller-manager", "kube-controller-manager"),
-                ("kubelet", "kubelet"),
-                ("kube-proxy", "kube-proxy"),
-                ("balancer", _("load balancer")),
-                ("client", _("client")),
-                ("service", "Service"),
-                ("request", _("request")),
-            ],
-        ),
-        (
-            _("Marks on a log"),
-            "mark",
-            [("next", _("next entry to send")), ("match", _("known to match")), ("leader", _("leader"))],
-        ),
-    ]
-
-
-def _lines() -> list[tuple[str, str, str]]:
-    return [
-        ("M0 6H96", "", _("established, committed")),
-        ("M0 6H96", "progress", _("in progress, uncommitted")),
-        ("M0 6H96", "watch", _("standing watch")),
-        ("M0 6H96", "raft", _("consensus")),
-        ("M0 4H96M0 8H96", "", _("quorum")),
-        ("M0 6H40M56 6H96M48 0V12", "", _("cut")),
-        ("M0 6H96", "busy", _("selected, or carrying now")),
-    ]
 
 
 def _sheets() -> dict[str, str]:

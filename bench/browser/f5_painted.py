@@ -2,6 +2,7 @@
 frame was there, until the row stood in the document, until it was painted.
 """
 
+import itertools
 import json
 import time
 
@@ -47,7 +48,7 @@ def measure(room: Room) -> list[Row]:
     parts = []
     for name in answered:
         instants = [answered[name], *(stage[name] for stage in stages)]
-        parts.append([after - before for before, after in zip(instants, instants[1:], strict=False)])
+        parts.append([after - before for before, after in itertools.pairwise(instants)])
     told, placed, painted = (share([part[i] for part in parts], 0.95) for i in range(3))
     note = f"median {median(took):.0f}; told {told:.0f}, placed {placed:.0f}, painted {painted:.0f} ms (p95 each)"
     return [Row("request answered → painted, p95", share(took, 0.95), "ms", 100, note=note)]

@@ -18,6 +18,8 @@ export function adopt(found) {
   rows = found ? [...found.children].filter((tr) => tr.dataset.id) : [];
   tall = 0;
   [before, after] = [room(), room()];
+  // Nothing but rows: a row that stands where it should is not put there again, which would take the focus and the click from it.
+  for (const node of [...(found?.childNodes ?? [])]) if (node.nodeType === Node.TEXT_NODE) node.remove();
   place();
 }
 

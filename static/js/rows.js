@@ -91,7 +91,7 @@ function room() {
   const tr = document.createElement("tr");
   tr.className = "room";
   tr.setAttribute("aria-hidden", "true");
-  tr.append(Object.assign(document.createElement("td"), { colSpan: 8 }));
+  tr.append(document.createElement("td")); // one column: how many there are depends on the width
   return tr;
 }
 

@@ -101,7 +101,6 @@ def test_a_deployment_from_kubectl_is_followed_to_its_containers(live: Product, 
     expect(picture.locator("[data-feed]")).to_contain_text("kubernetes-admin asked to create deployments")
 
     row.first.get_by_role("link").first.click()
-    page.wait_for_timeout(3000); print("URL", page.url)
     soon(page.locator("[data-stages] .label").last)
     labels = page.locator("[data-stages] .label").all_text_contents()
     heads = [label.partition(" · ")[0] for label in labels]

@@ -942,6 +942,12 @@ class Lab:
             if event[2] == dst and event[3] == src and src != dst and kind in (type(event[4]).__name__, getattr(event[4], "type", ""))
         )  # fmt: skip
 
+    def carrying(self, request: int) -> list[int]:
+        """The sequence numbers of messages under way that carry that request to where it is answered; oldest first."""
+        return sorted(
+            event[1] for event in self.world.state.queue if type(event[4]) is HttpRequest and event[4].id == request
+        )
+
     def documents(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Every object that etcd holds: resource → "namespace/name" or "name" → document."""
         return self.objects.follow(self.world).by_resource

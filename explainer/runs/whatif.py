@@ -6,13 +6,15 @@ virtual instants, whatever they find. It ends, paused, at the instant that was a
 | without | is |
 |---|---|
 | ``input`` n | the n-th input (a fault's mark on the tape says its number) is taken out: ``NothingIn`` stands in its place |
-| ``request`` id | the same, for the input that this request came in by: from a client outside, or a line typed into the console |
+| ``request`` id | the same, for the input that this request came in by: from a client outside, or a line typed into the console. A request that a component of the cluster made by itself is lost on its first hop instead |
 | ``message`` | the message is sent and then lost (``DropIn``): nobody repeats it but a component that times out |
 
 Ids stay equal in both branches as long as they do the same, because an input taken out leaves its numbers unused.
 
-Errors, as sentences: 404 for an input, a request or a message that isn't there; 422 for a request that a component of the cluster made by
-itself (drop its message instead).
+A component does not know that its request was taken out: it waits for an answer until it times out, and asks again if it is one that does, as
+a new request. That is what a component's world without this one request looks like: it would not have decided otherwise.
+
+Errors, as sentences: 404 for an input, a request or a message that isn't there.
 
 Simplified here: the network of this simulation retransmits what it loses itself; what is taken out here it doesn't.
 """
@@ -23,6 +25,7 @@ import resource
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import msgspec
@@ -84,11 +87,13 @@ class Branch:
     def make(self) -> dict[str, Any]:
         """The new cluster's clock."""
         without = self.message["without"]
+        number = without.get("input") or ("request" in without and self._input_of(without["request"]))
         if "message" in without:
             world, number, instead = self._before_message(without["message"])
-        else:
-            number = without["input"] if "input" in without else self._input_of(without["request"])
+        elif number or "input" in without:
             world, instead = self._before_input(number)
+        else:
+            world, number, instead = self._before_request(without["request"])
         return self._run_on(world, number, instead)
 
     # -- finding it -----------------------------------------------------------------------------------------------
@@ -132,7 +137,7 @@ class Branch:
         return world, msgspec.msgpack.encode({"type": "NothingIn", "ids": ids})
 
     def _input_of(self, request: int) -> int:
-        """The number of the input that ``request`` came in by."""
+        """The number of the input that ``request`` came in by; 0: it came in by none."""
         start = self._start_of(request)
         world = self._world([c for c in self.past.chapters if c.now <= start - BEFORE])
         calls: dict[str, int] = {}
@@ -153,8 +158,7 @@ class Branch:
         found_in = self._console_line(world, calls, request)
         if found_in:
             return found_in
-        sentence = "was made by a component of the cluster, not by anybody outside: drop one of its messages instead"
-        raise No(422, f"Request {request} {sentence}.")
+        return 0
 
     def _start_of(self, request: int) -> int:
         start = self.message["without"].get("startMicros")
@@ -171,7 +175,26 @@ class Branch:
 
     def _before_message(self, wanted: dict[str, Any]) -> tuple[World, int, bytes]:
         """A world right after the message was sent, the number that the input which drops it gets, and that input."""
-        sent = int(wanted["sentMicros"])
+
+        def look(world: World) -> int:
+            if not any(_is(frame, wanted) for frame in world.lab.glimpse()):
+                return 0
+            sequences = world.lab.on_its_way(wanted["src"], wanted["dst"], wanted["kind"])
+            if not sequences:
+                raise No(404, "That message was lost anyway.")
+            return sequences[-1]
+
+        none = "There is no such message; it says src, dst, kind and sentMicros as the page of flights does."
+        return self._dropping(int(wanted["sentMicros"]), look, none)
+
+    def _before_request(self, request: int) -> tuple[World, int, bytes]:
+        """The same for a request that a component of the cluster made: its first message is lost, before anybody has read it."""
+        start = int(self.message["without"]["startMicros"])
+        none = f"The message that carried request {request} is not found; drop one of its messages by its name instead."
+        return self._dropping(start, lambda world: next(iter(world.lab.carrying(request)), 0), none)
+
+    def _dropping(self, sent: int, look: Callable[[World], int], none: str) -> tuple[World, int, bytes]:
+        """From shortly before ``sent`` (virtual micros) event by event, until ``look`` says which message it is (0: not yet)."""
         world = self._world([c for c in self.past.chapters if c.now <= sent * 1000 - BEFORE])
         rest = iter(self.entries[world.inputs - self.past.began.inputs :])
         entry = next(rest, None)
@@ -183,9 +206,7 @@ class Branch:
                 world.apply(entry)
                 entry = next(rest, None)
             elif due is None or due // 1000 > sent:
-                raise No(
-                    404, "There is no such message; it says src, dst, kind and sentMicros as the page of flights does."
-                )
+                raise No(404, none)
             elif not near and due < sent * 1000 - BEFORE // 4:
                 target = sent * 1000 - BEFORE // 4
                 stop = entry.delivered if entry is not None else ENDLESS
@@ -200,14 +221,11 @@ class Branch:
             if not near:
                 world.drain()
                 continue
-            for frame in world.lab.glimpse():
-                if _is(frame, wanted):
-                    sequences = world.lab.on_its_way(wanted["src"], wanted["dst"], wanted["kind"])
-                    if not sequences:
-                        raise No(404, "That message was lost anyway.")
-                    world.lab.watched(False)
-                    drop = msgspec.msgpack.encode({"type": "DropIn", "sequence": sequences[-1]})
-                    return world, world.inputs + 1, drop
+            found = look(world)
+            if found:
+                world.lab.watched(False)
+                drop = msgspec.msgpack.encode({"type": "DropIn", "sequence": found})
+                return world, world.inputs + 1, drop
 
     # -- running on -----------------------------------------------------------------------------------------------
 
@@ -242,7 +260,7 @@ class Branch:
             pause()
 
         put(instead, "")
-        dropped = 0 if "message" in self.message["without"] else 1
+        dropped = 0 if msgspec.msgpack.decode(instead)["type"] == "DropIn" else 1
         for entry in self.entries[here.inputs - began + dropped :]:
             _to(world, max(entry.now, world.lab.now), ENDLESS, pause)
             put(bytes(entry.input), entry.inbox)

@@ -161,11 +161,15 @@ async function candidates() {
   const answer = await call("GET", "/requests?limit=300");
   const rows = (answer.requests ?? answer).filter((row) => row.outside && !row.initiator && !/^(get|list|watch)$/.test(row.verb)).slice(0, 12);
   const mine = Number(document.querySelector("[data-trace]")?.dataset.trace ?? 0);
+  // The request that one looks at. One that a component of the cluster made is lost by the network: nobody outside asked for it.
+  const own = mine && !rows.some((row) => row.id === mine) ? await call("GET", `/requests/${mine}`).catch(() => null) : null;
+  const apart = own && (own.initiator || !own.outside);
+  const lost = own ? [{ value: { request: mine }, words: t(apart ? "whatif.lost" : "whatif.request", { who: who(own), verb: own.verb, what: what(own), when: instant(own.startMicros) }), picked: true }] : [];
   const requests = rows.map((row) => ({ value: { request: row.id }, words: t("whatif.request", { who: who(row), verb: row.verb, what: what(row), when: instant(row.startMicros) }), picked: row.id === mine }));
   const acts = tape.known().filter((one) => one.input != null && one.atMicros <= moment.shown()).slice(-6).map((one) => ({ value: { input: one.input }, words: t("whatif.act", { label: one.label, when: instant(one.atMicros) }) }));
   const sent = moment.stepped.at === moment.exact() && moment.stepped.event?.t === "flight" ? moment.stepped.event : null;
   const message = sent ? [{ value: { message: { src: sent.src, dst: sent.dst, sentMicros: sent.sentMicros, kind: sent.kind } }, words: t("whatif.message", { ...sent, when: instant(sent.sentMicros) }) }] : [];
-  return [...message, ...requests, ...acts];
+  return [...lost, ...message, ...requests, ...acts];
 }
 
 function choice(row, index) {

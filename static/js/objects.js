@@ -1,21 +1,43 @@
 // Objects pages. A table follows the cluster without jumps: rows change in place, new ones stand at the end, gone ones are struck out,
 // until one sorts again. YAML folds, is searched and copied. The editor keeps what was typed until the server has taken it.
 
-import { clock, on } from "./feed.js";
+import { clock, on, past } from "./feed.js";
 import { t } from "./words.js";
 
-const past = Boolean(document.body.dataset.at);
 const find = (selector, from = document) => from.querySelector(selector);
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
+// What listens for the picture that is shown; another moment brings another picture, and takes these away.
+let scope = new AbortController();
+let heard = new Map();
+const hear = (kind, listener) => heard.set(kind, [...(heard.get(kind) ?? []), listener]);
+
 export function start() {
   document.addEventListener("keydown", slash);
+  for (const kind of ["object", "back", "revision"]) on(kind, (event) => (heard.get(kind) ?? []).forEach((listener) => listener(event)));
+  setInterval(() => !clock.paused && heard.get("ages")?.forEach((listener) => listener()), 10_000);
+  enter();
+}
+
+// Another moment is shown: the lines of the object that differ from the one shown before are marked.
+export function moved() {
+  const [was, lines] = [whose, shown];
+  scope.abort();
+  scope = new AbortController();
+  heard = new Map();
+  enter();
+  if (lines.length && shown.length && was === whose) differing(lines, "changed.step");
+}
+
+function enter() {
   const list = find("[data-list]");
   const thing = find("[data-thing]");
   if (list) table(list);
-  if (find("[data-kinds]") && !past) counts();
+  if (find("[data-kinds]") && !past()) counts();
   if (thing) one(thing);
-  if (find("[data-edit]")) editor(find("[data-edit]"), thing);
+  const form = find("[data-edit]");
+  const { signal } = scope;
+  if (form) import("./object_editor.js").then(({ editor }) => signal.aborted || editor(form, thing, { hear, signal }));
 }
 
 // "/" goes to the search field of the page, unless somebody types.
@@ -58,12 +80,12 @@ async function part(name) {
 
 function table(list) {
   keys(list);
-  if (past) return;
+  if (past()) return;
   const refresh = seldom(() => update(list), find("[rel=next], [rel=prev]", list) ? 2500 : 700);
-  on("object", (event) => event.resource === list.dataset.list && refresh());
-  on("back", refresh);
-  if (["events", "leases"].includes(list.dataset.list)) on("revision", refresh); // too many to be told one by one
-  setInterval(() => !clock.paused && refresh(), 10_000); // ages
+  hear("object", (event) => event.resource === list.dataset.list && refresh());
+  hear("back", refresh);
+  if (["events", "leases"].includes(list.dataset.list)) hear("revision", refresh); // too many to be told one by one
+  hear("ages", refresh);
 }
 
 async function update(list) {
@@ -165,7 +187,7 @@ function keys(list) {
     next.focus();
     all("tr.at", list).forEach((row) => row.classList.remove("at"));
     next.closest("tr").classList.add("at");
-  });
+  }, { signal: scope.signal });
 }
 
 function counts() {
@@ -181,22 +203,26 @@ function counts() {
       }
     }
   }, 2000);
-  on("object", (event) => event.type !== "MODIFIED" && refresh());
+  hear("object", (event) => event.type !== "MODIFIED" && refresh());
 }
 
 // -- one object -----------------------------------------------------------------------------------------------------------
 
 let opened = []; // the lines when the page was opened: what changed is told against them
+let shown = []; // and those that are shown now
+let whose = "";
+const texts = () => all("[data-yaml] code").map((line) => line.textContent);
 
 function one(thing) {
-  opened = all("[data-yaml] code").map((line) => line.textContent);
+  opened = shown = texts();
+  whose = `${thing.dataset.thing}/${thing.dataset.namespace}/${thing.dataset.name}`;
   if (find("[data-yaml]")) yaml();
-  if (past || thing.dataset.tab === "edit") return;
+  if (past() || thing.dataset.tab === "edit") return;
   const refresh = seldom(() => renew(thing), 500);
-  on("object", (event) => {
+  hear("object", (event) => {
     if (event.resource === thing.dataset.thing && event.name === thing.dataset.name && (event.namespace ?? "") === thing.dataset.namespace) refresh();
   });
-  if (["requests", "events"].includes(thing.dataset.tab)) on("revision", refresh);
+  if (["requests", "events"].includes(thing.dataset.tab)) hear("revision", refresh);
 }
 
 async function renew(thing) {
@@ -219,14 +245,8 @@ async function renew(thing) {
   for (const [name, value] of chosen) if (name !== "right") find(`input[name="${name}"][value="${value}"]`, panel)?.setAttribute("data-was", "");
   if (!find("[data-yaml]", panel)) return;
   yaml(folded);
-  const old = new Map();
-  for (const text of opened) old.set(text, (old.get(text) ?? 0) + 1);
-  for (const line of all("[data-yaml] li", panel)) {
-    const text = find("code", line).textContent;
-    if (old.get(text)) old.set(text, old.get(text) - 1);
-    else line.classList.add("changed");
-  }
-  find("[data-since]", panel).textContent = t("changed", { n: all("[data-yaml] .changed", panel).length });
+  shown = texts();
+  differing(opened, "changed");
   find(".code-box", panel).scrollLeft = scroll;
   if (focus !== null) {
     const field = find("[data-find]", panel);
@@ -234,6 +254,19 @@ async function renew(thing) {
     field.focus();
     field.dispatchEvent(new Event("input"));
   }
+}
+
+// Mark the lines that aren't among those, and say how many.
+function differing(before, said) {
+  const old = new Map();
+  for (const text of before) old.set(text, (old.get(text) ?? 0) + 1);
+  for (const line of all("[data-yaml] li")) {
+    const text = find("code", line).textContent;
+    if (old.get(text)) old.set(text, old.get(text) - 1);
+    else line.classList.add("changed");
+  }
+  const n = all("[data-yaml] .changed").length;
+  find("[data-since]").textContent = n ? t(said, { n }) : "";
 }
 
 function yaml(folded = new Set()) {
@@ -330,143 +363,4 @@ function searching(lines, fold, shown) {
       field.dispatchEvent(new Event("input"));
     }
   });
-}
-
-// -- editing --------------------------------------------------------------------------------------------------------------
-
-function editor(form, thing) {
-  const text = find("textarea", form);
-  const numbers = find("[data-numbers]", form);
-  const place = find("[data-place]", form);
-  const kept = `clearplane.edit:${location.pathname}`;
-  const original = text.defaultValue;
-  let leaving = false;
-
-  const number = () => {
-    const n = text.value.split("\n").length;
-    while (numbers.children.length > n) numbers.lastChild.remove();
-    while (numbers.children.length < n) numbers.append(Object.assign(document.createElement("li"), { textContent: numbers.children.length + 1 }));
-    numbers.scrollTop = text.scrollTop;
-  };
-  const where = () => {
-    const before = text.value.slice(0, text.selectionStart).split("\n");
-    place.textContent = t("line", { n: before.length, column: before.at(-1).length + 1 });
-  };
-  const changed = () => {
-    number();
-    try {
-      if (text.value === original) sessionStorage.removeItem(kept);
-      else sessionStorage.setItem(kept, text.value);
-    } catch {
-      // No room, or not allowed: the text stays in the page all the same.
-    }
-  };
-  text.addEventListener("input", changed);
-  text.addEventListener("scroll", () => (numbers.scrollTop = text.scrollTop));
-  document.addEventListener("selectionchange", () => document.activeElement === text && where());
-
-  // Tab indents, as YAML needs it; Escape lets the next Tab leave, so that nobody is caught.
-  text.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") leaving = true;
-    else if (event.key === "Tab" && !leaving && !event.ctrlKey && !event.altKey && !text.readOnly) {
-      event.preventDefault();
-      indent(text, event.shiftKey);
-      changed();
-    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      form.requestSubmit(find("[data-send=check]", form));
-    } else if (event.key === "Enter" && !event.isComposing) {
-      const line = text.value.slice(0, text.selectionStart).split("\n").at(-1);
-      const deeper = /:\s*$/.test(line) ? "  " : "";
-      event.preventDefault();
-      document.execCommand("insertText", false, `\n${/^\s*/.exec(line)[0]}${deeper}`);
-    } else if (event.key !== "Shift" && event.key !== "Tab") leaving = false;
-  });
-  text.addEventListener("focus", () => (leaving = false));
-
-  // What was typed before a reload, a lost connection or a wrong turn.
-  const before = sessionStorage.getItem(kept);
-  const strip = find("[data-kept]", form);
-  if (before !== null && before !== text.value && !text.readOnly) {
-    text.value = before;
-    strip.hidden = false;
-    find("[data-kept-text]", strip).textContent = t("kept");
-    const drop = find("[data-kept-drop]", strip);
-    drop.textContent = t("kept.drop");
-    drop.addEventListener("click", () => {
-      sessionStorage.removeItem(kept);
-      text.value = original;
-      strip.hidden = true;
-      number();
-      text.focus();
-    });
-  }
-  number();
-
-  if (thing && !past) {
-    on("object", (event) => {
-      if (event.resource !== thing.dataset.thing || event.name !== thing.dataset.name || (event.namespace ?? "") !== thing.dataset.namespace) return;
-      find("[data-sending]", form).textContent = event.type === "DELETED" ? t("deleted.meanwhile") : t("changed.meanwhile", { revision: event.rv });
-    });
-  }
-  sending(form, text, kept);
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("[data-line]");
-    if (!link) return;
-    event.preventDefault();
-    show(text, Number(link.dataset.line));
-  });
-}
-
-function indent(text, back) {
-  const value = text.value;
-  const from = value.lastIndexOf("\n", text.selectionStart - 1) + 1;
-  if (text.selectionStart === text.selectionEnd && !back) return document.execCommand("insertText", false, "  ");
-  const to = Math.max(text.selectionEnd, from);
-  const piece = value.slice(from, to);
-  const moved = back ? piece.replace(/^ {1,2}/gm, "") : piece.replace(/^(?=.)/gm, "  ");
-  text.setSelectionRange(from, to);
-  document.execCommand("insertText", false, moved);
-  text.setSelectionRange(from, from + moved.length);
-}
-
-function show(text, line) {
-  const lines = text.value.split("\n");
-  const from = lines.slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
-  text.focus();
-  text.setSelectionRange(from, from + (lines[line - 1] ?? "").length);
-  const height = parseFloat(getComputedStyle(text).lineHeight);
-  text.scrollTop = Math.max(0, (line - 4) * height);
-}
-
-function sending(form, text, kept) {
-  const said = find("[data-sending]", form);
-  const withdraw = find("[data-withdraw]", form);
-  let open = null;
-  const forms = [form, find("[data-delete]")].filter(Boolean);
-  for (const one of forms) {
-    one.addEventListener("htmx:beforeRequest", (event) => {
-      open = event.detail?.elt ?? one;
-      said.textContent = t(clock.paused ? "sending.paused" : "sending");
-      if (withdraw) withdraw.hidden = false;
-      for (const button of all("button", one)) if (button !== withdraw) button.disabled = true;
-    });
-    one.addEventListener("htmx:afterRequest", () => {
-      open = null;
-      said.textContent = "";
-      if (withdraw) withdraw.hidden = true;
-      for (const button of all("button", one)) button.disabled = false;
-    });
-  }
-  withdraw?.addEventListener("click", () => {
-    if (!open) return;
-    open.dispatchEvent(new Event("htmx:abort"));
-    said.textContent = t("withdrawn");
-  });
-  const result = find("#result");
-  new MutationObserver(() => {
-    for (const item of all(".wrong", form)) item.classList.remove("wrong");
-    for (const link of all("[data-line]", result)) find("[data-numbers]", form).children[Number(link.dataset.line) - 1]?.classList.add("wrong");
-    if (find("[data-done]", result) && !find(".answer.bad", result)) sessionStorage.removeItem(kept);
-  }).observe(result, { childList: true });
 }

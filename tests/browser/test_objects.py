@@ -194,6 +194,18 @@ def test_the_editor_indents_and_lets_go(open_page: Open) -> None:
     expect(field).not_to_be_focused()
 
 
+@pytest.mark.parametrize("path", ["pods/", "deployments/default/web/", ""])
+def test_another_moment_is_taken_in_place(open_page: Open, path: str) -> None:
+    page = open_page(
+        f"/clusters/demo/objects/{path}", quiet=False
+    )  # this world's past knows no Deployment: 404, in place
+    page.evaluate("window.same = true")
+    page.get_by_role("button", name="Step back").click()
+    page.wait_for_url("**at=e**")
+    expect(page.locator("body.is-past, .is-past")).to_have_count(1)
+    assert page.evaluate("window.same"), "without reload"
+
+
 def test_the_past_is_read_only(open_page: Open) -> None:
     page = open_page(f"{WEB}?tab=edit&at=83000000")
     expect(page.get_by_text("This is the past")).to_be_visible()

@@ -12,7 +12,7 @@ from cluster.clientgo import Doc
 from cluster.kubelet import images, machine
 from cluster.kubelet.netexec import NetExecs
 from cluster.kubelet.probes import Probing
-from cluster.kubelet.programs import Program, program
+from cluster.kubelet.programs import Program, expand, program
 from cluster.kubelet.state import ContainerRun, PodRun
 from cluster.kubelet.status import container_specs, terminated
 from cluster.sim import MILLISECOND, MINUTE, SECOND, Outbox
@@ -183,9 +183,15 @@ class Containers(Probing, NetExecs):
         spec = container_specs(run.doc)[container.name][1]
         around = self.surroundings(run, spec)
         running = program(spec.get("command") or [], spec.get("args") or [], around)
-        if self.process_of(run, container):
+        words = [expand(word, dict(around.env)) for word in [*(spec.get("command") or ()), *(spec.get("args") or ())]]
+        own = bool(self.process_of(run, container))
+        if own:
             running = Program()
         container.program, container.started_at = running, now
+        if not own and not running.start_error and self.is_main_program(words, run, container):
+            container.program = running = Program(ignores_term=running.ignores_term)
+        else:
+            words = []
         if running.start_error:
             container.started_at = -1
             self.container_event(run, container, out, "Warning", "Failed", f"Error: {running.start_error}")
@@ -201,6 +207,8 @@ class Containers(Probing, NetExecs):
         self.execute(run, container, out)
         self.listening(run, container, True, out)
         self.begin_probes(run, container, spec, now, out)
+        if words:
+            self.begin_main_program(words, run, container, now, out)
         if container.kind == "sidecar" and container.started:
             self._advance(run, now, out)
 

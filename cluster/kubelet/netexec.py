@@ -6,6 +6,7 @@ was answered is kept, so a kubelet that is restored from a checkpoint runs it ag
 Upstream: pkg/kubelet/network/dns/dns.go (resolv.conf), pkg/kubelet/kubelet_pods.go (hosts file).
 """
 
+import re
 from typing import Any
 
 from msgspec import Struct, field
@@ -37,6 +38,10 @@ class NetExec(Struct):
     tty: bool = False
     session: bool = False
     """Typed in an interactive shell: the prompt comes back when it ends."""
+    main: bool = False
+    """It is the container's own program: what it prints is the log, and the container ends with it."""
+    rest: str = ""
+    """Of a line of the log."""
     answers: list[tuple[int, NetDone | None]] = field(default_factory=list)
     shown: int = 0
     waiting: int = 0
@@ -48,6 +53,19 @@ class NetExecs(Hosted):
     def net_exec(self, client: str, request: int, words: list[str], run: PodRun, container: ContainerRun, now: int, out: Outbox, tty: bool, session: bool) -> None:  # fmt: skip
         """Begin."""
         self.state.execs[request] = NetExec(client, run.uid, container.name, words, now, tty, session)
+        self._drive(request, None, now, out)
+
+    def is_main_program(self, words: list[str], run: PodRun, container: ContainerRun) -> bool:
+        """Whether a container's own program runs here: a network client that ends by itself. The model foretells all others."""
+        endless = re.search(
+            r"\b(while|until|for)\b|\bping\b(?!.*\s-[cw])|\bnc\b.*\s-\w*l|(?<![&>])&(?![&\d])", " ".join(words)
+        )
+        return bool(words) and not endless and self._uses_network(words, container, run)
+
+    def begin_main_program(self, words: list[str], run: PodRun, container: ContainerRun, now: int, out: Outbox) -> None:
+        """Begin it."""
+        request = out.next_id()
+        self.state.execs[request] = NetExec("", run.uid, container.name, words, now, main=True)
         self._drive(request, None, now, out)
 
     def net_answered(self, done: NetDone, now: int, out: Outbox) -> None:
@@ -126,6 +144,9 @@ class NetExecs(Hosted):
     def _show(self, request: int, one: NetExec, console: Console, out: Outbox) -> None:
         pieces, one.shown = console.pieces[one.shown : console.ready()], max(one.shown, console.ready())
         at = 0
+        if one.main:
+            self._log_pieces(one, "".join(text for _, text in pieces), out)
+            return
         while at < len(pieces):
             end = at
             while end < len(pieces) and pieces[end][0] == pieces[at][0]:
@@ -135,14 +156,30 @@ class NetExecs(Hosted):
             out.send(one.client, HttpChunk(request, text.encode(), channel=STDOUT if one.tty else pieces[at][0]))
             at = end
 
+    def _log_pieces(self, one: NetExec, text: str, out: Outbox, end: bool = False) -> None:
+        *lines, one.rest = (one.rest + text).split("\n")
+        if end and one.rest:
+            lines.append(one.rest)
+        run = self.state.pods.get(one.uid)
+        if lines and run is not None:
+            self._log(run, run.containers[one.container], tuple(lines), self.now, out)
+
     def _over(self, request: int, one: NetExec, code: int, out: Outbox) -> None:
         del self.state.execs[request]
         self._programs().pop(request, None)
+        run = self.state.pods.get(one.uid)
+        if one.main:
+            self._log_pieces(one, "", out, end=True)
+            if run is not None:
+                self._died(run, run.containers[one.container], code, self.now, out)
+            return
+        session = self.state.sessions.get(request) if one.session else None
         if not one.session:
             self._finish(one.client, request, code, out)
             return
-        if one.tty:
-            out.send(one.client, HttpChunk(request, b"# ", channel=STDOUT))
+        if session is not None:
+            session.code = code
+            self.prompt(request, session, out)
         self.session_lines(request, self.now, out)
 
     # -- the pod's own files --------------------------------------------------------------------------------------

@@ -328,6 +328,11 @@ class _Script:
                 self._print("(date)")
             case "exec":
                 self.command(args)
+            case "tar":
+                self._print(
+                    "tar: no files are kept in a simulated container: kubectl cp has nothing to copy from or to"
+                )
+                self.code = 2
             case "wait":
                 self.forever = True
             case "tail" if "-f" in args or "-F" in args:

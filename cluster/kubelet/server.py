@@ -1,12 +1,11 @@
-"""Port 10250 of a node: ``/containerLogs`` and ``/exec``, which the apiserver calls for ``kubectl logs`` and ``kubectl exec``.
+"""Port 10250 of a node: ``/containerLogs``, ``/exec`` and ``/attach``, which the apiserver calls for ``kubectl logs``, ``exec`` and ``attach``.
 
 In: an ``HttpRequest`` from an apiserver → out: a streamed ``HttpResponse`` with ``HttpChunk`` pieces and an ``HttpEnd``. Logs are plain text;
-exec speaks the channels of v5.channel.k8s.io: 1 stdout, 2 stderr, 3 the final Status, and 0 (stdin) towards us. A refusal is an answer
-with the kubelet's code and words as text.
+exec and attach speak the channels of v5.channel.k8s.io: 1 stdout, 2 stderr, 3 the final Status, and towards us 0 (stdin) and 255 (a channel is
+closed: the end of stdin). A refusal is an answer with the kubelet's code and words as text. What is read from stdin: ``sessions``.
 
 Simplified here: what a program prints comes from the program model, with the time of printing; commands run by exec finish at once, except
-those that use the network (``netexec``);
-attach and port-forward are refused by name.
+those that use the network (``netexec``); port-forward is refused by name.
 
 Upstream: pkg/kubelet/server/server.go, pkg/kubelet/kubelet_pods.go (``GetKubeletContainerLogs``).
 """
@@ -16,9 +15,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from cluster.kubelet.agent import Agent
 from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import Program, run_once
+from cluster.kubelet.sessions import Sessions, interactive, reads, shell_of
 from cluster.kubelet.state import ContainerRun, ExecSession, LogStream, PodRun
 from cluster.kubelet.status import container_specs
 from cluster.network import script
@@ -31,7 +30,7 @@ TEXT = (("content-type", "text/plain"),)
 STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 
 
-class Serving(Agent):
+class Serving(Sessions):
     """The serving part of the kubelet."""
 
     def serve(self, src: str, message: Any, now: int, out: Outbox) -> None:
@@ -39,27 +38,31 @@ class Serving(Agent):
         if type(message) is HttpRequest:
             parts = message.path.strip("/").split("/")
             query = parse_qs(message.query, keep_blank_values=True)
-            if len(parts) == 4 and parts[0] in ("containerLogs", "exec"):
+            if len(parts) == 4 and parts[0] in ("containerLogs", "exec", "attach"):
                 run, container, refusal = self._find(parts[1], parts[2], parts[3])
                 if run is None or container is None:
                     self._refuse(src, message, 404, refusal, out)
                 elif parts[0] == "exec":
                     self._exec(src, message, run, container, query, now, out)
+                elif parts[0] == "attach":
+                    self._attach(src, message, run, container, query, now, out)
                 else:
                     self._logs(src, message, run, container, query, now, out)
-            elif parts[0] in ("attach", "portForward"):
-                self._refuse(src, message, 501, f"{parts[0]} is not simulated", out)
+            elif parts[0] == "portForward":
+                self._refuse(
+                    src, message, 501, "port-forward is not simulated: kubectl exec, or a Service of type NodePort", out
+                )
             elif parts == ["healthz"]:
                 out.send(src, HttpResponse(message.id, 200, TEXT, b"ok"))
             else:
                 self._refuse(src, message, 404, "404 page not found", out)
         elif type(message) is HttpCancel:
             self.state.streams.pop(message.id, None)
-            self.state.sessions.pop(message.id, None)
+            self.hung_up(message.id, now, out)
             self.net_cut(message.id, out)
             out.cancel(f"log//{message.id}")
         elif type(message) is HttpChunk:
-            self._stdin(message, now, out)
+            self.stdin(message, now, out)
 
     @staticmethod
     def _refuse(src: str, request: HttpRequest, code: int, words: str, out: Outbox) -> None:
@@ -159,23 +162,29 @@ class Serving(Agent):
             at, line = program.output[stream.sent]
             data += self._line(start + at, line, stream.stamped)
             stream.sent += 1
-        if data:
+        if data and stream.attached:
+            out.send(stream.client, HttpChunk(request, data.encode(), channel=STDOUT))
+        elif data:
             out.send(stream.client, HttpChunk(request, data.encode()))
         self._next_line(request, program, start, now, out)
 
     def close_logs(self, uid: str, container: str, out: Outbox) -> None:
         """The container ended: its followers have seen everything, its sessions are cut."""
         for request in [i for i, s in self.state.streams.items() if s.uid == uid and s.container == container]:
-            out.send(self.state.streams.pop(request).client, HttpEnd(request))
+            stream = self.state.streams.pop(request)
             out.cancel(f"log//{request}")
+            if stream.attached:
+                self._finish(stream.client, request, 0, out)
+            else:
+                out.send(stream.client, HttpEnd(request))
         for request in [i for i, e in self.state.execs.items() if e.uid == uid and e.container == container]:
             client, session = self.state.execs[request].client, self.state.execs[request].session
             self.net_cut(request, out)
-            if not session:
+            if client and not session:
                 self._finish(client, request, 137, out)
         for request in [i for i, s in self.state.sessions.items() if s.uid == uid and s.container == container]:
             session = self.state.sessions.pop(request)
-            self._finish(session.client, request, 137, out)
+            self._finish(session.client, request, 0 if session.main else 137, out)
 
     # -- exec -----------------------------------------------------------------------------------------------------
 
@@ -197,12 +206,8 @@ class Serving(Agent):
             self._refuse(src, request, 400, "you must specify at least 1 command for the container", out)
             return
         out.send(src, HttpResponse(request.id, 101, (("upgrade", "websocket"), ("connection", "Upgrade")), stream=True))
-        shell = words[0].rsplit("/", 1)[-1] in ("sh", "bash", "ash") and len(words) == 1
-        if shell and (_flag(query, "stdin") or _flag(query, "input")):
-            session = ExecSession(src, run.uid, container.name, _flag(query, "tty"))
-            self.state.sessions[request.id] = session
-            if session.tty:
-                out.send(src, HttpChunk(request.id, b"# ", channel=STDOUT))
+        if (_flag(query, "stdin") or _flag(query, "input")) and reads(words):
+            self.open(request.id, ExecSession(src, run.uid, container.name, _flag(query, "tty"), words=words), out)
             return
         if self._uses_network(words, container, run):
             self.net_exec(src, request.id, words, run, container, now, out, _flag(query, "tty"), False)
@@ -229,8 +234,9 @@ class Serving(Agent):
         now: int,
         out: Outbox,
         tty: bool = False,
+        main: bool = False,
     ) -> int:
-        """Run one command; its exit code, or -1 when it could not be executed and that has been said."""
+        """Run one command; its exit code, or -1 when it could not be executed and that has been said. ``main``: it is logged, too."""
         spec = container_specs(run.doc)[container.name][1]
         assert container.program is not None
         lines, code, error = run_once(
@@ -249,7 +255,12 @@ class Serving(Agent):
             text = "".join(line.replace("(date)", self.date(now)) + end for line in lines if _is_error(line) == wanted)
             if text:
                 out.send(src, HttpChunk(request, text.encode(), channel=STDOUT if tty else channel))
+        if main and lines:
+            self._log(run, container, tuple(lines), now, out)
         return code
+
+    def _log(self, run: PodRun, container: ContainerRun, lines: tuple[str, ...], now: int, out: Outbox) -> None:
+        raise NotImplementedError
 
     def _finish(self, src: str, request: int, code: int, out: Outbox) -> None:
         if code == 0:
@@ -261,44 +272,35 @@ class Serving(Agent):
         out.send(src, HttpChunk(request, orjson.dumps(status), channel=ERROR))
         out.send(src, HttpEnd(request))
 
-    def _stdin(self, chunk: HttpChunk, now: int, out: Outbox) -> None:
-        session = self.state.sessions.get(chunk.id)
-        if session is None or chunk.channel not in (STDIN, -1):
+    def _attach(
+        self,
+        src: str,
+        request: HttpRequest,
+        run: PodRun,
+        container: ContainerRun,
+        query: dict[str, list[str]],
+        now: int,
+        out: Outbox,
+    ) -> None:
+        """What the container's own program prints from now on; what is typed goes to it, if it was started with ``stdin`` and is a shell."""
+        if container.state != "running" or container.program is None:
+            meta = run.doc["metadata"]
+            words = f"container {container.name} not found in pod {meta['name']}_{meta['namespace']}"
+            self._refuse(src, request, 500, words, out)
             return
-        run = self.state.pods.get(session.uid)
-        container = run.containers.get(session.container) if run is not None else None
-        if run is None or container is None or container.program is None:
-            self.state.sessions.pop(chunk.id, None)
+        out.send(src, HttpResponse(request.id, 101, (("upgrade", "websocket"), ("connection", "Upgrade")), stream=True))
+        spec = container_specs(run.doc)[container.name][1]
+        if _flag(query, "stdin") and spec.get("stdin") and interactive(spec):
+            once, tty = bool(spec.get("stdinOnce")), bool(spec.get("tty"))
+            words = [shell_of(spec)]
+            self.open(
+                request.id, ExecSession(src, run.uid, container.name, tty, words=words, main=True, once=once), out
+            )
             return
-        text = chunk.data.decode("utf-8", "replace").replace("\r", "\n")
-        if session.tty and text:
-            out.send(session.client, HttpChunk(chunk.id, text.replace("\n", "\r\n").encode(), channel=STDOUT))
-        session.line += text
-        self.session_lines(chunk.id, now, out)
-
-    def session_lines(self, request: int, now: int, out: Outbox) -> None:
-        """Run what was typed, line by line; a program that waits for the network holds up the next line, as a shell does."""
-        session = self.state.sessions.get(request)
-        run = self.state.pods.get(session.uid) if session is not None else None
-        container = run.containers.get(session.container) if run is not None and session is not None else None
-        if session is None or run is None or container is None or container.program is None:
-            return
-        while "\n" in session.line and request not in self.state.execs:
-            line, _, session.line = session.line.partition("\n")
-            word = line.strip()
-            if word == "exit" or word.startswith("exit ") or "\x04" in word:
-                del self.state.sessions[request]
-                code = word[5:].strip()
-                self._finish(session.client, request, int(code) if code.isdigit() else 0, out)
-                return
-            if word and self._uses_network(["sh", "-c", word], container, run):
-                tty = session.tty
-                self.net_exec(session.client, request, ["sh", "-c", word], run, container, now, out, tty, True)
-                continue
-            if word:
-                self._run_command(session.client, request, ["sh", "-c", word], run, container, now, out, session.tty)
-            if session.tty:
-                out.send(session.client, HttpChunk(request, b"# ", channel=STDOUT))
+        start, output = container.started_at, container.program.output
+        told = sum(start + at <= now for at, _ in output)
+        self.state.streams[request.id] = LogStream(src, run.uid, container.name, told, False, True)
+        self._next_line(request.id, container.program, start, now, out)
 
 
 def _flag(query: dict[str, list[str]], name: str) -> bool:
@@ -319,4 +321,4 @@ def _since(query: dict[str, list[str]], epoch: int, now: int) -> int:
 
 
 def _is_error(line: str) -> bool:
-    return line.startswith(("sh: ", "cat: ", "ls: ", "sleep: "))
+    return line.startswith(("sh: ", "cat: ", "ls: ", "sleep: ", "tar: "))

@@ -87,16 +87,27 @@ class LogStream(Struct):
     container: str
     sent: int
     stamped: bool
+    attached: bool = False
+    """By ``kubectl attach``: a stream with channels, which ends with a Status."""
 
 
 class ExecSession(Struct):
-    """An interactive shell opened by exec; ``line``: what was typed since the last newline."""
+    """A program that reads its standard input: a shell, line by line, or (``words``) a filter, at its end; ``line``: what came and was not yet read."""
 
     client: str
     uid: str
     container: str
     tty: bool
     line: str = ""
+    words: list[str] = field(default_factory=list)
+    main: bool = False
+    """It is the container's own program, which somebody is attached to."""
+    once: bool = True
+    """Its input ends with this client (an exec's, or ``stdinOnce``)."""
+    code: int = 0
+    """Of the last command."""
+    closed: bool = False
+    """Its input has ended; it ends when it has run what came."""
 
 
 class KubeletState(ClientState):

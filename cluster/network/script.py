@@ -12,12 +12,12 @@ import shlex
 from collections.abc import Generator
 from typing import Any
 
+from cluster.network import filters
 from cluster.network.effects import Console, Effect, Pause, Run
 from cluster.network.programs import PROGRAMS
 from cluster.sim import SECOND
 
 SHELLS = ("sh", "bash", "ash", "dash")
-FILTERS = ("head", "tail", "grep", "wc", "sort", "uniq", "cut", "tr", "cat", "tee")
 MAX_ROUNDS = 200
 FILES = ("/etc/resolv.conf", "/etc/hosts")
 HAS: dict[str, tuple[str, ...]] = {
@@ -301,66 +301,9 @@ def _filters(console: Console, begin: int, parts: list[str]) -> int:
     code = 0
     for part in parts:
         words, _ = _redirected(shlex.split(_variables(console, part)))
-        if not words or words[0] not in FILTERS:
+        if not words or not filters.known(words[0]):
             raise _Syntax(f"a pipe into {words[0] if words else ''!r} is not simulated in a pod")
-        lines, code = _filter(words[0], words[1:], lines)
+        lines, code = filters.run(words[0], words[1:], lines)
     console.pieces += [piece for piece in said if piece[0] == 2]
     console.out("".join(line + "\n" for line in lines))
     return code
-
-
-def _number(args: list[str], default: int) -> int:
-    text = "".join(args)
-    found = re.search(r"-n?\s*(\d+)", text)
-    return int(found[1]) if found else default
-
-
-def _filter(name: str, args: list[str], lines: list[str]) -> tuple[list[str], int]:
-    flags = "".join(a[1:] for a in args if a.startswith("-"))
-    plain = [a for a in args if not a.startswith("-")]
-    match name:
-        case "head":
-            return lines[: _number(args, 10)], 0
-        case "tail":
-            return lines[-_number(args, 10) :], 0
-        case "grep":
-            if not plain:
-                return [], 2
-            try:
-                pattern = re.compile(re.escape(plain[0]) if "F" in flags else plain[0], re.I if "i" in flags else 0)
-            except re.error:
-                pattern = re.compile(re.escape(plain[0]))
-            hits = [line for line in lines if bool(pattern.search(line)) != ("v" in flags)]
-            code = 0 if hits else 1
-            if "o" in flags:
-                return [found[0] for line in hits for found in pattern.finditer(line)], code
-            return ([str(len(hits))] if "c" in flags else [] if "q" in flags else hits), code
-        case "wc":
-            counts = {"l": len(lines), "w": sum(len(x.split()) for x in lines), "c": sum(len(x) + 1 for x in lines)}
-            wanted = [f for f in "lwc" if f in flags] or ["l", "w", "c"]
-            return [" ".join(str(counts[f]) for f in wanted)], 0
-        case "sort":
-            key = (lambda line: float(re.match(r"\s*(-?\d*\.?\d*)", line)[1] or 0)) if "n" in flags else None  # type: ignore[index]
-            found = sorted(lines, key=key, reverse="r" in flags)
-            return list(dict.fromkeys(found)) if "u" in flags else found, 0
-        case "uniq":
-            groups: list[tuple[str, int]] = []
-            for line in lines:
-                if groups and groups[-1][0] == line:
-                    groups[-1] = (line, groups[-1][1] + 1)
-                else:
-                    groups.append((line, 1))
-            return [f"{count:>7} {line}" if "c" in flags else line for line, count in groups], 0
-        case "cut":
-            delimiter = re.search(r"-d\s*(.)", " ".join(args))
-            fields = re.search(r"-f\s*(\d+)", " ".join(args))
-            if fields is None:
-                return [], 1
-            by, at = delimiter[1] if delimiter else "\t", int(fields[1]) - 1
-            return [(line.split(by) + [""] * (at + 1))[at] if by in line else line for line in lines], 0
-        case "tr":
-            if "d" in flags and plain:
-                return ["".join(c for c in line if c not in plain[0]) for line in lines], 0
-            return lines, 0
-        case _:
-            return lines, 0

@@ -476,6 +476,77 @@ def test_an_interactive_shell() -> None:
     assert data[1] == b"web\n" and orjson.loads(data[3])["message"] == "command terminated with exit code 2"
 
 
+CLOSED = b"\0"
+"""On channel 255: the client has closed stdin."""
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "printed", "code"),
+    [
+        ("sh", b"hostname\nfalse", b"web\n", 1),
+        ("sh", b"", b"", 0),
+        ("cat", b"a\nb", b"a\nb", 0),
+        ("sort -r", b"a\nb\n", b"b\na\n", 0),
+        ("grep -c a", b"b\n", b"0\n", 1),
+        ("tr a-c A-C", b"abcd\n", b"ABCd\n", 0),
+        ("base64", b"hi\n", b"aGkK\n", 0),
+        ("hostname", b"not read\n", b"web\n", 0),
+    ],
+)
+def test_what_a_pipe_gives_to_exec(words: str, given: bytes, printed: bytes, code: int) -> None:
+    lab = Lab()
+    lab.create()
+    lab.run(3)
+    query = "&".join(f"command={word}" for word in words.split()) + "&stdin=1&output=1"
+    request = lab.ask("POST", exec_path("default", "web", "main"), to="kubelet-node-1", query=query)
+    lab.run(1)
+    lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, given, channel=0))
+    lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, CLOSED, channel=255))
+    lab.run(1)
+    data = lab.stream(request)[1]
+    status = orjson.loads(data[3])
+    assert data.get(1, b"") == printed
+    assert status["status"] == "Success" if not code else status["details"]["causes"][0]["message"] == str(code)
+
+
+def attach(lab: "Lab", query: str) -> int:
+    return lab.ask(
+        "POST", exec_path("default", "web", "main").replace("/exec/", "/attach/"), to="kubelet-node-1", query=query
+    )
+
+
+def test_attached_to_a_containers_own_shell() -> None:
+    lab = Lab()
+    shell = {"name": "main", "image": "busybox", "args": ["sh"], "stdin": True, "stdinOnce": True, "tty": True}
+    lab.create(containers=[shell], restartPolicy="Never")
+    lab.run(5)
+    request = attach(lab, "stdin=1&output=1&tty=1")
+    lab.run(1)
+    lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, b"hostname\rexit 3\r", channel=0))
+    lab.run(3)
+    data = lab.stream(request)[1]
+    assert data[1] == b"# hostname\r\nexit 3\r\nweb\r\n# " and orjson.loads(data[3])["status"] == "Success"
+    ended = lab.status()["containerStatuses"][0]["state"]["terminated"]
+    assert (ended["exitCode"], lab.status()["phase"]) == (3, "Failed")
+    said = lab.ask("GET", logs_path("default", "web", "main"), to="kubelet-node-1")
+    late = attach(lab, "stdin=1&output=1&tty=1")
+    lab.run(1)
+    assert b"web\n" in lab.stream(said)[1][-1], "what it printed is the container's log"
+    assert lab.stream(late)[0].body == b"container main not found in pod web_default"
+
+
+def test_attached_to_a_program_that_prints() -> None:
+    lab = Lab()
+    script = ["sh", "-c", "echo one; sleep 10; echo two; sleep 5; exit 1"]
+    lab.create(containers=[{"name": "main", "image": "busybox", "command": script}], restartPolicy="Never")
+    lab.run(5)
+    request = attach(lab, "output=1")
+    lab.run(20)
+    data = lab.stream(request)[1]
+    assert data[1] == b"two\n", "only what it prints from now on"
+    assert orjson.loads(data[3])["status"] == "Success"
+
+
 def test_a_restarted_kubelet_takes_its_pods_over() -> None:
     lab = Lab()
     lab.create()

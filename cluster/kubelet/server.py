@@ -17,10 +17,11 @@ import orjson
 
 from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import Program, run_once
-from cluster.kubelet.sessions import Sessions, interactive, reads, shell_of
+from cluster.kubelet.sessions import Sessions, interactive, shell_of
 from cluster.kubelet.state import ContainerRun, ExecSession, LogStream, PodRun
 from cluster.kubelet.status import container_specs
 from cluster.network import script
+from cluster.network.filters import reads_input
 from cluster.network.programs import PROGRAMS
 from cluster.sim import SECOND, Outbox
 from cluster.sim.clock import parse_rfc3339
@@ -206,7 +207,7 @@ class Serving(Sessions):
             self._refuse(src, request, 400, "you must specify at least 1 command for the container", out)
             return
         out.send(src, HttpResponse(request.id, 101, (("upgrade", "websocket"), ("connection", "Upgrade")), stream=True))
-        if (_flag(query, "stdin") or _flag(query, "input")) and reads(words):
+        if (_flag(query, "stdin") or _flag(query, "input")) and reads_input(words):
             self.open(request.id, ExecSession(src, run.uid, container.name, _flag(query, "tty"), words=words), out)
             return
         if self._uses_network(words, container, run):
@@ -282,7 +283,10 @@ class Serving(Sessions):
         now: int,
         out: Outbox,
     ) -> None:
-        """What the container's own program prints from now on; what is typed goes to it, if it was started with ``stdin`` and is a shell."""
+        """What the container's own program prints from now on; what is typed goes to it, if it was started with ``stdin`` and is a shell.
+
+        What ``kubectl run -i`` started is told from its beginning: a real runtime loses what was printed before somebody was attached.
+        """
         if container.state != "running" or container.program is None:
             meta = run.doc["metadata"]
             words = f"container {container.name} not found in pod {meta['name']}_{meta['namespace']}"
@@ -298,7 +302,7 @@ class Serving(Sessions):
             )
             return
         start, output = container.started_at, container.program.output
-        told = sum(start + at <= now for at, _ in output)
+        told = 0 if spec.get("stdinOnce") else sum(start + at <= now for at, _ in output)
         self.state.streams[request.id] = LogStream(src, run.uid, container.name, told, False, True)
         self._next_line(request.id, container.program, start, now, out)
 

@@ -19,20 +19,11 @@ from cluster.sim import Outbox
 from cluster.wire.http import HttpChunk
 
 STDIN, STDOUT, CLOSE = 0, 1, 255
-SHELLS = ("sh", "bash", "ash", "dash")
 OWN_SHELL = {"busybox": "sh", "alpine": "sh", "debian": "bash", "ubuntu": "bash", "bash": "bash", "netshoot": "zsh"}
 """Images whose own command is a shell."""
 MAX_INPUT = 1 << 20
 """Bytes of stdin that a filter takes; it is ended with status 137 by more."""
 END_OF_INPUT = "\x04"
-
-
-def reads(words: list[str]) -> bool:
-    """Whether the command reads its standard input: a bare shell, or a filter without a file."""
-    name, args = words[0].rsplit("/", 1)[-1], words[1:]
-    if name in SHELLS:
-        return all(arg.startswith("-") and not arg.endswith("c") for arg in args)
-    return filters.reads(name, args)
 
 
 def shell_of(spec: dict[str, Any]) -> str:
@@ -41,7 +32,7 @@ def shell_of(spec: dict[str, Any]) -> str:
     if not words:
         return OWN_SHELL.get(short_name(spec.get("image", "")), "")
     name = words[0].rsplit("/", 1)[-1]
-    return name if name in SHELLS and reads(words) else ""
+    return name if name in filters.SHELLS and filters.reads_input(words) else ""
 
 
 def interactive(spec: dict[str, Any]) -> bool:

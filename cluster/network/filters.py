@@ -16,6 +16,17 @@ WITH_VALUE = {"head": "nc", "tail": "nc", "cut": "dfcb", "grep": "emABC", "sort"
 """Options whose value is the next word."""
 
 
+SHELLS = ("sh", "bash", "ash", "dash")
+
+
+def reads_input(words: list[str]) -> bool:
+    """Whether the command reads its standard input: a bare shell, or a filter without a file."""
+    name, args = words[0].rsplit("/", 1)[-1], words[1:]
+    if name in SHELLS:
+        return all(arg.startswith("-") and not arg.endswith("c") for arg in args)
+    return reads(name, args)
+
+
 def known(name: str) -> bool:
     """Whether it is one of them."""
     return name in NAMES

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cluster.shell.commands import COMMANDS
-from cluster.shell.effects import Answer, Cancel, Effect, Etcd, Http, Net, Next, OnNode, Sleep
+from cluster.shell.effects import Answer, Cancel, Effect, Etcd, Http, Net, Next, OnNode, Sleep, Write
 from cluster.shell.interpreter import Machine, Terminal
 from cluster.shell.language import Incomplete, ShellSyntaxError, parse
 from cluster.shell.session import MAX_HISTORY, Session, fresh
@@ -316,6 +316,10 @@ class Console(Actor):
                 run.waiting = request
                 if timeout:
                     out.timer(f"sleep/{name}", timeout)
+            case Write(id=request, data=data, channel=channel):
+                if request in self.state.owners:
+                    out.send(self.config.server, HttpChunk(request, data, channel=channel))
+                return Answer(now, request)
             case Cancel(id=request):
                 self._close(run, request, out)
                 return Answer(now, request)

@@ -30,6 +30,14 @@ class Next(Struct, frozen=True, tag=True):
     timeout: int = 0
 
 
+class Write(Struct, frozen=True, tag=True):
+    """Send a piece towards the server on the upgraded connection ``id``. Answered at once."""
+
+    id: int
+    data: bytes
+    channel: int
+
+
 class Cancel(Struct, frozen=True, tag=True):
     """Close the connection of the streamed answer ``id``. Answered at once."""
 
@@ -65,7 +73,7 @@ class Net(Struct, frozen=True, tag=True):
     call: Any
 
 
-Effect = OnNode | Net | Http | Next | Cancel | Sleep | Etcd
+Effect = OnNode | Net | Http | Next | Write | Cancel | Sleep | Etcd
 
 
 class Answer(Struct, frozen=True, tag=True):

@@ -79,6 +79,27 @@ def test_words(desk: Desk, pod: str, line: str, said: str, code: int) -> None:
     assert said in err and status == code
 
 
+RUN = "kubectl run tmp --rm -i --restart=Never --image=busybox -- "
+TYPED = [
+    ("echo 'hostname; exit 3' | kubectl exec -i box -- sh", "box\n", "exit code 3", 3),
+    ("echo b a | kubectl exec -i box -- tr ab AB", "B A\n", "", 0),
+    ("kubectl exec deploy/web -- curl -s -o /dev/null -w '%{http_code}' web", "200", "", 0),
+    ("kubectl exec -it box -- sh", "", "this console has no terminal: give it a command (kubectl exec box -- hostname)", 1),
+    (RUN + "wget -qO- web", "Welcome to nginx", "", 0),
+    (RUN + "wget -qO- nowhere", 'pod "tmp" deleted', "bad address 'nowhere'", 1),
+    (f"echo 'wget -qO- web; exit 5' | {RUN}sh", "Welcome to nginx", "pod default/tmp terminated (Error)", 5),
+    (RUN + "sh", "", "would wait for what you type", 1),
+    ("kubectl run tmp --rm --image=busybox", "", "--rm should only be used for attached containers", 1),
+    ("kubectl exec box -- tar cf - /etc", "", "no files are kept in a simulated container", 2),
+]
+
+
+@pytest.mark.parametrize(("line", "said", "warned", "code"), TYPED, ids=[row[0] for row in TYPED])
+def test_what_is_piped_in_and_pods_that_are_watched(desk: Desk, line: str, said: str, warned: str, code: int) -> None:
+    out, err, status = desk.type(line)
+    assert said in out and (warned in err or warned in out) and status == code, (out, err, status)
+
+
 def test_names(desk: Desk) -> None:
     out, _, code = run(desk, "box", "nslookup web")
     assert code == 1, "the other suffixes of the search path don't exist"

@@ -1,15 +1,13 @@
-"""``kubectl exec``: run a program in a container and show what it prints. No terminal, no standard input.
+"""``kubectl exec``: run a program in a container, with what is piped in (``-i``), and show what it prints. No terminal.
 
-Upstream: client-go/tools/remotecommand, websocket protocol v5.channel.k8s.io (1: stdout, 2: stderr, 3: status).
+Of a workload or a Service (``deploy/web``) the first of its Pods that is ready is taken.
 """
 
-import orjson
-
-from cluster.shell.commands.kubectl.client import document, failure
+from cluster.shell.commands.kubectl.client import Asking
 from cluster.shell.commands.kubectl.command import Kubectl
 from cluster.shell.commands.kubectl.failures import Failure
 from cluster.shell.commands.kubectl.flags import FILES, STRING, Flag
-from cluster.shell.effects import Next
+from cluster.shell.commands.kubectl.streaming import exit_code, needs_terminal, talk
 from cluster.shell.interpreter import Run
 
 NAMES = ("exec",)
@@ -29,51 +27,43 @@ def run(k: Kubectl) -> Run:
     if k.flags["tty"]:
         k.err("Unable to use a TTY - input is not a terminal or the right kind of file\n")
     name = k.args[0].removeprefix("pod/").removeprefix("pods/").removeprefix("po/")
-    if "/" in name:
-        raise Failure("exec into a workload by type/name is not supported in this console: name a pod")
-    pod = yield from k.client.call("GET", f"/api/v1/namespaces/{k.namespace}/pods/{name}")
+    pod = yield from _pod(k, name)
+    name = pod["metadata"]["name"]
     if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
         raise Failure(f"cannot exec into a container in a completed pod; current phase is {pod['status']['phase']}")
     names = [each["name"] for each in pod["spec"]["containers"]]
     container = k.flags["container"] or names[0]
     if not k.flags["container"] and len(names) > 1:
         k.err(f'Defaulted container "{container}" out of: {", ".join(names)}\n')
+    if k.flags["stdin"] and not k.ctx.has_stdin and needs_terminal(command):
+        raise Failure(
+            f"kubectl exec -i {name} -- {command[0]} waits for what you type, and this console has no terminal: give it a command "
+            f"(kubectl exec {name} -- hostname), or lines (echo hostname | kubectl exec -i {name} -- {command[0]})"
+        )
     query = [("command", word) for word in command]
     query += [("container", container), ("stderr", "true"), ("stdout", "true")]
     where = f"/api/v1/namespaces/{k.namespace}/pods/{name}/exec"
-    upgrade = (
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-protocol", "v5.channel.k8s.io"),
-    )
-    answer = yield from k.client.send("GET", where, query, headers=upgrade)
-    if answer.code >= 400:
-        status = failure(answer, document(answer), "GET", where)
-        if status.reason == "InternalError":
-            raise Failure(status.message)
-        raise status
-    while True:
-        piece = yield Next(answer.id)
-        if piece.end:
-            if piece.error:
-                raise Failure(piece.error)
-            return 0
-        channel, data = (piece.channel, piece.body) if piece.channel >= 0 else (piece.body[0], piece.body[1:])
-        if channel == 1:
-            k.out(data.decode("utf-8", "replace"))
-        elif channel == 2:
-            k.err(data.decode("utf-8", "replace"))
-        elif channel == 3:
-            return _status(k, piece.doc if piece.doc is not None else orjson.loads(data))
+    status = yield from talk(k, where, query, k.ctx.stdin if k.flags["stdin"] else None)
+    return exit_code(k, status)
 
 
-def _status(k: Kubectl, status: dict) -> int:
-    """The last message: a Status; a program that failed has its code in the details."""
-    if status.get("status") == "Success":
-        return 0
-    for cause in (status.get("details") or {}).get("causes") or ():
-        if cause.get("reason") == "ExitCode":
-            k.err(f"command terminated with exit code {cause['message']}\n")
-            return int(cause["message"])
-    raise Failure(status.get("message", "the connection was closed"))
+def _pod(k: Kubectl, name: str) -> Asking:
+    if "/" not in name:
+        return (yield from k.client.call("GET", f"/api/v1/namespaces/{k.namespace}/pods/{name}"))
+    _, targets = yield from k.named([name])
+    doc = yield from k.fetch(targets[0])
+    pairs = (doc["spec"].get("selector") or {}).get("matchLabels") or doc["spec"].get("selector") or {}
+    if not pairs:
+        raise Failure(f"cannot attach to {targets[0].shown}: it selects no pods")
+    k.flags["selector"] = ",".join(f"{key}={value}" for key, value in sorted(pairs.items()))
+    found = [one.doc for one in (yield from k.listed((yield from k.client.mapping("pods")))) if one.doc is not None]
+    if not found:
+        raise Failure("timed out waiting for the condition")
+    return min(found, key=_worth)
+
+
+def _worth(pod: dict) -> tuple[bool, bool]:
+    """A ready one first, then one that runs."""
+    status = pod.get("status") or {}
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ())
+    return not ready, status.get("phase") != "Running"

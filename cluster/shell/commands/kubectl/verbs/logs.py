@@ -109,3 +109,17 @@ def _show(k: Kubectl, pod: dict, container: str) -> Asking:
 
 def _prefixed(text: str, lead: str) -> str:
     return "".join(lead + line for line in text.splitlines(keepends=True)) if lead else text
+
+
+def show(k: Kubectl, pod: dict) -> Asking:
+    """All that the pod's only container printed."""
+    where = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/log"
+    answer = yield from k.client.send("GET", where, [])
+    if answer.code >= 400:
+        raise failure(answer, document(answer), "GET", where)
+    k.out(answer.body.decode("utf-8", "replace"))
+    while answer.stream:
+        piece = yield Next(answer.id)
+        if piece.end:
+            break
+        k.out(piece.body.decode("utf-8", "replace"))

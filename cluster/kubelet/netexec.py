@@ -70,6 +70,9 @@ class NetExecs(Hosted):
 
     def net_answered(self, done: NetDone, now: int, out: Outbox) -> None:
         """The kernel's answer to a call."""
+        if done.id in self.state.forward_calls:
+            self.forward_answered(done, out)
+            return
         request = self.state.net_calls.pop(done.id, None)
         if request is not None and request in self.state.execs:
             self._drive(request, (now, done), now, out)

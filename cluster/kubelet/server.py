@@ -1,11 +1,11 @@
-"""Port 10250 of a node: ``/containerLogs``, ``/exec`` and ``/attach``, which the apiserver calls for ``kubectl logs``, ``exec`` and ``attach``.
+"""Port 10250 of a node: ``/containerLogs``, ``/exec``, ``/attach`` and ``/portForward`` (``forward``), which the apiserver calls for kubectl.
 
 In: an ``HttpRequest`` from an apiserver → out: a streamed ``HttpResponse`` with ``HttpChunk`` pieces and an ``HttpEnd``. Logs are plain text;
 exec and attach speak the channels of v5.channel.k8s.io: 1 stdout, 2 stderr, 3 the final Status, and towards us 0 (stdin) and 255 (a channel is
 closed: the end of stdin). A refusal is an answer with the kubelet's code and words as text. What is read from stdin: ``sessions``.
 
 Simplified here: what a program prints comes from the program model, with the time of printing; commands run by exec finish at once, except
-those that use the network (``netexec``); port-forward is refused by name.
+those that use the network (``netexec``).
 
 Upstream: pkg/kubelet/server/server.go, pkg/kubelet/kubelet_pods.go (``GetKubeletContainerLogs``).
 """
@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from cluster.kubelet.forward import Forwarding
 from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import Program, run_once
 from cluster.kubelet.sessions import Sessions, interactive, shell_of
@@ -31,7 +32,7 @@ TEXT = (("content-type", "text/plain"),)
 STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 
 
-class Serving(Sessions):
+class Serving(Sessions, Forwarding):
     """The serving part of the kubelet."""
 
     def serve(self, src: str, message: Any, now: int, out: Outbox) -> None:
@@ -50,20 +51,30 @@ class Serving(Sessions):
                 else:
                     self._logs(src, message, run, container, query, now, out)
             elif parts[0] == "portForward":
-                self._refuse(
-                    src, message, 501, "port-forward is not simulated: kubectl exec, or a Service of type NodePort", out
-                )
+                self._forward(src, message, parts, out)
             elif parts == ["healthz"]:
                 out.send(src, HttpResponse(message.id, 200, TEXT, b"ok"))
             else:
                 self._refuse(src, message, 404, "404 page not found", out)
         elif type(message) is HttpCancel:
             self.state.streams.pop(message.id, None)
+            self.state.forwards.pop(message.id, None)
             self.hung_up(message.id, now, out)
             self.net_cut(message.id, out)
             out.cancel(f"log//{message.id}")
+        elif type(message) is HttpChunk and message.id in self.state.forwards:
+            self.forwarded(message, out)
         elif type(message) is HttpChunk:
             self.stdin(message, now, out)
+
+    def _forward(self, src: str, request: HttpRequest, parts: list[str], out: Outbox) -> None:
+        run = next((r for r in self.state.pods.values() if r.key == "/".join(parts[1:3])), None)
+        if run is None:
+            self._refuse(src, request, 404, "pod does not exist", out)
+        elif not self.config.kernel or run.state != "running":
+            self._refuse(src, request, 500, f"pod {parts[2]} has no network to forward to", out)
+        else:
+            self.forward(src, request, run, out)
 
     @staticmethod
     def _refuse(src: str, request: HttpRequest, code: int, words: str, out: Outbox) -> None:

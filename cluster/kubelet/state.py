@@ -137,6 +137,10 @@ class KubeletState(ClientState):
     sessions: dict[int, ExecSession] = field(default_factory=dict)
     execs: dict[int, Any] = field(default_factory=dict)
     """Request → a ``netexec.NetExec`` that runs."""
+    forwards: dict[int, Any] = field(default_factory=dict)
+    """Request → a ``forward.Forward``."""
+    forward_calls: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Call to the kernel → (request, connection) that waits for it."""
     net_calls: dict[int, int] = field(default_factory=dict)
     """Call to the kernel → the exec that waits for it."""
     alive: dict[str, bool] = field(default_factory=dict)

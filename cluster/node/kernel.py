@@ -309,9 +309,12 @@ class Kernel(ApiClient):
 
     def _emit(self, segment: Segment, uid: str, now: int, out: Outbox) -> None:
         """A local pod, the node itself or a client outside sends."""
+        nic = self.state.pods.get(uid)
         if uid == OUTSIDE:
             self._pass(segment, "eth0", False, "", now, out)
-        elif uid and uid in self.state.pods and not self.state.pods[uid].attach.host:
+        elif nic is not None and not nic.attach.host and _own(segment.packet.dst, nic.attach.ip):
+            self._deliver(segment, uid, now, out)  # by the pod's own lo: the node sees nothing of it
+        elif nic is not None and not nic.attach.host:
             self._pass(segment, "cni0", False, uid, now, out)
         else:
             self._pass(segment, "lo", True, uid, now, out)
@@ -547,6 +550,10 @@ def _five(packet: Packet) -> tuple[str, int, str, int, str]:
 
 def _tuples(packet: Packet) -> list[Any]:
     return [tuple_of(packet), tuple_of(packet).turned()]
+
+
+def _own(address: str, ip: str) -> bool:
+    return address == ip or address.startswith("127.")
 
 
 def _inside(address: str, cidr: str) -> bool:

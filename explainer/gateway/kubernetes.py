@@ -17,7 +17,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from explainer import pki
+from explainer.gateway import tunnel
 from explainer.gateway.server import Connection, Throttle
+from explainer.gateway.spdy import Broken
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, NoCluster, Unavailable
 from explainer.runs.mail import item
@@ -28,7 +30,7 @@ UNAVAILABLE = (
     b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"%b","reason":"ServiceUnavailable",'
     b'"code":503}\n'
 )
-SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", "SPDY/3.1+portforward.k8s.io")
+SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", tunnel.PROTOCOL)
 DROPPED = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
 """Hop-by-hop headers: ours to say, not the world's."""
 
@@ -257,6 +259,9 @@ class KubernetesApp:
                 return
             chosen = next((name for name in SUBPROTOCOLS if name in scope["subprotocols"]), None)
             await send({"type": "websocket.accept", "subprotocol": chosen})
+            if chosen == tunnel.PROTOCOL:
+                await self._tunnel(receive, send, outputs, cluster, *where)
+                return
             outputs.attach(self._client_frames(receive, cluster, *where))
             ended = bool(first["end"])
             while not ended:
@@ -275,6 +280,32 @@ class KubernetesApp:
         finally:
             outputs.close()
             self._close(cluster, scope, where)
+
+    async def _tunnel(
+        self, receive: Receive, send: Send, outputs: Outputs, cluster: str, conn: str, stream: int
+    ) -> None:
+        """Carry port-forward's streams until one side has had enough."""
+
+        def put(channel: int, data: bytes) -> None:
+            self.bus.send(cluster, "input", item("HttpDataIn", conn=conn, stream=stream, data=data, channel=channel))
+
+        carried = tunnel.Tunnel(put)
+
+        async def client() -> None:
+            while (message := await receive())["type"] != "websocket.disconnect":
+                try:
+                    answer = carried.client(message.get("bytes") or b"")
+                except Broken:
+                    return
+                if answer:
+                    await send({"type": "websocket.send", "bytes": answer})
+
+        outputs.attach(client())
+        while (output := await outputs.get()) is not None and output["type"] == "HttpDataOut" and not output["end"]:
+            frames = carried.world(output["channel"], output["data"])
+            if frames:
+                await send({"type": "websocket.send", "bytes": frames})
+        await send({"type": "websocket.close", "code": 1000})
 
     async def _client_frames(self, receive: Receive, cluster: str, conn: str, stream: int) -> None:
         """Frames of the client: the first byte is the channel (v5.channel.k8s.io)."""

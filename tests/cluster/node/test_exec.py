@@ -2,6 +2,7 @@
 
 import pytest
 
+from cluster.lab import HttpDataIn, HttpDataOut
 from cluster.sim.clock import SECOND
 from tests.cluster.lab.desk import Desk
 
@@ -84,7 +85,12 @@ TYPED = [
     ("echo 'hostname; exit 3' | kubectl exec -i box -- sh", "box\n", "exit code 3", 3),
     ("echo b a | kubectl exec -i box -- tr ab AB", "B A\n", "", 0),
     ("kubectl exec deploy/web -- curl -s -o /dev/null -w '%{http_code}' web", "200", "", 0),
-    ("kubectl exec -it box -- sh", "", "this console has no terminal: give it a command (kubectl exec box -- hostname)", 1),
+    (
+        "kubectl exec -it box -- sh",
+        "",
+        "this console has no terminal: give it a command (kubectl exec box -- hostname)",
+        1,
+    ),
     (RUN + "wget -qO- web", "Welcome to nginx", "", 0),
     (RUN + "wget -qO- nowhere", 'pod "tmp" deleted', "bad address 'nowhere'", 1),
     (f"echo 'wget -qO- web; exit 5' | {RUN}sh", "Welcome to nginx", "pod default/tmp terminated (Error)", 5),
@@ -98,6 +104,49 @@ TYPED = [
 def test_what_is_piped_in_and_pods_that_are_watched(desk: Desk, line: str, said: str, warned: str, code: int) -> None:
     out, err, status = desk.type(line)
     assert said in out and (warned in err or warned in out) and status == code, (out, err, status)
+
+
+def forward(desk: Desk, pod: str, *pieces: tuple[int, bytes]) -> dict[int, bytes]:
+    """What port-forward's numbered streams answer to these pieces."""
+    upgrade = (("connection", "Upgrade"), ("upgrade", "websocket"))
+    conn = desk.send("GET", f"/api/v1/namespaces/default/pods/{pod}/portforward", headers=upgrade)
+    desk.lab.run_until(desk.lab.now + SECOND)
+    for channel, data in pieces:
+        desk.lab.submit(HttpDataIn(conn, 1, data, channel))
+    desk.lab.run_until(desk.lab.now + SECOND)
+    said: dict[int, bytes] = {}
+    for output in desk.drain():
+        if isinstance(output, HttpDataOut) and output.conn == conn:
+            said[output.channel] = said.get(output.channel, b"") + output.data
+    return said
+
+
+GET = b"GET /%s HTTP/1.1\r\nHost: localhost:18080\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+FORWARDED = [
+    ([b"P\0", GET % b""], b"Connection: close\r\n\r\nHostname: who\n", b""),
+    ([b"P\0", POST, b"a=b"], b"POST / HTTP/1.1\nHost: x\n", b""),
+    ([b"P\0", b"HEAD / HTTP/1.1\r\n", b"\r\n"], b"HTTP/1.1 200 OK\r\n", b""),
+    ([b"Q\0", GET % b""], b"", b"dial tcp4 127.0.0.1:81: connect: connection refused"),
+    ([b"P\0", b"PING\r\n"], b"", b"answer plain HTTP through a forwarded port, and this was none"),
+    ([b"P\0", b""], b"", b""),
+]
+
+
+@pytest.mark.parametrize(("pieces", "said", "wrong"), FORWARDED)
+def test_a_forwarded_port(desk: Desk, pieces: list[bytes], said: bytes, wrong: bytes) -> None:
+    """Two connections side by side; both streams of each are ended."""
+    found = forward(desk, "who", *((0, piece) for piece in pieces), *((6, piece) for piece in pieces))
+    assert set(found) == {0, 1, 6, 7}
+    for number in (0, 6):
+        assert said in found[number] and wrong in found[number + 1]
+        assert bool(said) == bool(found[number]) and bool(wrong) == bool(found[number + 1])
+
+
+def test_a_pods_loopback_is_its_own(desk: Desk) -> None:
+    assert "Hostname: who" in run(desk, "who", "curl -s localhost")[0]
+    assert "Hostname: who" in run(desk, "who", f"curl -s {ip_of(desk, 'who')}")[0]
+    assert run(desk, "tool", "curl -s localhost:10248/healthz")[2] == 7, "the kubelet's is the node's"
 
 
 def test_names(desk: Desk) -> None:

@@ -5,13 +5,16 @@ passed on. A new request goes to the next healthy apiserver in turn (HAProxy's `
 sets it up); its answer, chunks and cancellation follow the same way. When an apiserver's connection breaks, each client
 with a request on it gets a ``HttpReset``, as a TCP reset would tell it.
 
-A backend is unhealthy after a reset, or after it answered nothing for ``CHECK_FALL`` while it had something to answer;
-one probe request every ``CHECK_INTERVAL`` finds it well again.
+Each backend is probed every ``INTERVAL`` (GET /readyz). After ``FALL`` probes in a row that were not answered, or not with 200,
+it is taken out and its connections are shut (``on-marked-down shutdown-sessions``); a refused connection takes it out at once. After
+``RISE`` good probes it is back. So a stacked apiserver that runs beside a dead member of etcd gets no clients.
+When no backend passes, those that accept connections are all used (as cloud balancers fail open; an HAProxy would close the connection):
+without etcd's quorum every apiserver is unready, and its own error tells more than a closed port.
 
-Simplified here: one request, one connection (keep-alive reuse changes nothing a client can see); the health check is a
-GET /readyz each 2 s only to backends that are marked down, and silent hosts are noticed by requests, not by probes.
+Simplified here: one request, one connection (keep-alive reuse changes nothing a client can see); a connection to a host that
+died meanwhile waits until the probes have found out, it is not dispatched again.
 
-Upstream: kubeadm "Options for Software Load Balancing", HAProxy ``balance roundrobin``, ``inter 2s fall 3``.
+Upstream: kubeadm "Options for Software Load Balancing", HAProxy ``balance roundrobin``, ``inter 2s fall 3 rise 2``.
 """
 
 from typing import Any
@@ -21,8 +24,10 @@ from msgspec import Struct, field
 from cluster.sim import SECOND, Actor, Outbox, PeerDown, Timer
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse
 
-CHECK_INTERVAL = 2 * SECOND
-CHECK_FALL = 3 * SECOND
+INTERVAL = 2 * SECOND
+FALL = 3
+RISE = 2
+_PROBE = (("user-agent", "haproxy-check"),)
 
 
 class BalancerConfig(Struct, frozen=True):
@@ -32,21 +37,28 @@ class BalancerConfig(Struct, frozen=True):
 
 
 class Route(Struct):
-    """One request in flight. ``since``: when it was sent and not yet answered (0: answered, streaming)."""
+    """One request in flight."""
 
     client: str
     backend: str
-    since: int
+
+
+class Health(Struct):
+    """What the probes of one backend have found: how many failed or passed in a row, whether one is unanswered."""
+
+    failed: int = 0
+    passed: int = RISE
+    asked: bool = False
+    deaf: bool = False
+    """It refuses connections, or the last probe got no answer at all."""
 
 
 class BalancerState(Struct):
-    """``down``: backend → when it was found dead. ``turn``: how many connections were given out."""
+    """``down``: backend → when it was taken out. ``turn``: how many connections were given out."""
 
     routes: dict[int, Route] = field(default_factory=dict)
+    health: dict[str, Health] = field(default_factory=dict)
     down: dict[str, int] = field(default_factory=dict)
-    probes: dict[int, str] = field(default_factory=dict)
-    oldest: dict[str, int] = field(default_factory=dict)
-    """Backend → since when it owes an answer to a request that no later answer of it has followed."""
     turn: int = 0
 
 
@@ -58,14 +70,17 @@ class Balancer(Actor):
     state: BalancerState
 
     def fresh(self) -> BalancerState:
-        return BalancerState()
+        return BalancerState(health={name: Health() for name in self.config.backends})
+
+    def boot(self, disk: list[Any], now: int, out: Outbox) -> None:
+        out.timer("check", INTERVAL, cause=0)
 
     def step(self, src: str, message: Any, now: int, out: Outbox) -> None:
         match message:
             case HttpRequest():
-                self._request(src, message, now, out)
+                self._request(src, message, out)
             case HttpResponse():
-                self._response(src, message, out)
+                self._response(src, message, now, out)
             case HttpChunk() | HttpEnd() | HttpCancel() | HttpReset():
                 self._pass_on(src, message, out)
             case PeerDown(peer):
@@ -75,22 +90,18 @@ class Balancer(Actor):
             case _:
                 raise TypeError(f"the balancer does not speak {type(message).__name__}")
 
-    def _request(self, src: str, message: HttpRequest, now: int, out: Outbox) -> None:
-        state = self.state
-        backend = self._pick(now, out)
+    # -- clients --------------------------------------------------------------------------------------------------
+
+    def _request(self, src: str, message: HttpRequest, out: Outbox) -> None:
+        backend = self._pick()
         if backend is None:
             out.send(src, HttpReset(message.id, "connection refused"))
             return
-        state.routes[message.id] = Route(src, backend, now)
-        state.oldest.setdefault(backend, now)
+        self.state.routes[message.id] = Route(src, backend)
         out.send(backend, message)
 
-    def _pick(self, now: int, out: Outbox) -> str | None:
+    def _pick(self) -> str | None:
         state, backends = self.state, self.config.backends
-        for backend in backends:
-            since = state.oldest.get(backend)
-            if since is not None and now - since > CHECK_FALL:
-                self._mark_down(backend, now, out)
         for _ in backends:
             backend = backends[state.turn % len(backends)]
             state.turn += 1
@@ -98,19 +109,15 @@ class Balancer(Actor):
                 return backend
         return None
 
-    def _response(self, src: str, message: HttpResponse, out: Outbox) -> None:
-        state = self.state
-        state.oldest.pop(src, None)
-        if message.id in state.probes:
-            del state.probes[message.id]
-            if message.code == 200:
-                state.down.pop(src, None)
+    def _response(self, src: str, message: HttpResponse, now: int, out: Outbox) -> None:
+        if message.id < 0:
+            self._probed(src, message.code == 200, now, out)
             return
-        route = state.routes.get(message.id)
+        route = self.state.routes.get(message.id)
         if route is None:
             return
         if not message.stream:
-            del state.routes[message.id]
+            del self.state.routes[message.id]
         out.send(route.client, message)
 
     def _pass_on(self, src: str, message: HttpChunk | HttpEnd | HttpCancel | HttpReset, out: Outbox) -> None:
@@ -122,34 +129,63 @@ class Balancer(Actor):
         out.send(route.client if src == route.backend else route.backend, message)
 
     def _peer_down(self, peer: str, now: int, out: Outbox) -> None:
-        if peer in self.config.backends:
-            self._mark_down(peer, now, out)
+        health = self.state.health.get(peer)
+        if health is not None:
+            health.failed, health.passed, health.asked, health.deaf = FALL, 0, False, True
+            self._shut(peer, out)
+            self._judge(now, out)
             return
         for number, route in list(self.state.routes.items()):
             if route.client == peer:
                 del self.state.routes[number]
                 out.send(route.backend, HttpCancel(number))
 
-    def _mark_down(self, backend: str, now: int, out: Outbox) -> None:
-        state = self.state
-        state.oldest.pop(backend, None)
-        if backend not in state.down:
-            state.down[backend] = now
-            out.timer("check", CHECK_INTERVAL, cause=0)
-        for number, route in list(state.routes.items()):
-            if route.backend == backend:
-                del state.routes[number]
-                out.send(route.client, HttpReset(number, "connection reset by peer"))
+    # -- probes ---------------------------------------------------------------------------------------------------
 
     def _check(self, now: int, out: Outbox) -> None:
+        for index, (name, health) in enumerate(self.state.health.items()):
+            if health.asked:
+                self._note(health, False)
+                health.deaf = True
+            health.asked = True
+            out.send(name, HttpRequest(-1 - index, "GET", "/readyz", headers=_PROBE), cause=0)
+        self._judge(now, out)
+        out.timer("check", INTERVAL, cause=0)
+
+    def _probed(self, name: str, good: bool, now: int, out: Outbox) -> None:
+        health = self.state.health[name]
+        health.asked = health.deaf = False
+        self._note(health, good)
+        if good and name in self.state.down:
+            self._judge(now, out)
+
+    @staticmethod
+    def _note(health: Health, good: bool) -> None:
+        if good:
+            health.passed += 1
+            health.failed = 0 if health.passed >= RISE else health.failed
+        else:
+            health.failed += 1
+            health.passed = 0
+
+    def _judge(self, now: int, out: Outbox) -> None:
+        """Take out who failed, but not the last ones that listen; take back who passed."""
         state = self.state
-        for backend in state.down:
-            number = out.next_id()
-            state.probes[number] = backend
-            out.send(backend, HttpRequest(number, "GET", "/readyz", headers=(("user-agent", "haproxy-check"),)))
-        if state.down:
-            state.probes = dict(list(state.probes.items())[-8:])
-            out.timer("check", CHECK_INTERVAL)
+        bad = [name for name, health in state.health.items() if health.failed >= FALL]
+        if len(bad) == len(state.health):
+            bad = [name for name in bad if state.health[name].deaf]
+        for name in self.config.backends:
+            if name not in bad:
+                state.down.pop(name, None)
+            elif name not in state.down:
+                state.down[name] = now
+                self._shut(name, out)
+
+    def _shut(self, backend: str, out: Outbox) -> None:
+        for number, route in list(self.state.routes.items()):
+            if route.backend == backend:
+                del self.state.routes[number]
+                out.send(route.client, HttpReset(number, "connection reset by peer"))
 
     def status(self) -> dict[str, Any]:
         down = self.state.down

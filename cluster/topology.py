@@ -251,6 +251,7 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
         own = [m.process for m in members if m.host == host]
         others = [m.process for m in members if m.host != host]
         turn = index % len(others) if others else 0
+        known = own if own and spec.topology == "stacked" else own + others[turn:] + others[:turn]
         world.add_process(
             f"kube-apiserver-{host}",
             "kube-apiserver",
@@ -261,7 +262,8 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
                 host=host,
                 address=address(host),
                 external_host=spec.server_url.removeprefix("https://").split("/")[0],
-                etcd=tuple(own + others[turn:] + others[:turn]),
+                etcd=tuple(known),
+                addresses={m.process: address(m.host) for m in members},
                 ca_pem=spec.pki.ca_cert,
                 sa_public_pem=spec.pki.sa_public,
                 sa_private_pem=spec.pki.sa_private,

@@ -41,7 +41,7 @@ class Version(Struct, frozen=True):
 
 
 class ApiServerConfig(Struct, frozen=True):
-    """``epoch``: unix seconds of virtual instant 0. ``etcd``: member processes in the order they are tried."""
+    """``epoch``: unix seconds of virtual instant 0. ``etcd``: the members it is told of (``--etcd-servers``), in the order they are tried."""
 
     epoch: int
     name: str
@@ -50,6 +50,8 @@ class ApiServerConfig(Struct, frozen=True):
     external_host: str
     """host:port that clients outside use; discovery shows it as the server's address."""
     etcd: tuple[str, ...]
+    addresses: dict[str, str] = {}
+    """Member → IP address, for error texts."""
     ca_pem: bytes = b""
     sa_public_pem: bytes = b""
     sa_private_pem: bytes = b""

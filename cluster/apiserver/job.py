@@ -110,6 +110,8 @@ class Call(Struct):
     sent: int
     message: Any
     member: str
+    tries: int = 0
+    """At how many other endpoints it was asked, too."""
 
 
 CONTINUATIONS: dict[str, Callable[..., None]] = {}

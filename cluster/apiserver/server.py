@@ -5,11 +5,11 @@ etcd. One actor; this file is its wiring: it takes messages apart, hands request
 function that waits for them (``job.continuation``), etcd's events to the watch caches and from there to the watchers.
 
 At boot it lists and watches every resource in etcd, then runs its post-start hooks (``post_start``). Requests that come
-before the caches are filled wait. It asks its own host's etcd member; when that one dies it goes to the next.
+before the caches are filled wait. Whom it asks, and what it says when nobody answers, is in ``etcd_client``.
 
 Simplified here: no aggregation layer and no webhooks; a client's connection is one request; requests arriving during
-start wait instead of being refused; a read that etcd answers with "request timed out" is not retried by the client
-library for the rest of its minute but answered at once.
+start wait instead of being refused (unless etcd cannot be reached); a read that etcd answers with "request timed out" is not
+retried by the client library for the rest of its minute but answered once every endpoint has said so.
 
 Upstream: cmd/kube-apiserver, pkg/controlplane, apiserver/pkg/server (v1.32).
 """
@@ -22,7 +22,7 @@ from msgspec import Struct, field
 from cluster.api import scheme as schemes
 from cluster.api import status, stored
 from cluster.api.scheme import Resource, Scheme
-from cluster.apiserver import corrupt, kubelet_proxy, pipeline, post_start, respond, watching
+from cluster.apiserver import corrupt, etcd_client, health, kubelet_proxy, pipeline, post_start, respond, watching
 from cluster.apiserver.config import ApiServerConfig, Version
 from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import CONTINUATIONS, Call, Job, name_of
@@ -38,8 +38,6 @@ __all__ = ["ApiServer", "ApiServerConfig", "ServerState", "Version"]
 
 REQUEST_TIMEOUT = 60 * SECOND
 """``--request-timeout``."""
-ETCD_SILENCE = 10 * SECOND
-"""After that long without an answer the member's connection is given up (gRPC keepalive 30 s + 10 s in the real one)."""
 SWEEP = 2 * SECOND
 RETRY = 500 * MILLISECOND
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
@@ -52,6 +50,16 @@ class ServerState(Struct):
 
     member: int = 0
     """Which of ``config.etcd`` it talks to."""
+    lost: dict[str, int] = field(default_factory=dict)
+    """Endpoints without a connection: how often they were dialled since."""
+    parked: dict[int, Call] = field(default_factory=dict)
+    """Questions that wait for a connection."""
+    etcd_heard: int = 0
+    """When the quorum last answered a question of this server."""
+    etcd_check: int = 0
+    """Since when the health check of etcd has had no answer; 0: it has."""
+    etcd_asked: bool = False
+    """Whether a health check is under way."""
     caches: dict[str, Cache] = field(default_factory=dict)
     watches: dict[int, str] = field(default_factory=dict)
     """etcd watch number → the cache it feeds."""
@@ -98,6 +106,8 @@ class ApiServer(Actor):
         super().__init__(name, config, state)
         self.view = View(config, self.state.caches)
         self.now = 0
+        self.in_order = True
+        """Whether the answer being handled came over the connection that the watches run over: all older events came before it."""
         self.config_peer = TlsPeer(
             common_name="kube-apiserver-kubelet-client", organizations=("kubeadm:cluster-admins",)
         )
@@ -126,16 +136,15 @@ class ApiServer(Actor):
 
     def ask(self, out: Outbox, job: Job | None, message: Any, then: Any, args: tuple[Any, ...] = ()) -> None:
         """Send ``message`` to etcd; its answer goes to the continuation ``then(server, job, out, answer, *args)``."""
-        member = self.config.etcd[self.state.member]
         delay = 0
         if job is not None:
             delay = max(job.at - self.now, 0)
             job.asked_at = max(job.at, self.now)
             if type(message) is wire.TxnRequest:
                 job.wrote = True
-        self.state.calls[message.id] = Call(job.id if job else 0, name_of(then), args, self.now, message, member)
-        out.send(member, message, delay=delay)
-        self._arm(out)
+        call = Call(job.id if job else 0, name_of(then), args, self.now, message, "")
+        etcd_client.send(self, call, out, delay)
+        self.arm(out)
 
     def go_on(self, then: str, job: Job | None, out: Outbox, *args: Any) -> None:
         """Call the continuation named ``then`` now."""
@@ -184,7 +193,7 @@ class ApiServer(Actor):
         watch = cache.watch
         if watch:
             out.send(self.config.etcd[self.state.member], wire.WatchProgressRequest(watch), cause=0)
-        self._arm(out)
+        self.arm(out)
 
     def look(self, out: Outbox, job: Job, resource: str, then: Any) -> None:
         """Go on once the cache of ``resource`` (its name) is as fresh as the quorum."""
@@ -223,6 +232,8 @@ class ApiServer(Actor):
                 self._peer_down(peer, out)
             case Timer():
                 self._timer(message, out)
+            case wire.StatusResponse():
+                etcd_client.found(self, src, out)
             case _:
                 self._answer(src, message, out)
 
@@ -231,6 +242,7 @@ class ApiServer(Actor):
         return {
             "ready": state.ready and all(state.hooks.values()),
             "etcd": self.config.etcd[state.member],
+            "etcdConnected": etcd_client.connected(self),
             "inflight": sum(1 for job in state.jobs.values() if not job.streaming),
             "watchers": sum(len(cache.watchers) for cache in state.caches.values()),
             "objects": sum(len(cache.items) for cache in state.caches.values()),
@@ -239,7 +251,13 @@ class ApiServer(Actor):
     # -- requests -------------------------------------------------------------------------------------------------
 
     def _request(self, src: str, request: HttpRequest, out: Outbox) -> None:
+        if request.id < 0:
+            health.probed(self, src, request, out)
+            return
         if not self.state.ready and not request.path.startswith(_EXEMPT_WHILE_STARTING) and src != self.name:
+            if not etcd_client.connected(self):
+                out.send(src, HttpReset(request.id, "connection refused"))
+                return
             self.state.held.append((src, request, out.cause))
             return
         query = parse_query(request.query)
@@ -257,7 +275,7 @@ class ApiServer(Actor):
             )
         )  # fmt: skip
         self._guard(job, out, pipeline.start, (self, job, out))
-        self._arm(out)
+        self.arm(out)
 
     def _guard(self, job: Job | None, out: Outbox, function: Any, args: tuple[Any, ...]) -> None:
         try:
@@ -300,32 +318,26 @@ class ApiServer(Actor):
         call = self.state.calls.pop(getattr(message, "id", 0), None)
         if call is None:
             return
+        if type(message) is wire.RangeResponse or type(message) is wire.TxnResponse:
+            self.state.etcd_heard, self.state.etcd_check = self.now, 0
         if type(message) is wire.RangeResponse:
             self._seen(src, message.header.revision, out)
+        self.in_order = src == etcd_client.current(self)
+        if call.job and call.job not in self.state.jobs:
+            return  # answered already (timeout), or the client went away
+        if type(message) is wire.EtcdError and etcd_client.retried(self, message, call, out):
+            return
+        self.resolve(call, message, out)
+
+    def resolve(self, call: Call, message: Any, out: Outbox) -> None:
+        """Go on with what waits for the answer of ``call``."""
         job = self.state.jobs.get(call.job) if call.job else None
         if call.job:
-            if job is None:  # answered already (timeout), or the client went away
+            if job is None:
                 return
             out.cause = job.id
             job.at = max(job.at, self.now)
-        if type(message) is wire.EtcdError and self._retry(message, call, job, out):
-            return
         self._guard(job, out, CONTINUATIONS[call.then], (self, job, out, message, *call.args))
-
-    def _retry(self, error: wire.EtcdError, call: Call, job: Job | None, out: Outbox) -> bool:
-        """Reads are repeated when etcd only changed leaders, as etcd's client library does."""
-        read = type(call.message) is wire.RangeRequest
-        if not read or "leader" not in error.message or (job is not None and self.now - job.began > 10 * SECOND):
-            return False
-        self._again(call, out)
-        return True
-
-    def _again(self, call: Call, out: Outbox) -> None:
-        message = call.message
-        member = self.config.etcd[self.state.member]
-        self.state.calls[message.id] = Call(call.job, call.then, call.args, self.now, message, member)
-        out.send(member, message, delay=25 * MILLISECOND if call.job else RETRY)
-        self._arm(out)
 
     def _seen(self, member: str, revision: int, out: Outbox) -> None:
         """A read was answered at ``revision``: on the same ordered connection all events up to it came before."""
@@ -344,29 +356,20 @@ class ApiServer(Actor):
         for job in [job for job in state.jobs.values() if job.src == peer]:
             self._cancel(job.id, out)
         if peer in self.config.etcd:
-            self._lose_member(peer, out)
+            etcd_client.lose(self, peer, out)
 
-    def _lose_member(self, peer: str, out: Outbox) -> None:
-        """The connection to an etcd member is gone: reads go to the next one, writes have an unknown outcome."""
-        state = self.state
-        if self.config.etcd[state.member] == peer:
-            state.member = (state.member + 1) % len(self.config.etcd)
-            state.watches.clear()
-            for cache in state.caches.values():
-                cache.watch, cache.synced = 0, False
-            out.timer("rewatch", 100 * MILLISECOND, cause=0)
-        for number, call in [(n, c) for n, c in state.calls.items() if c.member == peer]:
-            del state.calls[number]
-            job = state.jobs.get(call.job) if call.job else None
-            if call.job and job is None:
-                continue
-            out.cause = call.job
-            if type(call.message) is wire.TxnRequest and job is not None:
-                error = status.plain_error(500, "rpc error: code = Unavailable desc = error reading from server: EOF")
-                respond.error(self, job, out, error)
-            else:
-                self._again(call, out)
-        out.cause = 0
+    def unwatched(self) -> None:
+        """The watches at etcd are gone with their connection; those of the clients stay open and are told nothing meanwhile."""
+        self.state.watches.clear()
+        for cache in self.state.caches.values():
+            cache.watch, cache.synced = 0, False
+
+    def alone(self, out: Outbox) -> None:
+        """No endpoint of etcd is left. A server that only starts does not listen yet: who waits for it is refused."""
+        if not self.state.ready:
+            held, self.state.held = self.state.held, []
+            for src, request, cause in held:
+                out.send(src, HttpReset(request.id, "connection refused"), cause=cause)
 
     # -- caches ---------------------------------------------------------------------------------------------------
 
@@ -522,7 +525,7 @@ class ApiServer(Actor):
 
     # -- time -----------------------------------------------------------------------------------------------------
 
-    def _arm(self, out: Outbox) -> None:
+    def arm(self, out: Outbox) -> None:
         if not self.state.sweeping:
             self.state.sweeping = True
             out.timer("sweep", SWEEP, cause=0)
@@ -536,6 +539,8 @@ class ApiServer(Actor):
             if cache is not None:
                 self._list(cache, out)
         elif name == "rewatch":
+            if not etcd_client.connected(self):
+                return
             for cache in self.state.caches.values():
                 if cache.ready and not cache.watch:
                     self._watch(cache, out)
@@ -543,6 +548,10 @@ class ApiServer(Actor):
             post_start.rewatch(self, out)
         elif name == "watch":
             watching.end(self, int(rest), out)
+        elif name == "dial":
+            etcd_client.dial(self, rest, out)
+        elif name == "give-up":
+            etcd_client.give_up(self, int(rest), out)
         elif name == "retry":
             self._resume(int(rest), timer.data, out)
         elif name == "bookmarks":
@@ -562,9 +571,9 @@ class ApiServer(Actor):
         state = self.state
         state.sweeping = False
         out.cause = 0
-        silent = [call for call in state.calls.values() if self.now - call.sent > ETCD_SILENCE]
+        silent = [call for call in state.calls.values() if self.now - call.sent > etcd_client.SILENCE]
         for member in dict.fromkeys(call.member for call in silent):
-            self._lose_member(member, out)
+            etcd_client.lose(self, member, out)
         for job in [job for job in state.jobs.values() if not job.streaming]:
             patience = job.data.get("patience", REQUEST_TIMEOUT)
             if self.now - job.began > patience:
@@ -577,7 +586,7 @@ class ApiServer(Actor):
             if (kept := [entry for entry in waiting if entry[1] in state.jobs])
         }
         if state.calls or state.waiters or any(not job.streaming for job in state.jobs.values()):
-            self._arm(out)
+            self.arm(out)
 
 
 def _too_slow() -> status.ApiError:

@@ -41,13 +41,15 @@ class Twin:
         self.asked[name] = self.world.now
         self.world.post(f"outside:probe/{name}", to, message)
 
-    def http(self, name: str, method: str, path: str, query: str = "", body: bytes = b"", kind: str = "") -> None:
-        """A request of the admin through the balancer."""
+    def http(
+        self, name: str, method: str, path: str, query: str = "", body: bytes = b"", kind: str = "", to: str = "lb"
+    ) -> None:
+        """A request of the admin through the balancer, or straight to an apiserver."""
         headers = (("accept", "application/json"), ("user-agent", "clearplane-probe"))
         if kind:
             headers = (*headers, ("content-type", kind))
         request = HttpRequest(self.number(), method, path, query, headers, body, None, ADMIN, "192.0.2.1:1")
-        self.send(name, "lb", request)
+        self.send(name, to, request)
 
     def first(self, name: str) -> Any:
         """The first thing that came back, or None."""

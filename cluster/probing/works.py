@@ -6,6 +6,7 @@
 | ``rules`` | a packet to a Service is walked through each living node's own rules; the endpoints it may choose must run |
 | ``serializable`` ``linearizable`` ``put`` | each member that runs is asked; a put writes one key of the probe's own |
 | ``get`` ``cached`` | a list of Pods through the balancer, as ``kubectl get`` asks; the same from the apiserver's cache (``resourceVersion=0``) |
+| ``servers`` | each apiserver that runs is asked for the same list by itself: a stacked one is of no use without its own host's member |
 | ``watch`` | a watch is opened, then something it watches is written: does the event arrive? |
 | ``apply`` | a server-side apply of a ConfigMap |
 | ``schedule`` | a Deployment with one Pod is created: does the Pod get a node, and does it start? |
@@ -56,7 +57,14 @@ def works(scene: Scene) -> dict[str, Any]:
         lines += [_pods(scene, before, running_pods(twin)), _rules(scene)]
     lines += _members(twin)
     if not bare:
-        lines += [_watch(twin), _get(twin, "get"), _get(twin, "cached"), _apply(twin), *_moving(twin)]
+        lines += [
+            _each_server(twin),
+            _watch(twin),
+            _get(twin, "get"),
+            _get(twin, "cached"),
+            _apply(twin),
+            *_moving(twin),
+        ]
     return {"lines": lines, "ranMicros": twin.passed // 1000}
 
 
@@ -80,6 +88,8 @@ def _ask_apiserver(twin: Twin) -> None:
     twin.http("watch", "GET", CONFIGMAPS, f"watch=true&fieldSelector=metadata.name%3D{NAME}&resourceVersion=0")
     twin.http("get", "GET", "/api/v1/namespaces/kube-system/pods")
     twin.http("cached", "GET", "/api/v1/namespaces/kube-system/pods", "resourceVersion=0")
+    for name in _servers(twin):
+        twin.http(f"server/{name}", "GET", "/api/v1/namespaces/kube-system/pods", to=name)
     twin.run(100 * MILLISECOND)
     doc = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": {"probe": str(twin.began)}}
     query = f"fieldManager={NAME}&force=true"
@@ -168,6 +178,17 @@ def _json(body: bytes) -> Any:
 
 def _why(facts: dict[str, Any]) -> str:
     return "silent" if facts["tookMicros"] is None else "refused" if not facts["code"] else "error"
+
+
+def _servers(twin: Twin) -> list[str]:
+    return [slot.name for slot in twin.world.state.slots.values() if slot.kind == "kube-apiserver" and slot.up]
+
+
+def _each_server(twin: Twin) -> Line:
+    rows = [{"server": name, **_answer(twin, f"server/{name}")} for name in _servers(twin)]
+    good = sum(row["code"] == 200 for row in rows)
+    verdict = "no" if not good else "yes" if good == len(rows) else "partly"
+    return _line("servers", verdict, "" if rows else "noserver", servers=rows, good=good, asked=len(rows))
 
 
 def _get(twin: Twin, name: str) -> Line:

@@ -75,7 +75,9 @@ def host_rows(scene: Scene) -> list[dict[str, Any]]:
 
 
 def apiservers(scene: Scene) -> list[dict[str, Any]]:
-    """``{name, host, up, ready, etcd, local, order}``: the member it talks to, whether that is on its own host, and its list."""
+    """``{name, host, up, ready, etcd, connected, local, order}``: the member it talks to, whether it has a connection, whether that is on
+    its own host, and all members that it knows.
+    """
     rows: list[dict[str, Any]] = []
     slots = scene.world.state.slots
     for slot in slots.values():
@@ -92,6 +94,7 @@ def apiservers(scene: Scene) -> list[dict[str, Any]]:
                 "up": actor is not None,
                 "ready": bool(status.get("ready")),
                 "etcd": member,
+                "connected": bool(status.get("etcdConnected")),
                 "local": bool(member) and member in slots and slots[member].host == slot.host,
                 "order": order,
                 "watchers": status.get("watchers", 0),

@@ -1,7 +1,7 @@
 """The control plane as a picture: the balancer above, hosts with their processes beneath it, external members in a row of their own.
 
 In → out: the ``ha`` read model in, coordinates in. A host is one box, because it fails as one. Lines: from the balancer to each apiserver, and
-from each apiserver to the member that it talks to now, along lanes beneath the boxes. Units: user units of the viewBox.
+from each apiserver to the member that it talks to now, and thin ones to the others that it knows, along lanes beneath the boxes. Units: user units of the viewBox.
 """
 
 from __future__ import annotations
@@ -116,9 +116,11 @@ def _to_members(ha: dict[str, Any], hosts: list[dict[str, Any]], depth: float) -
             continue
         (frm, row), (to, member) = place[server["name"]], place[server["etcd"]]
         y1, y2 = row["y"] + ROW / 2, member["y"] + ROW / 2
+        up = server.get("connected", True)
         if frm is to:
             x = frm["x"] + frm["w"]
-            out.append({"kind": "local", "up": True, "d": f"M{x - 14:.0f} {y1:.0f}H{x - 6:.0f}V{y2:.0f}H{x - 14:.0f}"})
+            d = f"M{x - 14:.0f} {y1:.0f}H{x - 6:.0f}V{y2:.0f}H{x - 14:.0f}"
+            out.append({"kind": "local", "up": up, "d": d, "bx": x - 6, "by": round((y1 + y2) / 2)})
             continue
         lane += 1
         x1 = frm["x"] + frm["w"]
@@ -126,14 +128,20 @@ def _to_members(ha: dict[str, Any], hosts: list[dict[str, Any]], depth: float) -
         x2 = to["x"] + to["w"] / 2 + (lane - 2) * 10
         end = to["y"] if to["y"] > depth else to["y"] + to["h"]
         d = f"M{x1:.0f} {y1:.0f}h{2 + lane}V{turn:.0f}H{x2:.0f}V{end:.0f}"
-        out.append({"kind": "far", "up": True, "d": d})
+        out.append({"kind": "far", "up": up, "d": d, "bx": round(x2), "by": round(end) - 4})
+        for other in server["order"]:
+            if other != server["etcd"] and other in place:
+                there, _ = place[other]
+                x3 = there["x"] + there["w"] / 2 + (lane - 2) * 10
+                end = there["y"] if there["y"] > depth else there["y"] + there["h"]
+                out.append({"kind": "spare", "up": True, "d": f"M{x2:.0f} {turn:.0f}H{x3:.0f}V{end:.0f}"})
     return out
 
 
 def may_lose_hosts(ha: dict[str, Any]) -> int | None:
     """Return how many more hosts may fail, whichever they are, before there is no quorum or no apiserver; None: there is none already."""
     members = {row["id"] for row in ha["members"] if row["up"] and not row["paused"] and not row["learner"]}
-    servers = {row["name"] for row in ha["apiservers"] if row["up"]}
+    servers = {row["name"] for row in ha["apiservers"] if row["up"] and row.get("connected", True)}
     need = ha["quorum"]["need"]
     carried = []
     for host in ha["hosts"]:

@@ -36,6 +36,7 @@ def title(key: str) -> str:
         "serializable": _("Serializable reads of etcd"),
         "linearizable": _("Linearizable reads of etcd"),
         "put": _("Writes to etcd"),
+        "servers": _("Each apiserver by itself"),
         "watch": _("Watches"),
         "get": "kubectl get",
         "cached": _("get from the apiserver's cache"),
@@ -55,6 +56,8 @@ def said(row: dict[str, Any]) -> str:
         return _rules(row["verdict"], why, facts)
     if key in ("serializable", "linearizable", "put"):
         return _members(why, facts)
+    if key == "servers":
+        return _servers(why, facts)
     if key == "watch":
         return _watch(why, facts)
     if key == "schedule" and not why:
@@ -70,7 +73,7 @@ def said(row: dict[str, Any]) -> str:
 def _failed(why: str, facts: dict[str, Any]) -> str:
     took = span(facts.get("tookMicros"))
     if why == "silent":
-        return _("No answer within 12 s.")
+        return _("No answer within 15 s.")
     if why == "refused":
         return _("No connection: %(said)s.") % {"said": facts["said"]}
     if why == "error":
@@ -134,6 +137,13 @@ def _members(why: str, facts: dict[str, Any]) -> str:
     return _("%(good)s of the %(asked)s members that run answered with a value.") % values
 
 
+def _servers(why: str, facts: dict[str, Any]) -> str:
+    if why:
+        return _("No apiserver runs.")
+    values = {"good": facts["good"], "asked": facts["asked"]}
+    return _("%(good)s of the %(asked)s apiservers that run answered a list from etcd.") % values
+
+
 def _watch(why: str, facts: dict[str, Any]) -> str:
     values = {"open": facts["open"], "code": facts["code"]}
     if why == "quiet":
@@ -160,6 +170,8 @@ def evidence(row: dict[str, Any]) -> list[str]:
         return [pattern % node for node in facts["nodes"]]
     if "members" in facts:
         return [_member(member) for member in facts["members"]]
+    if "servers" in facts:
+        return [_server(server) for server in facts["servers"]]
     out = []
     if facts.get("code"):
         out.append(_("code %(code)s") % {"code": facts["code"]})
@@ -170,6 +182,15 @@ def evidence(row: dict[str, Any]) -> list[str]:
     return out
 
 
+def _server(server: dict[str, Any]) -> str:
+    values = {**server, "took": span(server["tookMicros"])}
+    if server["tookMicros"] is None:
+        return _("%(server)s: no answer within 15 s") % values
+    if server["code"] == 200:
+        return _("%(server)s: answered after %(took)s") % values
+    return _("%(server)s: “%(said)s” after %(took)s") % values
+
+
 def _member(member: dict[str, Any]) -> str:
     values = {**member, "took": span(member["tookMicros"])}
     if not member["asked"]:
@@ -177,5 +198,5 @@ def _member(member: dict[str, Any]) -> str:
     if member["ok"]:
         return _("%(member)s: revision %(revision)s after %(took)s") % values
     if member["tookMicros"] is None:
-        return _("%(member)s: no answer within 12 s") % values
+        return _("%(member)s: no answer within 15 s") % values
     return _("%(member)s: “%(said)s” after %(took)s") % values

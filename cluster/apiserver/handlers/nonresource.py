@@ -25,7 +25,7 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
     """Answer a GET of a path."""
     path = job.info.path
     if path.startswith(("/healthz", "/livez", "/readyz")):
-        code, text = health.answer(server, path, job.request.query)
+        code, text = health.answer(server, path, job.request.query, out)
         respond.raw(server, job, out, code, _TEXT, text.encode(), f"{path} is {'ok' if code == 200 else 'not ok'}")
         return
     if job.request.method not in ("GET", "HEAD"):

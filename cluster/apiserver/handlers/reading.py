@@ -120,7 +120,7 @@ def revision_known(
     revision = answer.header.revision
     server.etcd_stage(job, out, "ok", f"The quorum is at revision {revision}; the watch cache serves the rest", answer)
     cache = server.cache_of(resource)
-    if cache.synced:  # its events came before this answer on the same connection
+    if cache.synced and server.in_order:  # its events came before this answer on the same connection
         cache.revision = max(cache.revision, revision)
     server.wait_for(out, job, cache, revision, then)
 

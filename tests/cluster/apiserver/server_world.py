@@ -54,7 +54,7 @@ class Notes:
 class Cluster:
     """``members`` etcd members and ``servers`` apiservers, up and bootstrapped."""
 
-    def __init__(self, members: int = 1, servers: int = 1, settle: int = 5 * SECOND) -> None:
+    def __init__(self, members: int = 1, servers: int = 1, settle: int = 5 * SECOND, stacked: bool = False) -> None:
         factories = {"kube-apiserver": ApiServer, "etcd": EtcdMember}
         world = self.world = World.new(7, 500_000, 1_500_000, factories)
         seeds = tuple(MemberSeed(100 + n, f"cp-{n}", f"m{n}", f"cp-{n}") for n in range(1, members + 1))
@@ -67,7 +67,7 @@ class Cluster:
             world.add_disk(seed.process, MILLISECOND, 2 * MILLISECOND)
         for n in range(1, servers + 1):
             own = f"m{n}" if n <= members else "m1"
-            etcd = (own, *(seed.process for seed in seeds if seed.process != own))
+            etcd = (own,) if stacked else (own, *(seed.process for seed in seeds if seed.process != own))
             config = ApiServerConfig(
                 epoch=EPOCH, name=f"kube-apiserver-cp-{n}", host=f"cp-{n}", address=f"172.18.0.{n + 1}",
                 external_host="127.0.0.1:6443", etcd=etcd, ca_pem=b"CA", sa_public_pem=public, sa_private_pem=private,

@@ -2,7 +2,7 @@
 
 from server_world import Cluster
 
-from cluster.sim import SECOND
+from cluster.sim import MILLISECOND, SECOND
 
 CM = "/api/v1/namespaces/default/configmaps"
 
@@ -26,6 +26,81 @@ def test_the_death_of_the_own_member_is_survived() -> None:
     assert cluster.ask("POST", CM, {"metadata": {"name": "after"}})[0] == 201
     cluster.run(SECOND)
     assert ("ADDED", "after") in [(kind, doc["metadata"]["name"]) for kind, doc in cluster.events(watch)]
+
+
+def test_who_knows_one_member_only_fails_in_bounded_time_and_comes_back() -> None:
+    """Stacked: ``--etcd-servers=https://127.0.0.1:2379``. A write fails at once, a read after the client library's 100 attempts; watches stay."""
+    cluster = Cluster(3, 1, 8 * SECOND, stacked=True)
+    watch = cluster.send("GET", f"{CM}?watch=1")
+    cluster.run(SECOND)
+    cluster.world.stop("m1")
+    cluster.run(SECOND)
+    refused = (
+        "rpc error: code = Unavailable desc = connection error: desc = "
+        '"transport: Error while dialing: dial tcp 127.0.0.1:2379: connect: connection refused"'
+    )
+    for method, doc, least, most in (
+        ("POST", {"metadata": {"name": "x"}}, 0, SECOND // 10),
+        ("GET", None, 2 * SECOND, 3 * SECOND),
+    ):
+        began = cluster.world.now
+        code, answer = cluster.ask(method, CM, doc)
+        assert (code, answer["message"], answer.get("reason")) == (500, refused, None)
+        assert least <= cluster.world.now - began <= most
+    assert cluster.ask("GET", f"{CM}?resourceVersion=0")[0] == 200
+    code, text = cluster.ask("GET", "/readyz?verbose")
+    assert code == 500 and text.endswith("readyz check failed\n")
+    assert "[-]etcd failed: reason withheld\n[-]etcd-readiness failed: reason withheld\n[+]informer-sync ok\n" in text
+    assert "[-]etcd failed: reason withheld\n" in cluster.ask("GET", "/livez")[1]
+    assert cluster.ask("GET", "/livez/etcd") == (
+        500,
+        "internal server error: error getting data from etcd: context deadline exceeded\n",
+    )
+    cluster.world.start("m1")
+    cluster.run(14 * SECOND)
+    assert cluster.ask("GET", "/readyz")[0] == 200
+    assert cluster.ask("POST", CM, {"metadata": {"name": "after"}})[0] == 201
+    cluster.run(SECOND)
+    assert ("ADDED", "after") in [(kind, doc["metadata"]["name"]) for kind, doc in cluster.events(watch)]
+
+
+def test_a_write_that_its_member_died_under_has_no_known_outcome() -> None:
+    cluster = Cluster(3, 1, 8 * SECOND, stacked=True)
+    number = cluster.send("POST", CM, {"metadata": {"name": "x"}})
+    cluster.run(2 * MILLISECOND)
+    cluster.world.stop("m1")
+    cluster.run(SECOND)
+    assert cluster.answers[number].code == 500
+    assert b"error reading from server: EOF" in cluster.answers[number].body
+
+
+def test_a_server_that_starts_without_its_member_refuses_connections_until_there_is_one() -> None:
+    cluster = Cluster(3, 1, 8 * SECOND, stacked=True)
+    for name in ("m1", "kube-apiserver-cp-1"):
+        cluster.world.stop(name)
+    cluster.world.start("kube-apiserver-cp-1")
+    cluster.run(4 * SECOND)
+    number = cluster.send("GET", CM)
+    cluster.run(SECOND)
+    assert [type(message).__name__ for message in cluster.chunks[number]] == ["HttpReset"]
+    cluster.world.start("m1")
+    cluster.run(20 * SECOND)
+    assert cluster.ask("GET", CM)[0] == 200
+
+
+def test_without_a_quorum_the_check_of_etcd_fails() -> None:
+    cluster = Cluster(3, 1, 8 * SECOND, stacked=True)
+    cluster.world.stop("m2")
+    cluster.world.stop("m3")
+    cluster.run(3 * SECOND)
+    cluster.ask("GET", "/readyz")
+    cluster.run(2 * SECOND)
+    assert cluster.ask("GET", "/readyz")[0] == 500
+    cluster.world.start("m2")
+    cluster.run(12 * SECOND)
+    cluster.ask("GET", "/readyz")
+    cluster.run(SECOND)
+    assert cluster.ask("GET", "/readyz") == (200, "ok")
 
 
 def test_without_quorum_reads_of_any_version_still_work() -> None:

@@ -26,17 +26,18 @@ def drawing(ha: dict[str, Any], screen: bool = False) -> dict[str, Any]:
     marks = _marks(ha)
     boxes = _row(control, TOP if control else 24, marks, screen)
     depth = max((box["y"] + box["h"] for box in boxes), default=0)
-    lanes = len([row for row in ha["apiservers"] if row["etcd"]])
-    below = depth + (lanes + 2) * LANE if boxes else 24
+    lanes = len([row for row in ha["apiservers"] if row["up"] and row["etcd"] and not row["local"]])
+    room = (lanes + 2) * LANE if lanes else 0
+    below = depth + max(room, GAP) if boxes else 24
     etcds = _row(outer, below, marks, screen)
     hosts = boxes + etcds
     bottom = max((box["y"] + box["h"] for box in hosts), default=0)
     lb = next((row for row in ha["hosts"] if row["role"] == "lb"), None)
     return {
         "width": WIDTH,
-        "height": bottom + (lanes + 2) * LANE + 12,
+        "height": bottom + (12 if outer else room + 12),
         "hosts": hosts,
-        "lb": lb and {**lb, "x": WIDTH / 2 - 80, "y": 10, "w": 160, "h": 40},
+        "lb": lb and {**lb, "x": WIDTH / 2 - 100, "y": 10, "w": 200, "h": 40},
         "lines": _to_servers(ha, hosts) + _to_members(ha, hosts, depth),
     }
 
@@ -58,7 +59,7 @@ def _marks(ha: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]], screen: bool) -> list[dict[str, Any]]:
     if not hosts:
         return []
-    wide = min(300.0, (WIDTH - GAP) / len(hosts) - GAP)
+    wide = min(340.0 if screen else 300.0, (WIDTH - GAP) / len(hosts) - GAP)
     left = (WIDTH - len(hosts) * (wide + GAP) + GAP) / 2
     out = []
     for index, host in enumerate(hosts):

@@ -42,6 +42,19 @@ LESSONS = (
         ), EXTERNAL,
     ),
     Lesson(
+        "own-member", "ha", 4, say("A host that runs and is of no use", "켜져 있지만 쓸모없는 호스트"), say("Only the etcd process of one host dies. Its apiserver runs on. Whom does it ask now?", "한 호스트의 etcd 프로세스만 죽습니다. 그 apiserver는 계속 실행됩니다. 이제 누구에게 물어봅니까?"), 4,
+        (
+            Step(say("Stacked, as kubeadm sets it up: each apiserver is told one endpoint, `--etcd-servers=https://127.0.0.1:2379`, the member on its own host. See the arrows.", "kubeadm이 만드는 스택형: apiserver마다 엔드포인트는 하나, 자기 호스트의 멤버인 `--etcd-servers=https://127.0.0.1:2379`뿐입니다. 화살표를 보십시오."), page="ha", mark=".ha-picture",
+                 predict=Predict(say("m2 dies, cp-2 stays on. What does the apiserver of cp-2 do?", "m2가 죽고 cp-2는 켜져 있습니다. cp-2의 apiserver는 어떻게 합니까?"), (say("It asks m1 or m3", "m1이나 m3에 묻는다"), say("It answers every read and write of etcd with an error", "etcd를 읽고 쓰는 모든 요청에 오류로 답한다")), 1,
+                                 say("It knows no other endpoint. A member fails, and takes its apiserver along: coupled failure. In the external layout each apiserver knows all members.", "다른 엔드포인트를 모릅니다. 멤버 하나가 죽으면서 그 apiserver를 함께 데려갑니다. 외부형에서는 apiserver마다 모든 멤버를 압니다."))),
+            Step(say("Stop m2, and ask straight away, several times: the balancer still gives cp-2 its share.", "m2를 멈추고 곧바로 여러 번 물어보십시오. 로드 밸런서는 아직 cp-2에도 몫을 나눠 줍니다."), page="requests", act=(Act(say("Stop m2", "m2 멈추기"), ({"type": "MemberOp", "member": "m2", "op": "stop"},)),), type=("kubectl get nodes; kubectl get nodes; kubectl get nodes",), task=say("Stop m2 and read the nodes until one answer is an error.", "m2를 멈추고, 오류가 하나 나올 때까지 노드를 읽으십시오."),
+                 until='members.exists(m, m.id == "m2" && !m.up) && requests.exists(r, r.code == 500)', done=say("“dial tcp 127.0.0.1:2379: connect: connection refused”, from a server whose host is well.", "“dial tcp 127.0.0.1:2379: connect: connection refused”. 호스트는 멀쩡한 서버의 답입니다.")),
+            Step(say("Its /readyz fails, `[-]etcd failed`, and after three bad probes the balancer leaves it out. Its scheduler and controller-manager ask their own apiserver, so they lose their Leases.", "그 /readyz가 `[-]etcd failed`로 실패하고, 나쁜 프로브 세 번 뒤에 로드 밸런서가 제외합니다. 그 호스트의 스케줄러와 컨트롤러 매니저는 자기 apiserver에 물으므로 Lease를 잃습니다."), page="ha", mark=".ha-picture", type=("kubectl create configmap goes-on --from-literal=a=1",), task=say("Wait until the line from the balancer to cp-2 is cut, then write something.", "로드 밸런서에서 cp-2로 가는 선이 끊길 때까지 기다린 뒤 무언가를 쓰십시오."),
+                 until='configmaps.exists(c, c.metadata.name == "goes-on") && !processes.exists(p, p.name == "kube-scheduler-cp-2" && p.leads)', within=90, done=say("Two of three members have the quorum, two of three apiservers the clients. The host counts as lost although it is on.", "멤버 셋 가운데 둘이 쿼럼을, apiserver 셋 가운데 둘이 클라이언트를 맡습니다. 그 호스트는 켜져 있어도 잃은 것으로 셉니다.")),
+            Step(say("The member comes back, and its apiserver with it.", "멤버가 돌아오면 apiserver도 돌아옵니다."), page="ha", mark="[data-works]", act=(Act(say("Start m2", "m2 시작하기"), ({"type": "MemberOp", "member": "m2", "op": "start"},)),), task=say("Start m2.", "m2를 시작하십시오."), until='quorum[0].have == 3 && quorum[0].leader != ""'),
+        ), THREE,
+    ),
+    Lesson(
         "lease-takeover", "ha", 3, say("One works, the others wait", "하나가 일하고 나머지는 기다립니다"), say("Three schedulers run, one works. It dies in the middle of the day.", "스케줄러 셋이 실행되고 하나가 일합니다. 그 하나가 한낮에 죽습니다."), 4,
         (
             Step(say("Scheduler and controller-manager run on every control-plane host. A Lease in etcd says who works: now {scheduler}.", "스케줄러와 컨트롤러 매니저는 모든 컨트롤 플레인 호스트에서 실행됩니다. 누가 일하는지는 etcd의 Lease가 말합니다. 지금은 {scheduler}입니다."), page="ha",

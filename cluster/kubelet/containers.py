@@ -13,6 +13,7 @@ from cluster.kubelet import images, machine
 from cluster.kubelet.netexec import NetExecs
 from cluster.kubelet.probes import Probing
 from cluster.kubelet.programs import Program, expand, program
+from cluster.kubelet.sessions import reader_of
 from cluster.kubelet.state import ContainerRun, PodRun
 from cluster.kubelet.status import container_specs, terminated
 from cluster.sim import MILLISECOND, MINUTE, SECOND, Outbox
@@ -185,7 +186,7 @@ class Containers(Probing, NetExecs):
         running = program(spec.get("command") or [], spec.get("args") or [], around)
         words = [expand(word, dict(around.env)) for word in [*(spec.get("command") or ()), *(spec.get("args") or ())]]
         own = bool(self.process_of(run, container))
-        if own:
+        if own or reader_of(spec):  # a filter that is typed to ends with its input
             running = Program()
         container.program, container.started_at = running, now
         if not own and not running.start_error and self.is_main_program(words, run, container):

@@ -18,7 +18,7 @@ import orjson
 from cluster.kubelet.forward import Forwarding
 from cluster.kubelet.images import short_name
 from cluster.kubelet.programs import Program, run_once
-from cluster.kubelet.sessions import Sessions, interactive, shell_of
+from cluster.kubelet.sessions import Sessions, reader_of
 from cluster.kubelet.state import ContainerRun, ExecSession, LogStream, PodRun
 from cluster.kubelet.status import container_specs
 from cluster.network import script
@@ -294,7 +294,7 @@ class Serving(Sessions, Forwarding):
         now: int,
         out: Outbox,
     ) -> None:
-        """What the container's own program prints from now on; what is typed goes to it, if it was started with ``stdin`` and is a shell.
+        """What the container's own program prints from now on; what is typed goes to it, if it was started with ``stdin`` and reads.
 
         What ``kubectl run -i`` started is told from its beginning: a real runtime loses what was printed before somebody was attached.
         """
@@ -305,9 +305,9 @@ class Serving(Sessions, Forwarding):
             return
         out.send(src, HttpResponse(request.id, 101, (("upgrade", "websocket"), ("connection", "Upgrade")), stream=True))
         spec = container_specs(run.doc)[container.name][1]
-        if _flag(query, "stdin") and spec.get("stdin") and interactive(spec):
+        words = reader_of(spec) if _flag(query, "stdin") else []
+        if words:
             once, tty = bool(spec.get("stdinOnce")), bool(spec.get("tty"))
-            words = [shell_of(spec)]
             self.open(
                 request.id, ExecSession(src, run.uid, container.name, tty, words=words, main=True, once=once), out
             )

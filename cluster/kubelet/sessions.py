@@ -3,7 +3,7 @@
 In: pieces of stdin and its end (the client closed the channel, typed Ctrl-D, or went away) → out: what the program prints, and its status.
 ``echo ls | kubectl exec -i pod -- sh``, ``kubectl exec -i pod -- cat < file``, ``kubectl run -it … -- sh``, ``kubectl attach``.
 
-A container's own shell (started with ``stdin: true``) lives on when somebody detaches, unless ``stdinOnce``; when it exits, so has the
+A container's own shell or filter (started with ``stdin: true``) lives on when somebody detaches, unless ``stdinOnce``; when it exits, so has the
 container. What it prints is the container's log, too.
 
 Simplified here: no line is edited (what the terminal sends is echoed); filters read all their input before they print.
@@ -26,18 +26,15 @@ MAX_INPUT = 1 << 20
 END_OF_INPUT = "\x04"
 
 
-def shell_of(spec: dict[str, Any]) -> str:
-    """The shell that a container's own program is; "" if it is none."""
+def reader_of(spec: dict[str, Any]) -> list[str]:
+    """The words of a container's own program that reads what is typed: a shell, or a filter; [] if it reads nothing."""
+    if not spec.get("stdin"):
+        return []
     words = [*(spec.get("command") or ()), *(spec.get("args") or ())]
     if not words:
-        return OWN_SHELL.get(short_name(spec.get("image", "")), "")
-    name = words[0].rsplit("/", 1)[-1]
-    return name if name in filters.SHELLS and filters.reads_input(words) else ""
-
-
-def interactive(spec: dict[str, Any]) -> bool:
-    """Whether one can type to a container's own program."""
-    return bool(shell_of(spec))
+        shell = OWN_SHELL.get(short_name(spec.get("image", "")), "")
+        return [shell] if shell else []
+    return words if filters.reads_input(words) else []
 
 
 class Sessions(Agent):
@@ -134,6 +131,9 @@ class Sessions(Agent):
                 text = text[:-1]
             if text:
                 out.send(session.client, HttpChunk(request, text.encode(), channel=STDOUT))
+            run, container = self._of(session)
+            if session.main and run is not None and container is not None and lines:
+                self._log(run, container, tuple(lines), now, out)
         else:
             return
         self._leave(request, session, now, out)
@@ -160,6 +160,9 @@ class Sessions(Agent):
         raise NotImplementedError
 
     def _finish(self, src: str, request: int, code: int, out: Outbox) -> None:
+        raise NotImplementedError
+
+    def _log(self, run: PodRun, container: ContainerRun, lines: tuple[str, ...], now: int, out: Outbox) -> None:
         raise NotImplementedError
 
     def _died(self, run: PodRun, container: ContainerRun, code: int, now: int, out: Outbox) -> None:

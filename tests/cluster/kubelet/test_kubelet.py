@@ -535,6 +535,24 @@ def test_attached_to_a_containers_own_shell() -> None:
     assert lab.stream(late)[0].body == b"container main not found in pod web_default"
 
 
+def test_a_containers_own_filter_waits_for_its_input() -> None:
+    lab = Lab()
+    lab.create(
+        containers=[{"name": "main", "image": "busybox", "args": ["sort", "-r"], "stdin": True, "stdinOnce": True}],
+        restartPolicy="Never",
+    )
+    lab.run(5)
+    assert lab.status()["phase"] == "Running"
+    request = attach(lab, "stdin=1&output=1")
+    lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, b"a\nb\n", channel=0))
+    lab.w.post("outside:test", "kubelet-node-1", HttpChunk(request, CLOSED, channel=255))
+    lab.run(3)
+    assert lab.stream(request)[1][1] == b"b\na\n" and lab.status()["phase"] == "Succeeded"
+    said = lab.ask("GET", logs_path("default", "web", "main"), to="kubelet-node-1")
+    lab.run(1)
+    assert b"b\na\n" in lab.stream(said)[1][-1]
+
+
 def test_attached_to_a_program_that_prints() -> None:
     lab = Lab()
     script = ["sh", "-c", "echo one; sleep 10; echo two; sleep 5; exit 1"]

@@ -1,12 +1,13 @@
 """Virtual against wall time: where a cluster should be by now, and when there is something to do next.
 
 virtual time = anchor + elapsed · rate. While nobody's request is open the world is let run on a grid of ``GRID`` seconds,
-so an idle cluster wakes the processor rarely; with requests open it wakes at every next event. A world that can't
-keep up slips: the anchor moves, nothing is skipped.
+so an idle cluster wakes the processor rarely, and all idle clusters wake it together; with requests open it wakes at every next event. A world
+that can't keep up slips: the anchor moves, nothing is skipped.
 
 In → wall instants (monotonic s) and virtual ones (ns); out → a virtual instant to run to, wall seconds to sleep.
 """
 
+import math
 import time
 
 from explainer.runs.record import Mark
@@ -24,6 +25,11 @@ BUSY = 0.030
 """Wall seconds after the last mail or answer in which the cluster counts as busy."""
 SLIP = 0.25
 """Wall seconds of lag after which the anchor moves."""
+
+
+def on_grid(wall: float) -> float:
+    """The first instant at or after ``wall`` at which idle clusters are let run."""
+    return math.ceil(wall / GRID) * GRID
 
 
 class Pacer:
@@ -55,9 +61,9 @@ class Pacer:
         ``asked``: a request is open, so its next event is worth waking for at once.
         """
         now = time.monotonic()
-        wake = now + 1.0 if frame_due is None else frame_due
+        wake = now + 1.0 if frame_due is None else min(frame_due, now + 1.0)
+        busy = asked or now < self.busy_until
         if not mark.paused and mark.rate and following is not None:
             due = self.wall + (following - self.now) / SECOND / mark.rate
-            busy = asked or now < self.busy_until
-            wake = min(wake, max(due, now + TICK) if busy else max(due, wall + GRID))
-        return max(0.0, min(wake, now + 1.0) - now)
+            wake = min(wake, max(due, now + TICK if busy else wall + GRID / 2))
+        return max(0.0, (wake if busy else on_grid(wake)) - now)

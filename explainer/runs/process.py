@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from importlib import import_module
+from typing import Any
 
 from explainer.runs import clusters, journal, keys, lease, mail, resp
 from explainer.runs.runner import Deleted, Runner
@@ -39,6 +40,7 @@ class Held:
 
     def listen(self) -> None:
         """Ask for the next mail; the answer makes the socket readable."""
+        self.fd = self.link.fileno()
         self.link.send("XREAD", "COUNT", BATCH, "BLOCK", 0, "STREAMS", keys.inbox(self.runner.name), self.read)
 
     def collect(self) -> list[tuple[str, bytes]]:
@@ -64,6 +66,8 @@ class Process:
         self.held: dict[str, Held] = {}
         self.broken: dict[str, None] = {}
         self.stopping = False
+        self.poll: Any = None
+        """What is waited for; None: it has changed."""
         self.link = self.connect()
         self.news = self._listen_for_news("$")
 
@@ -93,6 +97,7 @@ class Process:
         return self.link
 
     def _listen_for_news(self, since: str) -> resp.Link:
+        self.poll = None
         link = resp.Link(self.address)
         link.send("XREAD", "BLOCK", 0, "STREAMS", keys.CLUSTERS_LOG, since)
         return link
@@ -117,20 +122,22 @@ class Process:
             if now >= gateways:
                 self._guard(self._look_for_dead_gateways)
                 gateways = now + GATEWAYS
-            ready = self._wait(bell, min([housekeeping, *(held.due for held in self.held.values())]))
+            ready = self._wait(bell, min((held.due for held in self.held.values()), default=housekeeping), housekeeping)
             if self.news.fileno() in ready:
                 self._guard(self._read_news)
                 housekeeping = 0.0
+            now = time.monotonic()
             for held in list(self.held.values()):
-                self._turn(held, held.link.fileno() in ready)
+                if held.due <= now or held.fd in ready:
+                    self._turn(held, held.fd in ready)
         self._leave()
 
-    def _wait(self, bell: socket.socket, due: float) -> frozenset[int]:
-        poll = select.poll()
-        poll.register(bell, select.POLLIN)
-        poll.register(self.news, select.POLLIN)
-        for held in self.held.values():
-            poll.register(held.link, select.POLLIN)
+    def _wait(self, bell: socket.socket, due: float, housekeeping: float) -> frozenset[int]:
+        if self.poll is None:
+            self.poll = select.poll()
+            for waited in (bell, self.news, *(held.link for held in self.held.values())):
+                self.poll.register(waited, select.POLLIN)
+        poll, due = self.poll, min(due, housekeeping)
         # poll counts whole milliseconds: the last fraction of one is slept, so that nothing is late by a millisecond.
         left = max(0.0, due - time.monotonic())
         whole = int(left * 1000)
@@ -144,15 +151,13 @@ class Process:
 
     def _turn(self, held: Held, readable: bool) -> None:
         now = time.monotonic()
-        if not readable and now < held.due:
-            return
         arrived: list[tuple[str, bytes]] = []
         if readable:
             try:
                 arrived = held.collect()
             except (OSError, resp.RedisError):
                 held.link.close()
-                held.link = self.connect()
+                held.link, self.poll = self.connect(), None
                 held.listen()
         try:
             held.due = held.runner.turn(arrived, now) + time.monotonic()
@@ -218,7 +223,7 @@ class Process:
         runner.reconnect = self.reconnect
         if self.link.call("HDEL", keys.model(name), "trouble"):
             self.link.call("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "mended", name)
-        self.held[name] = Held(runner, resp.Link(self.address))
+        self.held[name], self.poll = Held(runner, resp.Link(self.address)), None
         log.info(
             "cluster %s: running from %.3f virtual s (%.0f ms)",
             name, runner.lab.now / 1e9, (time.perf_counter() - started) * 1000,
@@ -230,6 +235,7 @@ class Process:
         self.link.call("XADD", keys.CLUSTERS_LOG, "MAXLEN", "~", 1000, "*", "broken", name)
 
     def _let_go(self, held: Held) -> None:
+        self.poll = None
         held.link.close()
         held.runner.keeper.finish()
         del self.held[held.runner.name]

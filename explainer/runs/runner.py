@@ -211,7 +211,7 @@ class Runner:
     def _run(self, wall: float) -> bool:
         """Let time pass; True when there is more to do at once."""
         mark = self.mark
-        self.lab.watched(mark.rate != 0 or self.onlookers() > 0)  # at full speed nobody follows messages
+        self.lab.watched(self.onlookers() > 0)  # else nobody follows messages, and the feed would keep them for nobody
         if not mark.ready and not mark.paused:
             return self._boot(wall)
         if self.control.goal is not None:

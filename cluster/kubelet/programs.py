@@ -97,6 +97,11 @@ def expand(text: str, env: Mapping[str, str]) -> str:
     )
 
 
+DIRECTORIES = tuple(f"/{name}" for name in "bin dev etc home lib proc root sys tmp usr var".split())
+ETC = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+"""What the kubelet puts into every container."""
+
+
 def not_found(word: str) -> str:
     """runc's words for a command that isn't in the image."""
     reason = "no such file or directory" if "/" in word else "executable file not found in $PATH"
@@ -374,23 +379,42 @@ class _Script:
 
     def _look(self, name: str, args: list[str]) -> None:
         paths = [a for a in args if not a.startswith("-") and a != "]"]
-        if name == "ls" and not paths:
-            for entry in ("bin", "dev", "etc", "home", "lib", "proc", "root", "sys", "tmp", "usr", "var"):
-                self._print(entry)
+        if name == "ls":
+            self._list_files(paths or ["/"])
             return
         for path in paths:
-            known = self.there.get(
-                path, path in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/", "/tmp", "/etc")
-            )
+            known = self.there.get(path, path in ETC or path in DIRECTORIES or bool(self._entries(path)))
             if path == "/etc/hostname" and name == "cat":
                 self._print(self.around.hostname)
             elif not known:
                 self.code = 1
-                if name in ("cat", "ls"):
-                    said = f"can't open '{path}'" if name == "cat" else path
-                    self._print(f"{name}: {said}: No such file or directory")
-            elif name == "ls":
+                if name == "cat":
+                    self._print(f"cat: can't open '{path}': No such file or directory")
+
+    def _list_files(self, paths: list[str]) -> None:
+        """Files first, then each directory with what is in it."""
+        directories = [path for path in paths if self._entries(path) or path.rstrip("/") in ("", *DIRECTORIES)]
+        files = [path for path in paths if path not in directories]
+        for path in files:
+            if self.there.get(path, path in ETC):
                 self._print(path)
+            else:
+                self.code = 1
+                self._print(f"ls: {path}: No such file or directory")
+        for at, path in enumerate(directories):
+            if len(paths) > 1:
+                if at or files:
+                    self._print("")
+                self._print(f"{path}:")
+            for entry in self._entries(path):
+                self._print(entry)
+
+    def _entries(self, directory: str) -> list[str]:
+        """What is in it: the directories that every image has, what was mounted and what was made."""
+        inside = directory.rstrip("/") + "/"
+        there = [path for path in (*DIRECTORIES, *ETC) if path.startswith(inside)]
+        there += [path for path, is_there in self.there.items() if is_there and path.startswith(inside)]
+        return sorted({path[len(inside) :].partition("/")[0] for path in there} - {""})
 
     def _environment(self, args: list[str]) -> None:
         if args:

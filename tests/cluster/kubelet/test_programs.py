@@ -80,3 +80,18 @@ def test_images_that_cannot_be() -> None:
     assert "no such host" in pull_error("registry.invalid/x:1")
     assert "not found" in pull_error("nginx:doesnotexist")
     assert "pull access denied" in pull_error("nonexistent/thing")
+
+
+@pytest.mark.parametrize(
+    ("script", "lines", "code"),
+    [
+        ("ls", "bin dev etc home lib proc root sys tmp usr var".split(), 0),
+        ("ls /etc/", ["hostname", "hosts", "resolv.conf"], 0),
+        ("touch /tmp/b /tmp/a; mkdir /tmp/c; ls -l /tmp", ["a", "b", "c"], 0),
+        ("touch /data/x; ls /data /data/x; rm /data/x", ["/data/x", "", "/data:", "x"], 0),
+        ("ls /none", ["ls: /none: No such file or directory"], 1),
+    ],
+)
+def test_directories_are_listed(script: str, lines: list[str], code: int) -> None:
+    ran = program(["sh", "-c", script], [], Surroundings("web", (), "busybox"))
+    assert ([line for _, line in ran.output], ran.exit_code) == (lines, code)

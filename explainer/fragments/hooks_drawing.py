@@ -206,7 +206,7 @@ def _direction(
     arrived = frames[-1].get("verdict") not in ("DROP", "REJECT", None) if frames else False
     kind = (
         "IPVS"
-        if {"INPUT", "OUTPUT"} <= set(visited)
+        if {"INPUT", "OUTPUT"} <= set(visited) and "ipvs" in geometry["rails"]  # else: from a host to itself
         else "OUTPUT"
         if "OUTPUT" in visited
         else "INPUT"

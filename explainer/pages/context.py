@@ -52,10 +52,23 @@ def notch(revision: int) -> str:
     return f"{1 + revision % 200 * 0.42:.2f}%"
 
 
+class EtcdAlone(Exception):
+    """A page of what an apiserver serves was asked for in a cluster that has none; ``frame`` is drawn around the reason."""
+
+    def __init__(self, frame: dict[str, Any]) -> None:
+        super().__init__()
+        self.frame = frame
+
+
+SERVED = ("requests", "objects", "network")
+"""Pages of what an apiserver and its nodes do."""
+
+
 async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = None) -> dict[str, Any]:
     """Return the frame of a cluster page, with its map read model under ``model`` (None when unreachable).
 
-    ``at`` overrides the moment that the address asks for. Raises Missing (no such cluster) or Lost (no such moment).
+    ``at`` overrides the moment that the address asks for. Raises Missing (no such cluster), Lost (no such moment) or
+    EtcdAlone (no apiserver to show this page of).
     """
     at = moment(request) if at is None else at
     # The map is kept for when nobody runs the cluster; the clock is not, so it tells whether this is now.
@@ -81,6 +94,7 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
         "cluster": cluster,
         "at": at,
         "model": model,
+        "bare": bool(model) and not _served(model),
         "problem": problem,
         "reading": reading,
         "version": data.get("kubernetesVersion", ""),
@@ -105,7 +119,14 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
             {"name": "network", "label": _("Network"), "href": f"{base_path}/network/{keep}"},
         ],
     }
+    if out["bare"] and page in SERVED:
+        raise EtcdAlone(out)
     return out
+
+
+def _served(model: dict[str, Any]) -> bool:
+    """Whether the cluster has an apiserver (its hosts may all be down); else it is etcd alone."""
+    return any(process["kind"] == "kube-apiserver" for host in model["hosts"] for process in host["processes"])
 
 
 def _problem(reading: bool) -> str:

@@ -5,7 +5,6 @@ import { Flights } from "./flights.js";
 import { clock, on } from "./feed.js";
 import { say, svg } from "./captions.js";
 import * as faults from "./faults.js";
-import { Field } from "./field.js";
 import * as inflight from "./inflight.js";
 import * as inspector from "./inspector.js";
 import * as keys from "./keys.js";
@@ -19,15 +18,29 @@ const stage = document.querySelector("[data-stage]");
 let drawing = document.querySelector("[data-map]");
 let view = null;
 let flights = null;
-let field = null;
 let list = null;
+
+// The nodes' side. A crowd of nodes has a script of its own (field.js), loaded when there is one.
+const field = {
+  kind: "",
+  crowd: null,
+  async adopt(sheet) {
+    this.kind = sheet.querySelector("[data-field]")?.dataset.field ?? "";
+    if (this.kind === "grid") this.crowd ??= new (await import("./field.js")).Field(view, stage);
+    this.crowd?.adopt(drawing);
+  },
+  get cells() {
+    return this.crowd?.cells ?? null;
+  },
+  arrow: (thing, name) => field.crowd?.arrow(thing, name) ?? false,
+  key: (event, thing) => field.crowd?.key(event, thing) ?? false,
+};
 
 export function start() {
   if (!drawing) return; // nothing is known yet; app.js asks again
   view = new View(stage);
   flights = new Flights(stage.querySelector("[data-flights]"), view);
   flights.index(drawing);
-  field = new Field(view, stage);
   field.adopt(drawing);
   inspector.start(stage);
   faults.start(stage);

@@ -223,9 +223,12 @@ function mark(pen, one, scene, colours, line) {
     const words = one.count > 999 ? `${Math.floor(one.count / 1000)}k` : String(one.count);
     const wide = pen.measureText(words).width;
     pen.fillStyle = colours.ground;
-    pen.fillRect(one.x - GLYPH / 2 - wide - 3, one.y - 7, wide + 2, 14);
+    // Before the mark; after it where the sheet begins.
+    const left = one.x - GLYPH / 2 - wide - 2;
+    const from = left < 2 ? one.x + GLYPH / 2 + 3 : left;
+    pen.fillRect(from - 1, one.y - 7, wide + 2, 14);
     pen.fillStyle = colours.ink2;
-    pen.fillText(words, one.x - GLYPH / 2 - wide - 2, one.y + 0.5);
+    pen.fillText(words, from, one.y + 0.5);
   }
   if (scene.chosen && one.marks.includes(scene.chosen)) {
     pen.strokeStyle = colours.ink;

@@ -1,6 +1,7 @@
 """What every view needs: parameters, read models at the moment shown, a drawn page for what is missing.
 
-Errors: `Missing` becomes a drawn 404, `Lost` a drawn 410 in the frame of the live cluster, `Unreachable` a page that says so and keeps its frame.
+Errors: `Missing` becomes a drawn 404, `Lost` a drawn 410 in the frame of the live cluster, `EtcdAlone` a page that
+says what this cluster hasn't got, `Unreachable` a page that says so and keeps its frame.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def drawn_errors(view: View) -> View:
             return await view(request, *args, **kwargs)
         except Lost as error:
             return await lost(request, kwargs.get("cluster", ""), str(error))
+        except context.EtcdAlone as alone:
+            return render(request, "etcd_alone.html", {"frame": alone.frame})
         except Missing as error:
             frame = context.base(request, "missing")
             data = {"frame": frame, "cluster": kwargs.get("cluster", ""), "said": str(error)}

@@ -80,7 +80,11 @@ def _side(cluster: str, ha: dict[str, Any], at: str, screen: bool) -> dict[str, 
         "picture": ha_drawing.drawing(ha, screen),
         "quorum": {**quorum, "cells": cells, "short": max(quorum["need"] - quorum["have"], 0)},
         "hosts_may_fail": ha_drawing.may_lose_hosts(ha),
-        "topology": _("stacked etcd") if ha["topology"] == "stacked" else _("external etcd"),
+        "topology": _("etcd alone")
+        if not ha["apiservers"]
+        else _("stacked etcd")
+        if ha["topology"] == "stacked"
+        else _("external etcd"),
     }
 
 

@@ -88,6 +88,8 @@ def _caption(frame: dict[str, Any], data: dict[str, Any]) -> str:
         return _("This is the last known state.")
     if data.get("events"):
         return data["events"][0]["sentence"]
+    if frame["bare"]:
+        return _("The members are up. Type etcdctl put a b into the console.")
     return _("The cluster is up. Type a command below, or use your own kubectl.")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.netfilter.journey import journey as tell
 from cluster.network.policy import Decision, Wire, decide
 from cluster.network.resolve import candidates, cluster_first
+from cluster.snapshot.beyond import follow, true_sources
 from cluster.snapshot.map import endpoints
 from cluster.snapshot.network import CLIENT_PORT, NoSuchPlace, names, node_ip, proxies, source, target, walker_at
 from cluster.snapshot.node_network import kernels
@@ -119,7 +120,18 @@ def journey(
             if owner in pods
             else nodes.get(end["endpoint"].rpartition(":")[0], "")
         )
+    true_sources(scene.world, objects, told, node)
     judge(scene, told, address, home, node)
+    beyond = follow(scene.world, objects, told, node)
+    if beyond is not None:
+        told["beyond"] = beyond
+        _other_nodes_word(told, beyond["node"])
+        if not beyond["accepted"]:
+            told["ways"][told["way"]] |= {
+                "accepted": False,
+                "verdict": "DROP" if beyond["verdict"] == "drop" else "REJECT",
+            }
+            told["reply"] = []
     if asked is not None:
         first = told["frames"][0]
         told["frames"].insert(0, {**first, "kind": "name", **asked})
@@ -131,6 +143,18 @@ def journey(
         "own": own,
         "from": {"name": src, "pod": known.get(address, ""), "ip": address, "node": home},
     }
+
+
+def _other_nodes_word(told: dict[str, Any], other: str) -> None:
+    """What the other node's NetworkPolicy says is told there: on the first node the packet simply leaves."""
+    frames = told["frames"]
+    at = next((n for n, f in enumerate(frames) if f["kind"] == "policy" and f["node"] == other), None)
+    if at is not None:
+        before = frames[at - 1]["after"]
+        told["frames"] = [
+            *frames[:at],
+            {"kind": "end", "hook": frames[at]["hook"], "before": before, "after": before, "verdict": "DNAT"},
+        ]
 
 
 def look_up(objects: Any, name: str, space: str) -> dict[str, Any] | None:

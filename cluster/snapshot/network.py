@@ -4,8 +4,7 @@ A packet is sent from a pod, a node or an address; it is walked on the node it s
 it comes from outside), by what is in that node's kernel: what kube-proxy wrote, what another mode left, what somebody flushed or added. Only
 when another mode than the kernel's is asked for, the rules are those that kube-proxy would write.
 
-Simplified here: one node's netfilter is walked; on the way to a pod of another node the packet meets that node's
-FORWARD chain too, which holds nothing that kube-proxy's first node hasn't decided.
+On the way to a pod of another node the packet is walked there, too (``beyond``): ``second`` of the answer has a row for every such endpoint.
 """
 
 from typing import Any
@@ -15,6 +14,7 @@ from msgspec import Struct
 from cluster.kubeproxy.proxy import KubeProxy
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.walk import Walker, as_json
+from cluster.snapshot.beyond import second_walks
 from cluster.snapshot.node_network import kernels
 from cluster.snapshot.scene import Scene
 from cluster.wire.packet import Packet
@@ -68,13 +68,15 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     sent, local = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port), local and node == at
     try:
         walker = walker_at(world, node, sent, local=local, mode=getattr(probe, "mode", ""))
-        walk = as_json(walker.walk(sent, local=local))
+        walked = walker.walk(sent, local=local)
+        walk = as_json(walked)
     except KeyError:
         return {"error": f"there is no node {node!r} that is switched on"}
     known = names(objects)
     return {
         **walk,
         "node": node,
+        "second": second_walks(world, objects, node, walked.leaves),
         "from": {"name": probe.src, "ip": address},
         "to": {"name": probe.dst, "ip": to, "port": probe.port, "protocol": sent.protocol},
         "endpointNames": {e: known.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},

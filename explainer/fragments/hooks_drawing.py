@@ -24,11 +24,11 @@ SHOWN_ENDS = 5
 class Sizes:
     """Measures of the two sheets."""
 
-    def __init__(self, big: bool) -> None:
+    def __init__(self, big: bool, offset: int = 0) -> None:
         self.big = big
         self.cell, self.tall = (96, 68) if big else (67, 44)
         self.lane = 166 if big else 112
-        self.top = 40 if big else 26
+        self.top = offset + (40 if big else 26)
         self.rail = self.top + self.tall + (22 if big else 16)
         self.gap = 22 if big else 24
         self.box = 152 if big else 128
@@ -43,9 +43,14 @@ class Sizes:
         return self.rail + 2 * self.lane + (28 if self.big else 24)
 
 
-def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
-    """Return everything the template draws; ``directions``: request and reply, each with its way and its ends."""
-    sizes = Sizes(big)
+def picture(
+    journey: dict[str, Any], big: bool = False, offset: int = 0, first: tuple[int, int] = (1, 0)
+) -> dict[str, Any]:
+    """Return everything the template draws; ``directions``: request and reply, each with its way and its ends.
+
+    ``offset``: down to where it begins; ``first``: the numbers of the first step of the request and of the reply (0: after the request).
+    """
+    sizes = Sizes(big, offset)
     used = {frame.get("station") for frame in [*journey["frames"], *journey["reply"]] if frame.get("station")}
     if not big:  # few stations have room: the ends stay at the right
         stations = sum(len(journey["hooks"][name]) for name in UPPER)
@@ -71,8 +76,16 @@ def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
     if not any(cell["id"] == "ipvs" for cell in hooks["INPUT"]["cells"]):
         del geometry["rails"]["ipvs"]
     geometry["directions"] = [
-        _direction("request", journey["frames"], journey, hooks, geometry, sizes),
-        *([_direction("reply", journey["reply"], journey, hooks, geometry, sizes)] if journey["reply"] else []),
+        _direction("request", journey["frames"], journey, hooks, geometry, sizes, first[0]),
+        *(
+            [
+                _direction(
+                    "reply", journey["reply"], journey, hooks, geometry, sizes, first[1] or len(journey["frames"]) + 1
+                )
+            ]
+            if journey["reply"]
+            else []
+        ),
     ]
     if not big and "conntrack" in journey:
         left = hooks["POSTROUTING"]["x"]
@@ -82,6 +95,31 @@ def picture(journey: dict[str, Any], big: bool = False) -> dict[str, Any]:
             **journey["conntrack"],
         }  # fmt: skip
     return geometry | _pill(sizes) | {"ends_box": ends + 12, "ends_text": ends + 20, "ends_w": WIDTH - ends - 16}
+
+
+LANE = ("PREROUTING", "route", "FORWARD", "forwarded", "POSTROUTING", "leave")
+
+
+def with_second_node(
+    drawing: dict[str, Any], journey: dict[str, Any], big: bool, first: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """Draw the node of the receiver's pod under the first one, as far as forwarded packets pass it; its directions: ``there`` and ``back``."""
+    beyond = journey["beyond"]
+    end = {**journey["ways"][journey["way"]], "probability": 1.0, "verdict": "DNAT", "accepted": beyond["accepted"]}
+    if not beyond["accepted"]:
+        end["verdict"] = "DROP" if beyond["verdict"] == "drop" else "REJECT"
+    sender = {"name": journey["node"], "pod": ""}
+    there = {**beyond, "ways": [end], "way": 0, "from": sender}
+    offset = drawing["height"] + (44 if big else 26)
+    far = picture(there, big, offset, first)
+    sizes = Sizes(big, offset)
+    drawing["hooks"] += [hook for hook in far["hooks"] if hook["name"] in UPPER]
+    drawing["rails"] |= {f"far-{name}": far["rails"][name] for name in LANE}
+    shown = dict(zip(("request", "reply"), ("there", "back"), strict=True))
+    directions = [{**one, "name": shown[one["name"]], "box": far["source"]} for one in far["directions"]]
+    drawing["far"] = {"route": far["route"], "node": beyond["node"], "y": drawing["height"] + (14 if big else 8)}
+    drawing["height"] = sizes.rail + (70 if big else 46)
+    return directions
 
 
 def _pill(sizes: Sizes) -> dict[str, Any]:
@@ -201,6 +239,7 @@ def _direction(
     hooks: dict[str, dict[str, Any]],
     geometry: dict[str, Any],
     sizes: Sizes,
+    first: int,
 ) -> dict[str, Any]:
     visited = list(dict.fromkeys(frame["hook"] for frame in frames))
     arrived = frames[-1].get("verdict") not in ("DROP", "REJECT", None) if frames else False
@@ -234,7 +273,7 @@ def _direction(
         "stops": stops,
         "marks": marks,
         "wall": None if arrived or not stops else _wall(stops[-1], sizes, frames),
-        "labels": _labels(frames, hooks),
+        "labels": _labels(frames, hooks, first),
         "source": _source(name, journey, frames, sizes),
         "from_process": kind == "OUTPUT",
         "ends": _ends(journey, geometry, sizes) if name == "request" else _home(journey, frames, geometry, sizes),
@@ -266,11 +305,11 @@ def _wall(stop: tuple[float, float], sizes: Sizes, frames: list[dict[str, Any]])
     }
 
 
-def _labels(frames: list[dict[str, Any]], hooks: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _labels(frames: list[dict[str, Any]], hooks: dict[str, dict[str, Any]], first: int) -> list[dict[str, Any]]:
     """Under the name of each station on the way: the numbers of its steps, or that nothing caught the packet."""
     steps: dict[tuple[str, str], list[int]] = {}
     visited: dict[str, None] = {}
-    for number, frame in enumerate(frames, 1):
+    for number, frame in enumerate(frames, first):
         visited[frame["hook"]] = None
         if frame["kind"] == "rule":
             steps.setdefault((frame["hook"], frame["station"]), []).append(number)
@@ -301,7 +340,7 @@ def _stop(
     """Where the packet is at a frame."""
     hook = hooks[frame["hook"]]
     match frame["kind"]:
-        case "sent" | "name":
+        case "sent" | "name" | "arrive":
             return 8 + sizes.box + (44 if sizes.big else 26), hook["rail"]
         case "route":
             return geometry["route"]["x"], sizes.rail

@@ -99,6 +99,7 @@ def title(frame: dict[str, Any]) -> str:
         return f"{frame['hook']} › {frame['table']}"
     return {
         "sent": _("the packet is sent"),
+        "arrive": _("at the other node"),
         "name": "DNS",
         "pass": frame["hook"],
         "route": _("routing decision"),
@@ -168,6 +169,8 @@ def sentence(frame: dict[str, Any]) -> str:
     match frame["kind"]:
         case "sent":
             return _("%(src)s sends a packet to %(dst)s.") % values
+        case "arrive":
+            return _arrive(frame, values)
         case "name":
             told = {"name": frame["name"], "n": len(frame["tried"]), "ip": frame["ip"]}
             return (
@@ -207,6 +210,26 @@ def sentence(frame: dict[str, Any]) -> str:
             return _end(frame, values)
         case _:
             return _rule(frame, values)
+
+
+def _arrive(frame: dict[str, Any], values: dict[str, Any]) -> str:
+    values = {
+        **values,
+        "node": frame["node"],
+        "device": frame["device"],
+        "a": frame["outer"][0],
+        "b": frame["outer"][1],
+    }
+    if frame["tunnel"]:
+        return (
+            _(
+                "%(node)s takes the packet for %(dst)s out of the tunnel (VXLAN, %(a)s → %(b)s): it comes in by %(device)s."
+            )
+            % values
+        )
+    return (
+        _("The packet for %(dst)s comes in at %(node)s by %(device)s, as it is: nothing is wrapped around it.") % values
+    )
 
 
 def _policy(frame: dict[str, Any]) -> str:

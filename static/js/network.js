@@ -169,7 +169,7 @@ function walk() {
     const now = document.querySelector("[data-row].now");
     const pane = now?.closest(".net-ledger");
     if (pane && (now.offsetTop < pane.scrollTop || now.offsetTop + now.offsetHeight > pane.scrollTop + pane.clientHeight)) pane.scrollTop = now.offsetTop - 60;
-    packet.classList.toggle("reply", dir === "reply");
+    packet.classList.toggle("reply", dir === "reply" || dir === "back");
     packet.classList.toggle("turned", Boolean(steps[at].dataset.turned));
     const row = steps[at].parentElement;
     const box = list.closest(".inspector");

@@ -113,11 +113,9 @@ def drawn(
     told: dict[str, Any], step: int, screen: bool, base: str = "", services: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
     """Return a journey as the packet tab's template takes it."""
-    request_frames = walk_words.tell(told["frames"])
-    reply_frames = walk_words.tell(told["reply"], len(request_frames) + 1)
-    frames = [{**f, "dir": "request"} for f in request_frames] + [{**f, "dir": "reply"} for f in reply_frames]
-    picture = hooks_drawing.picture(told, screen)
-    stops = [stop for direction in picture["directions"] for stop in direction["stops"]]
+    frames, picture = both_nodes(told, screen)
+    order = [name for name in ("request", "there", "back", "reply") if name in picture["named"]]
+    stops = [stop for name in order for stop in picture["named"][name]["stops"]]
     for frame, (x, y) in zip(frames, stops, strict=True):
         if frame.get("policy"):
             frame["policy_path"] = f"{base}/objects/networkpolicies.networking.k8s.io/{frame['policy']}/"
@@ -136,7 +134,7 @@ def drawn(
         "picture": picture,
         "frames": frames,
         "current": current,
-        "requests": len(request_frames),
+        "requests": sum(frame["dir"] in ("request", "there") for frame in frames),
         "chosen": chosen,
         "ledger": ledger(frames),
         "trace": True,
@@ -146,6 +144,32 @@ def drawn(
             for at, way in enumerate(told["ways"])
         ],
     }
+
+
+def both_nodes(told: dict[str, Any], screen: bool) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(all steps in their order, there and back; the picture, with the second node where there is one)."""
+    beyond = told.get("beyond") or {"frames": [], "reply": []}
+    parts = {
+        "request": told["frames"],
+        "there": beyond["frames"],
+        "back": beyond["reply"] if told["reply"] else [],
+        "reply": told["reply"],
+    }
+    if parts["back"] and parts["reply"]:
+        came = {key: beyond[key] for key in ("device", "tunnel")}
+        again = {**parts["reply"][0], **came, "kind": "arrive", "node": told["node"], "outer": beyond["outer"][::-1]}
+        parts["reply"] = told["reply"] = [again, *parts["reply"][1:]]
+    frames: list[dict[str, Any]] = []
+    first: dict[str, int] = {}
+    for name, rows in parts.items():
+        first[name] = len(frames) + 1
+        frames += [{**frame, "dir": name} for frame in walk_words.tell(rows, len(frames) + 1)]
+    picture = hooks_drawing.picture(told, screen, first=(1, first["reply"]))
+    if beyond["frames"]:
+        beyond["reply"] = parts["back"]
+        picture["directions"] += hooks_drawing.with_second_node(picture, told, screen, (first["there"], first["back"]))
+    picture["named"] = {direction["name"]: direction for direction in picture["directions"]}
+    return frames, picture
 
 
 def deciding(frames: list[dict[str, Any]]) -> int:

@@ -27,7 +27,7 @@ from cluster.kubeproxy.proxy import KubeProxy, KubeProxyConfig
 from cluster.node.kernel import Kernel
 from cluster.node.state import KernelConfig
 from cluster.scheduler.scheduler import Scheduler, SchedulerConfig
-from cluster.shell.console import Console, ConsoleConfig
+from cluster.shell.console import Console, ConsoleConfig, Login
 from cluster.sim import MILLISECOND, World
 from cluster.sim.dice import Dice
 from cluster.wire.http import TlsPeer
@@ -214,6 +214,14 @@ def add_member(world: World, spec: ClusterSpec, process: str, host: str, member:
             slot.config = replace(slot.config, seeds=member_places(world))
             if slot.name in world.actors:
                 world.actors[slot.name].config = slot.config
+    desk = world.state.slots.get("console")
+    if desk is not None:
+        new = Login(host, address_of_member(host), machine(host), process)
+        others = tuple(login for login in desk.config.logins if login.host != host)
+        members = desk.config.members if process in desk.config.members else (*desk.config.members, process)
+        desk.config = replace(desk.config, logins=(*others, new), members=members)
+        if "console" in world.actors:
+            world.actors["console"].config = desk.config
 
 
 def machine(host: str) -> str:
@@ -233,6 +241,8 @@ def add_machine(world: World, spec: ClusterSpec, host: str) -> None:
         for pod, _ in pods
         if not spec.bare or pod == "etcd"
     )
+    if host in control_plane_hosts(spec):
+        manifests += tuple((path, kubeconfig(spec)) for path in ("/etc/kubernetes/admin.conf", "/root/.kube/config"))
     name = machine(host)
     world.add_process(name, "sshd", host, MachineConfig(host, tuple(pods), manifests, member, members))
     world.add_disk(name, 0, 0)
@@ -470,6 +480,10 @@ def _add_desk(world: World, spec: ClusterSpec) -> None:
                 for h in (control_plane_hosts(spec) if spec.register_control_plane else []) + worker_hosts(spec)
             ),
             members=tuple(member.process for member in seeds(spec)),
+            logins=tuple(
+                Login(host, address(host), machine(host), next((m.process for m in seeds(spec) if m.host == host), ""))
+                for host in dict.fromkeys(control_plane_hosts(spec) + etcd_hosts(spec))
+            ),
         ),
     )
     world.add_process(

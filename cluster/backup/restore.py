@@ -65,19 +65,19 @@ class Plan(Struct, frozen=True):
 
 def plan(flags: Flags) -> Plan:
     """What the flags amount to. Refused."""
-    urls = _urls(flags.peer_urls.split(","))
+    mine = urls(flags.peer_urls.split(","))
     known = _cluster(flags.initial_cluster)
-    _verify(flags.name, urls, known)
+    _verify(flags.name, mine, known)
     members = sorted(
-        (int.from_bytes(sha1("".join(sorted(urls)).encode() + flags.token.encode()).digest()[:8]), name, urls)
-        for name, urls in known.items()
+        (int.from_bytes(sha1("".join(sorted(own)).encode() + flags.token.encode()).digest()[:8]), name, own)
+        for name, own in known.items()
     )
     ids = b"".join(id_.to_bytes(8) for id_, _, _ in members)
     if len({id_ for id_, _, _ in members}) < len(members):
         raise Refused("member exists with identical ID")
-    rows = tuple(NewMember(f"{id_:x}", name, urls) for id_, name, urls in members)
-    mine = next(row for row in rows if row.name == flags.name)
-    return Plan(mine.id, f"{int.from_bytes(sha1(ids).digest()[:8]):x}", rows, flags.token, flags.bump)
+    rows = tuple(NewMember(f"{id_:x}", name, own) for id_, name, own in members)
+    node = next(row.id for row in rows if row.name == flags.name)
+    return Plan(node, f"{int.from_bytes(sha1(ids).digest()[:8]):x}", rows, flags.token, flags.bump)
 
 
 def check_bump(flags: Flags) -> None:
@@ -102,8 +102,8 @@ def plan_of(text: str) -> Plan | None:
         return None
 
 
-def _urls(texts: list[str]) -> tuple[str, ...]:
-    """types.NewURLs."""
+def urls(texts: list[str]) -> tuple[str, ...]:
+    """Peer URLs, judged as etcd does. Refused."""
     found: list[str] = []
     for text in texts:
         text = text.strip()
@@ -128,14 +128,14 @@ def _cluster(text: str) -> dict[str, tuple[str, ...]]:
         found.setdefault(name, []).append(url)
     if len(found) > MOST_MEMBERS:
         raise Refused(f"this laboratory holds clusters of 1 to {MOST_MEMBERS} members, not {len(found)}")
-    return {name: _urls(urls) for name, urls in found.items()}
+    return {name: urls(own) for name, own in found.items()}
 
 
 def _verify(name: str, mine: tuple[str, ...], known: dict[str, tuple[str, ...]]) -> None:
     """ServerConfig.VerifyBootstrap."""
     if name not in known:
         raise Refused(f'couldn\'t find local name "{name}" in the initial cluster configuration')
-    every = [url for urls in known.values() for url in urls]
+    every = [url for own in known.values() for url in own]
     if len(set(every)) < len(every):
         text = ",".join(f"{each}={url}" for each in sorted(known) for url in known[each])
         raise Refused(f"initial cluster {text} has duplicate url")

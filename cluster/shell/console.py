@@ -18,20 +18,35 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from cluster.shell.commands import COMMANDS
-from cluster.shell.effects import Answer, Cancel, Effect, Etcd, Http, Net, Next, OnNode, Sleep, Write
+from cluster.shell.effects import (
+    Answer, Cancel, Effect, Etcd, HostFiles, HostWrite, Http, Net, Next, OnNode, Sleep, Write,
+)  # fmt: skip
 from cluster.shell.interpreter import Machine, Terminal
 from cluster.shell.language import Incomplete, ShellSyntaxError, parse
 from cluster.shell.session import MAX_HISTORY, Session, fresh
 from cluster.sim import Actor, Outbox, PeerDown, Timer
 from cluster.sim.clock import SECOND
+from cluster.wire import etcd
 from cluster.wire.console import ConsoleDone, ConsoleInterrupt, ConsoleLine, ConsoleOutput
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse, TlsPeer
+from cluster.wire.machine import FilesChange, FilesRequest
 from cluster.wire.packet import NetCall, ToolCall
 
 MAX_LINE = 64 << 10
 MAX_SESSIONS = 200
 MAX_ANSWERS = 20_000
 PATIENCE = 90 * SECOND
+LOGIN_PATIENCE = 10 * SECOND
+"""How long a login waits for its host (ssh's ConnectTimeout, set)."""
+
+
+class Login(Struct, frozen=True):
+    """A host whose file system one meets after ``ssh``: its address, the process that serves it, and the etcd member there ("": none)."""
+
+    host: str
+    address: str
+    process: str
+    member: str = ""
 
 
 class ConsoleConfig(Struct, frozen=True):
@@ -49,6 +64,8 @@ class ConsoleConfig(Struct, frozen=True):
     """(name, address) of every Node, for ``ssh``."""
     members: tuple[str, ...] = ()
     """Processes of the etcd members, for ``etcdctl``."""
+    logins: tuple[Login, ...] = ()
+    """Hosts of the control plane and of etcd."""
     address: str = "172.18.0.1"
     """The client's address as servers see it."""
 
@@ -68,6 +85,8 @@ class RunningLine(Struct):
     shown: int = 0
     streams: dict[int, list[Answer]] = field(default_factory=dict)
     """Open streams: pieces that came before anybody asked."""
+    peers: dict[int, str] = field(default_factory=dict)
+    """Who was asked, of what etcd members and hosts were asked: a watch goes on until it is cancelled."""
 
 
 class SessionState(Struct):
@@ -132,7 +151,8 @@ class Console(Actor):
                     self._resume(name, Answer(now, error="timeout"), now, out)
                 elif message.data == state.running.waiting:
                     self.state.owners.pop(message.data, None)
-                    out.send(self.config.server, HttpCancel(message.data))
+                    if message.data not in state.running.peers:
+                        out.send(self.config.server, HttpCancel(message.data))
                     self._resume(name, Answer(now, id=message.data, error="timeout"), now, out)
             case HttpResponse(id=request):
                 answer = Answer(
@@ -154,6 +174,8 @@ class Console(Actor):
                 else:
                     for request in list(self.state.owners):
                         self._reset(request, "refused", now, out, member=peer)
+            case etcd.WatchResponse(watch=request):
+                self._watched(request, Answer(now, request, code=200, value=message, stream=not message.canceled or message.created), now, out)
             case _ if hasattr(message, "id"):
                 self._answered(message.id, Answer(now, message.id, code=200, value=message), now, out)
 
@@ -223,6 +245,8 @@ class Console(Actor):
         live = self._live(name, state)
         out.cancel(f"sleep/{name}")
         out.cancel(f"patience/{name}")
+        for member, request in live.machine.parting:
+            out.send(member, replace(request, id=out.next_id()), cause=0)
         self._show(name, run, live.terminal, out)
         live.generator.close()
         self._finish(name, state, live, 130, now, out)
@@ -334,13 +358,38 @@ class Console(Actor):
                     call, uid, wanted.protocol, wanted.dst, wanted.port, wanted.payload, wanted.timeout, wanted.patience
                 )
                 out.send(f"kernel-{host}", asked, cause=0)
-            case Etcd(member=member, request=request):
-                call = out.next_id()
-                run.waiting = call
-                self.state.owners[call] = name
-                out.send(member, replace(request, id=call), cause=0)
-                out.timer(f"patience/{name}", PATIENCE, call)
+            case Etcd(member=member, request=request, timeout=timeout):
+                call = self._call(name, run, member, timeout or PATIENCE, out)
+                watch = isinstance(request, etcd.WatchCreateRequest)
+                out.send(member, replace(request, watch=call) if watch else replace(request, id=call), cause=0)
+            case HostFiles(host=host):
+                process = self._login(host)
+                out.send(process, FilesRequest(self._call(name, run, process, LOGIN_PATIENCE, out)), cause=0)
+            case HostWrite(host=host, changes=changes):
+                process = self._login(host)
+                out.send(process, FilesChange(self._call(name, run, process, LOGIN_PATIENCE, out), changes), cause=0)
         return None
+
+    def _login(self, host: str) -> str:
+        return next(login.process for login in self.config.logins if login.host == host)
+
+    def _call(self, name: str, run: RunningLine, peer: str, patience: int, out: Outbox) -> int:
+        """A number for something that an etcd member or a host is asked, and patience with it."""
+        call = out.next_id()
+        run.waiting = call
+        run.peers[call] = peer
+        self.state.owners[call] = name
+        out.timer(f"patience/{name}", patience, call)
+        return call
+
+    def _watched(self, request: int, answer: Answer, now: int, out: Outbox) -> None:
+        """A piece of an etcd watch: the first is its answer."""
+        name = self.state.owners.get(request)
+        run = self.state.sessions[name].running if name is not None else None
+        if run is not None and request not in run.streams:
+            self._answered(request, answer, now, out, keep=True)
+        else:
+            self._piece(request, answer, now, out)
 
     def _hand(self, name: str, run: RunningLine, out: Outbox) -> int:
         """A number for something that a node is asked, and patience with it."""
@@ -383,7 +432,7 @@ class Console(Actor):
         if name is None:
             return
         run = self.state.sessions[name].running
-        if run is None:
+        if run is None or (member and run.peers.get(request, member) != member):
             return
         if request in run.streams:
             self._piece(request, Answer(now, request, end=True, error=error), now, out)
@@ -391,9 +440,13 @@ class Console(Actor):
             self._answered(request, Answer(now, request, error=error), now, out)
 
     def _close(self, run: RunningLine, request: int, out: Outbox) -> None:
-        run.streams.pop(request, None)
-        if self.state.owners.pop(request, None) is not None:
+        watch = run.streams.pop(request, None) is not None
+        if self.state.owners.pop(request, None) is None:
+            return
+        if request not in run.peers:
             out.send(self.config.server, HttpCancel(request))
+        elif watch:
+            out.send(run.peers[request], etcd.WatchCancelRequest(request), cause=0)
 
     def _show(self, name: str, run: RunningLine, terminal: Terminal, out: Outbox) -> None:
         """Send what has been printed since the last time, in order."""

@@ -51,10 +51,13 @@ class Sleep(Struct, frozen=True, tag=True):
 
 
 class Etcd(Struct, frozen=True, tag=True):
-    """Ask the etcd member whose process is ``member``; ``request`` is a wire message (its id is filled in)."""
+    """Ask the etcd member whose process is ``member``, at most ``timeout`` ns; ``request`` is a wire message (its id is filled in).
+
+    The answer to a watch is a stream: further pieces come by ``Next``, each a ``WatchResponse`` as ``value``, until ``Cancel``."""
 
     member: str
     request: Any
+    timeout: int = 0
 
 
 class OnNode(Struct, frozen=True, tag=True):
@@ -73,7 +76,20 @@ class Net(Struct, frozen=True, tag=True):
     call: Any
 
 
-Effect = OnNode | Net | Http | Next | Write | Cancel | Sleep | Etcd
+class HostFiles(Struct, frozen=True, tag=True):
+    """The files on the disk of ``host``; ``value`` of the answer is a ``FilesResponse``."""
+
+    host: str
+
+
+class HostWrite(Struct, frozen=True, tag=True):
+    """Write (or, None, remove) files on the disk of ``host``; ``value`` is a ``FilesDone``."""
+
+    host: str
+    changes: tuple[tuple[str, str | bytes | None], ...]
+
+
+Effect = HostFiles | HostWrite | OnNode | Net | Http | Next | Write | Cancel | Sleep | Etcd
 
 
 class Answer(Struct, frozen=True, tag=True):

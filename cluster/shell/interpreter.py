@@ -13,9 +13,9 @@ everything behind the first passes lines on as they come (``flowing``).
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from cluster.shell.effects import Answer, Effect
+from cluster.shell.effects import Answer, Effect, HostFiles, HostWrite
 from cluster.shell.flowing import enough, flows
-from cluster.shell.language import Command, Part, Pipeline, Redirect, Script, ShellSyntaxError, Word
+from cluster.shell.language import Command, Part, Pipeline, Redirect, Script, ShellSyntaxError, Word, parse
 from cluster.shell.session import FileError, Files, Session
 
 MAX_COMMANDS = 500
@@ -87,8 +87,20 @@ class Context:
         self._err = err
         self.env: dict[str, str] = {}
         self.session = machine.session
-        self.files = machine.files
         self.config = machine.config
+
+    @property
+    def files(self) -> Files:
+        """The files of the place one is at."""
+        return self.machine.files
+
+    def run(self, text: str) -> Run:
+        """Run another line here and now; its status."""
+        return self.machine.run_within(parse(text), self._out, self._err)
+
+    def at(self, host: str, text: str) -> Run:
+        """Run another line on a host, and be back."""
+        return self.machine.at(host, text, self._out, self._err)
 
     @property
     def stdin(self) -> str:
@@ -126,7 +138,13 @@ class Machine:
         self, session: Session, config: Any, commands: Mapping[str, Any], now: int, terminal: Terminal
     ) -> None:
         self.session = session
-        self.files = Files(session)
+        self.files = Files(session.files)
+        self.host = ""
+        """Whose files ``files`` are; "": the session's own."""
+        self.known: dict[str, str | bytes] = {}
+        """What that host's disk holds, as far as it was told."""
+        self.parting: tuple[tuple[str, Any], ...] = ()
+        """(etcd member, request) to be sent when the line is interrupted."""
         self.config = config
         self.commands = commands
         self.now = now
@@ -137,6 +155,8 @@ class Machine:
         """The whole line; the status of its last command."""
         out, err = Sink(self.terminal, 1), Sink(self.terminal, 2)
         try:
+            if not (yield from self._arrive(err)):
+                return 255
             return (yield from self._script(script, None, out, err))
         except Limit as limit:
             self.terminal.pieces.append((2, f"bash: too much {limit} for this console\n"))
@@ -149,10 +169,58 @@ class Machine:
             if pipeline.connector == "||" and self.session.status == 0:
                 continue
             status = yield from self._pipeline(pipeline, stdin, out, err)
+            if self.host or self.session.host:
+                status = (yield from self._settle(err)) or status
             if pipeline.negated:
                 status = 0 if status else 1
             self.session.status = status
         return self.session.status
+
+    def run_within(self, script: Script, out: Sink, err: Sink) -> Run:
+        """A line within a command of a line."""
+        return (yield from self._script(script, None, out, err))
+
+    def at(self, host: str, text: str, out: Sink, err: Sink) -> Run:
+        """Run ``text`` on ``host``, and be back (``ssh host text``)."""
+        before, self.session.host = self.session.host, host
+        status = 255
+        if (yield from self._arrive(err)):
+            status = yield from self._script(parse(text), None, out, err)
+        self.session.host = before
+        yield from self._arrive(err)
+        return status
+
+    def _arrive(self, err: Sink) -> Generator[Effect, Answer, bool]:
+        """From now on ``files`` are those of the place one is at. False: its host does not answer."""
+        host = self.session.host if any(login.host == self.session.host for login in self.config.logins) else ""
+        if host == self.host:
+            return True
+        self.host, self.files = host, Files(self.session.files)
+        if host:
+            answer = yield HostFiles(host)
+            self.now = answer.now
+            if answer.value is None:
+                err.write(f"client_loop: send disconnect: Broken pipe\nssh: connect to host {host} port 22: {answer.error}\n")
+                self.host = self.session.host = ""
+                return False
+            self.known = answer.value.files
+            self.files = Files(dict(self.known))
+            self.files.most_bytes = 64 << 20
+        return True
+
+    def _settle(self, err: Sink) -> Generator[Effect, Answer, int]:
+        """Tell the host what became of its files; then look whether one is still there."""
+        files = self.files.all()
+        if self.host and files != self.known:
+            changes = [(path, content) for path, content in files.items() if self.known.get(path) is not content]
+            gone = [(path, None) for path in self.known if path not in files]
+            answer = yield HostWrite(self.host, (*gone, *changes))
+            self.now = answer.now
+            if answer.value is None or answer.value.error:
+                err.write(f"{answer.value.error if answer.value is not None else 'Connection lost'}\n")
+                return 1
+            self.known = dict(files)
+        return 0 if (yield from self._arrive(err)) else 255
 
     def _pipeline(self, pipeline: Pipeline, stdin: str | None, out: Sink, err: Sink) -> Run:
         status, text = 0, stdin
@@ -372,3 +440,8 @@ class Machine:
 
 
 __all__ = ["Context", "Limit", "Machine", "Run", "ShellSyntaxError", "Sink", "Terminal"]
+
+
+def shell_words(words: list[str]) -> str:
+    """Words as a line that means them."""
+    return " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)

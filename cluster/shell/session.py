@@ -14,6 +14,8 @@ KUBECONFIG = f"{HOME}/.kube/config"
 MAX_FILE = 1 << 20
 MAX_FILES = 200
 MAX_TOTAL = 4 << 20
+MAX_BYTES = 16 << 20
+"""Of what is no text (snapshots), in one file and in all."""
 MAX_HISTORY = 500
 
 
@@ -22,7 +24,7 @@ class Session(Struct):
 
     env: dict[str, str] = field(default_factory=dict)
     exported: dict[str, bool] = field(default_factory=dict)
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str | bytes] = field(default_factory=dict)
     status: int = 0
     history: list[str] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=dict)
@@ -54,10 +56,14 @@ class FileError(Exception):
 
 
 class Files:
-    """The session's files by name."""
+    """Files by name: the session's own, or those of the host one is logged in on."""
 
-    def __init__(self, session: Session) -> None:
-        self._files = session.files
+    def __init__(self, files: dict[str, str | bytes]) -> None:
+        self._files = files
+
+    def all(self) -> dict[str, str | bytes]:
+        """Every file by its absolute name."""
+        return self._files
 
     @staticmethod
     def path(name: str) -> str:
@@ -88,7 +94,25 @@ class Files:
             return ""
         if path not in self._files:
             raise FileError("Is a directory" if self.is_folder(name) else "No such file or directory")
-        return self._files[path]
+        content = self._files[path]
+        return content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content as bytes."""
+        content = self._files.get(self.path(name))
+        return content if isinstance(content, bytes) else self.read(name).encode("utf-8", "surrogateescape")
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        """Replace the content by bytes, which stay bytes unless they are text."""
+        try:
+            self.write(name, data.decode())
+        except UnicodeDecodeError:
+            self._put(name, data)
+
+    def size(self, name: str) -> int:
+        """Bytes of the content."""
+        content = self._files[self.path(name)]
+        return len(content) if isinstance(content, bytes) else len(content.encode("utf-8", "surrogateescape"))
 
     def write(self, name: str, text: str, *, append: bool = False) -> None:
         """Replace or extend the content."""
@@ -99,14 +123,28 @@ class Files:
             raise FileError("Permission denied")
         if self.is_folder(name):
             raise FileError("Is a directory")
-        old = self._files.get(path, "")
-        content = old + text if append else text
-        total = sum(len(each) for each in self._files.values()) - len(old) + len(content)
-        if len(content) > MAX_FILE:
+        content = self.read(path) + text if append and path in self._files else text
+        try:
+            content.encode()
+        except UnicodeEncodeError:
+            self._put(path, content.encode("utf-8", "surrogateescape"))
+        else:
+            self._put(path, content)
+
+    def _put(self, name: str, content: str | bytes) -> None:
+        path, kind = self.path(name), type(content)
+        if path.startswith(("/dev/", "/proc/", "/sys/")):
+            raise FileError("Permission denied")
+        if self.is_folder(path):
+            raise FileError("Is a directory")
+        total = sum(len(each) for name, each in self._files.items() if type(each) is kind and name != path) + len(content)
+        if len(content) > (MAX_FILE if kind is str else MAX_BYTES):
             raise FileError("File too large")
-        if total > MAX_TOTAL or (path not in self._files and len(self._files) >= MAX_FILES):
+        if total > (MAX_TOTAL if kind is str else self.most_bytes) or (path not in self._files and len(self._files) >= MAX_FILES):
             raise FileError("No space left on device")
         self._files[path] = content
+
+    most_bytes = MAX_BYTES
 
     def remove(self, name: str) -> None:
         """Delete it."""

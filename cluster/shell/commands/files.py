@@ -33,7 +33,7 @@ def _ls(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
         for shown, path in found:
             if "l" in flags:
                 folder = not ctx.files.exists(path)
-                size = 4096 if folder else len(ctx.files.read(path).encode("utf-8", "surrogateescape"))
+                size = 4096 if folder else ctx.files.size(path)
                 ctx.out(f"{'drwxr-xr-x' if folder else '-rw-r--r--'} 1 root root {size:8} {shown}\n")
             else:
                 ctx.out(shown + "\n")
@@ -48,7 +48,7 @@ def _rm(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
         try:
             if not ctx.files.exists(name) and ctx.files.is_folder(name) and "r" in flags:
                 base = ctx.files.path(name).rstrip("/") + "/"
-                for each in [path for path in ctx.session.files if path.startswith(base)]:
+                for each in [path for path in ctx.files.all() if path.startswith(base)]:
                     ctx.files.remove(each)
             else:
                 ctx.files.remove(name)
@@ -59,18 +59,30 @@ def _rm(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
 
 
 def _copy(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
-    if len(operands) != 2:
-        return complain(ctx, "missing file operand" if not operands else "two names are needed")
-    source, target = operands
-    if ctx.files.is_folder(target):
-        target = f"{target}/{source.rsplit('/', 1)[-1]}"
-    try:
-        ctx.files.write(target, ctx.files.read(source))
-    except FileError as error:
-        return complain(ctx, f"cannot stat '{source}': {error}")
-    if ctx.name == "mv" and ctx.files.path(source) != ctx.files.path(target):
-        ctx.files.remove(source)
-    return 0
+    if len(operands) < 2:
+        return complain(ctx, "missing file operand" if not operands else f"missing destination file operand after '{operands[0]}'")
+    *sources, target = operands
+    into = ctx.files.is_folder(target)
+    if len(sources) > 1 and not into:
+        return complain(ctx, f"target '{target}': No such file or directory")
+    status = 0
+    for source in sources:
+        place = f"{target}/{source.rstrip('/').rsplit('/', 1)[-1]}" if into else target
+        if not ctx.files.exists(source) and not (ctx.files.is_folder(source) and ctx.files.below(source)):
+            status = complain(ctx, f"cannot stat '{source}': No such file or directory")
+        elif not ctx.files.exists(source) and ctx.name == "cp" and not ({"r", "R"} & set(flags)):
+            status = complain(ctx, f"-r not specified; omitting directory '{source}'")
+        elif ctx.files.path(place) != ctx.files.path(source):
+            _moved(ctx, ctx.files.path(source), ctx.files.path(place))
+    return status
+
+
+def _moved(ctx: Context, source: str, target: str) -> None:
+    """A file, or all that is below a folder."""
+    for path in [path for path in ctx.files.all() if path == source or path.startswith(source + "/")]:
+        ctx.files.write_bytes(target + path.removeprefix(source), ctx.files.read_bytes(path))
+        if ctx.name == "mv":
+            ctx.files.remove(path)
 
 
 def _touch(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from cluster.network.effects import Call, Console, Pause, Resolver
 from cluster.network.programs import PROGRAMS
 from cluster.network.resolve import is_address
-from cluster.shell.effects import Answer, Effect, Net, OnNode, Sleep
+from cluster.shell.effects import Answer, Effect, HostFiles, Net, OnNode, Sleep
 from cluster.shell.interpreter import Context, Run
 
 TOOLS = ("iptables", "iptables-nft", "iptables-save", "iptables-nft-save", "iptables-restore", "ip6tables", "ip6tables-save", "nft", "ipvsadm",
@@ -60,7 +60,9 @@ def _ssh(ctx: Context) -> Generator[Effect, Answer, int]:
         ctx.err("usage: ssh [user@]node [command]\n")
         return 255
     name = words[0].rpartition("@")[2]
-    host = next((one for one, address in ctx.config.hosts if name in (one, address)), "")
+    hosts = (*ctx.config.hosts, *((login.host, login.address) for login in ctx.config.logins))
+    host = next((one for one, address in hosts if name in (one, address)), "")
+    login = any(one.host == host for one in ctx.config.logins)
     if not host:
         ctx.err(f"ssh: Could not resolve hostname {name}: Name or service not known\n")
         return 255
@@ -70,16 +72,20 @@ def _ssh(ctx: Context) -> Generator[Effect, Answer, int]:
             return (yield from _tool(ctx, host, command))
         if command[0] in PROGRAMS:
             return (yield from network(ctx, command, host))
+        if login and command[0] in ctx.machine.commands:
+            return (yield from ctx.at(host, " ".join(words[1:])))
         ctx.err(f"bash: line 1: {command[0]}: command not found\n")
         return 127
-    answer = yield OnNode(host, ("hostname",))
+    answer = yield HostFiles(host) if login else OnNode(host, ("hostname",))
     if answer.value is None:
         why = "Connection refused" if answer.error == "refused" else "Connection timed out"
         ctx.err(f"ssh: connect to host {host} port 22: {why}\n")
         return 255
     ctx.session.host = host
     ctx.out(
-        f"Linux {host} 6.1.0-clearplane #1 SMP x86_64\n{host}: network tools of this node; exit brings you back to your desk.\n"
+        f"Linux {host} 6.1.0-clearplane #1 SMP x86_64\n{host}: "
+        + ("this host's files (/etc/kubernetes/manifests, /var/lib/etcd), etcdctl, etcdutl and network tools" if login else "network tools of this node")
+        + "; exit brings you back to your desk.\n"
     )
     return 0
 

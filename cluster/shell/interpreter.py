@@ -400,6 +400,9 @@ class Machine:
                 current = None
         if current is not None:
             fields.append(current)
+        wild = [part.quoted for part in word if part.kind == "text" and any(letter in part.text for letter in "*?[")]
+        if wild and not any(wild) and len(fields) == 1:
+            return self.files.matching(fields[0]) or fields
         return fields
 
     def _text(self, word: Word, err: Sink) -> Generator[Effect, Answer, str]:

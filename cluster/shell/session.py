@@ -5,6 +5,7 @@ cache folder. ``Files`` is the view commands have of the files: names are like p
 UTF-8 travel as surrogate escapes), sizes are limited.
 """
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct, field
@@ -53,6 +54,10 @@ def fresh(kubeconfig: str) -> Session:
 
 class FileError(Exception):
     """An operation on a virtual file failed; the text is libc's (``No such file or directory``)."""
+
+
+def _fits(part: str, pattern: str) -> bool:
+    return fnmatchcase(part, pattern) and (part[:1] != "." or pattern[:1] == ".")
 
 
 class Files:
@@ -152,6 +157,13 @@ class Files:
         if path not in self._files:
             raise FileError("Is a directory" if self.is_folder(name) else "No such file or directory")
         del self._files[path]
+
+    def matching(self, pattern: str) -> list[str]:
+        """The files and folders that a pattern (``*``, ``?``, ``[…]``) means, as they would be typed; none: the pattern stays as it is."""
+        wanted = self.path(pattern).split("/")
+        known = {"/".join(path.split("/")[: len(wanted)]): None for path in self._files if path.count("/") >= len(wanted) - 1}
+        found = sorted(name for name in known if all(map(_fits, name.split("/"), wanted)))
+        return found if pattern.startswith("/") else [name.removeprefix(f"{HOME}/") for name in found]
 
     def below(self, name: str) -> list[str]:
         """What ``ls`` shows of a folder: names of files and folders directly in it, sorted."""

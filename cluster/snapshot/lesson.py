@@ -5,9 +5,9 @@ In → an expression, and the instant at which the step began; out → ``{holds,
 
 | table | rows |
 |---|---|
-| ``members`` | etcd's: ``id name host up paused boot role term lead learner commit lastIndex firstIndex snapIndex revision boot`` |
+| ``members`` | etcd's: ``id name host up paused boot role term lead learner commit lastIndex firstIndex snapIndex revision boot cluster`` |
 | ``quorum`` | one: ``voters need have alive mayLose leader`` |
-| ``hosts`` ``processes`` | ``name up paused``; ``name kind host up paused boot leads etcd`` |
+| ``hosts`` ``processes`` | ``name up paused``; ``name kind host up paused boot leads ready etcd`` (ready: apiservers) |
 | ``network`` | one: ``parted`` and how many links are ``cut``, ``slow``, ``lossy`` |
 | ``requests`` | what clients outside asked since the step began: ``method path verb resource namespace name code user agent outcome`` |
 | ``terms`` | leaders seen since then: ``term leader`` |
@@ -18,6 +18,7 @@ In → an expression, and the instant at which the step began; out → ``{holds,
 | ``flows`` | connections that nodes' kernels remember: ``node protocol src dst dport answered dnat`` |
 | ``passed`` | packets since the step began, as a node's kernel judged them: ``node protocol src dst dport verdict why allowed``
 |  | (by the NetworkPolicies that are asked), ``policies`` (those that refused it) |
+| ``snapshots`` | etcd's, on hosts' disks: ``host path size revision totalKey hash error`` |
 | ``clock`` | one: ``seconds`` since the step began |
 
 Nothing is remembered between two questions, so the learner's next step, a reload and another onlooker see the same.
@@ -28,6 +29,7 @@ from functools import lru_cache
 from typing import Any
 
 from cluster.api import scheme
+from cluster.snapshot.backups import snapshots
 from cluster.snapshot.cel import Expression, Refused, Unsettled
 from cluster.snapshot.ha import member_rows, quorum
 from cluster.snapshot.map import processes
@@ -88,7 +90,7 @@ def _members(tables: Tables) -> Rows:
         actor = scene.world.actors.get(row["id"])
         status = {} if actor is None else actor.status()
         known = ("commit", "lastIndex", "firstIndex", "snapIndex")
-        rows.append({**row, "boot": slot.boot, **{key: int(status.get(key) or 0) for key in known}})
+        rows.append({**row, "boot": slot.boot, "cluster": f"{slot.config.cluster_id:x}", **{key: int(status.get(key) or 0) for key in known}})
     return rows
 
 
@@ -106,7 +108,7 @@ def _processes(tables: Tables) -> Rows:
     rows: Rows = []
     for row in processes(tables.scene):
         status = row.pop("status")
-        rows.append({**row, "leads": bool(status.get("leader")), "etcd": str(status.get("etcd", ""))})
+        rows.append({**row, "leads": bool(status.get("leader")), "ready": bool(status.get("ready")), "etcd": str(status.get("etcd", ""))})
     return rows
 
 
@@ -239,4 +241,5 @@ EXTRA: dict[str, Callable[[Tables], Rows]] = {
     "flows": _flows,
     "passed": _passed,
     "clock": _clock,
+    "snapshots": lambda tables: snapshots(tables.scene.world),
 }

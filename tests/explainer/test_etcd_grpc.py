@@ -16,6 +16,7 @@ import orjson
 import pytest
 
 from explainer.gateway import etcd_messages as messages
+from tests.explainer import etcdctl_lines
 from tests.product import Product, wait_for
 
 SECONDS = 20
@@ -271,3 +272,25 @@ def test_a_real_etcdctl(live: Product, tmp_path: Path) -> None:
         ]
         assert strip[0] == strip[1], line
     assert etcdctl("lock", "mine", "echo", "got it") == "got it\n"
+
+
+@pytest.mark.skipif(shutil.which("etcdctl") is None, reason="there is no etcdctl here")
+def test_the_console_prints_what_the_real_etcdctl_prints(live: Product) -> None:
+    """The same lines to both; all that may differ is masked (``etcdctl_lines``)."""
+    endpoint = f"127.0.0.1:{port(live, 1)}"
+    own = {**os.environ, "ETCDCTL_API": "3"}
+    wanted: dict[str, tuple[int, str, str]] = {}
+    for line in etcdctl_lines.LINES:
+        text = etcdctl_lines.TXN.replace("\\n", "\n") if line == "txn" else ""
+        command = ["etcdctl", f"--endpoints={endpoint}", *line.split()]
+        real = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS, env=own, check=False)
+        wanted[line] = (real.returncode, etcdctl_lines.masked(real.stdout, endpoint), etcdctl_lines.masked(real.stderr, endpoint))
+    live.api("POST", "/console", {"session": "same", "line": "etcdctl del foo; etcdctl del k1; etcdctl del a"})
+    differs: list[str] = []
+    for line, said in wanted.items():
+        typed = f"printf '{etcdctl_lines.TXN}' | etcdctl {line}" if line == "txn" else f"etcdctl {line}"
+        ours = live.api("POST", "/console", {"session": "same", "line": typed})
+        here = (ours["exitCode"], *(etcdctl_lines.masked(ours[name], endpoint) for name in ("stdout", "stderr")))
+        if here != said:
+            differs.append(f"etcdctl {line}\n  real {said}\n  ours {here}")
+    assert not differs, "\n".join(differs)

@@ -62,12 +62,10 @@ def _copy(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
     if len(operands) < 2:
         return complain(ctx, "missing file operand" if not operands else f"missing destination file operand after '{operands[0]}'")
     *sources, target = operands
-    into = ctx.files.is_folder(target)
-    if len(sources) > 1 and not into:
-        return complain(ctx, f"target '{target}': No such file or directory")
+    into = ctx.files.is_folder(target) or target.endswith("/") or len(sources) > 1  # (folders exist by being named)
     status = 0
     for source in sources:
-        place = f"{target}/{source.rstrip('/').rsplit('/', 1)[-1]}" if into else target
+        place = f"{target.rstrip('/')}/{source.rstrip('/').rsplit('/', 1)[-1]}" if into else target
         if not ctx.files.exists(source) and not (ctx.files.is_folder(source) and ctx.files.below(source)):
             status = complain(ctx, f"cannot stat '{source}': No such file or directory")
         elif not ctx.files.exists(source) and ctx.name == "cp" and not ({"r", "R"} & set(flags)):

@@ -29,6 +29,7 @@ _TALKS: dict[str, Callable[[Talker, Line], Talk]] = {
     "snapshot save": saving.save, "check perf": check.perf, "check datascale": check.datascale,
 }  # fmt: skip
 _TABLES = ("member list", "endpoint status", "endpoint health", "endpoint hashkv", "snapshot status")
+_GROUPS = ("alarm", "auth", "check", "endpoint", "lease", "member", "role", "snapshot", "user")
 _NOT_HERE = {
     "auth": "this etcd has no users: its doors are open to whoever reaches them, as at an etcd without authentication",
     "user": "this etcd has no users", "role": "this etcd has no users, so it has no roles",
@@ -61,7 +62,7 @@ def _command(ctx: Context, line: Line) -> Run:
     if command == "version":
         ctx.out(f"etcdctl version: {usage.VERSION}\nAPI version: {usage.API}\n")
         return 0
-    if command in ("", "help") or line.on("help") or command in ("alarm", "check", "endpoint", "lease", "member", "snapshot"):
+    if command in ("", "help") or line.on("help") or command in _GROUPS:
         topic = " ".join(line.words) if command == "help" else command
         ctx.out(usage.usage(topic if usage.known(topic) else ""))
         return 0

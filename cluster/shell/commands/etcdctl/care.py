@@ -170,7 +170,7 @@ def endpoint_hashkv(talk: Talker, line: Line) -> Talk:
     form = line.text("write-out")
     if form == "json":
         rows_ = [
-            {"Endpoint": one, "HashKV": {"header": telling.header(h.header), **telling.some({"hash": h.hash, "compact_revision": max(h.compact_revision, 0)})}}
+            {"Endpoint": one, "HashKV": {"header": telling.header(h.header), **telling.some({"hash": h.hash, "compact_revision": h.compact_revision})}}
             for one, h in found
         ]  # fmt: skip
         talk.ctx.out(telling.dump(rows_))

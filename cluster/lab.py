@@ -931,6 +931,10 @@ class Lab:
         trace = self.recorder.memory.traces.get(request)
         return 0 if trace is None else len(trace.stages) + (trace.ended is not None)
 
+    def revision(self) -> int:
+        """etcd's, as far as a running member has applied it."""
+        return self.objects.follow(self.world).revision
+
     def last_id(self) -> int:
         """The number that was given last: right after an HTTP request was submitted, its id."""
         return self.world.state.ids

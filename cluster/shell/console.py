@@ -175,7 +175,12 @@ class Console(Actor):
                     for request in list(self.state.owners):
                         self._reset(request, "refused", now, out, member=peer)
             case etcd.WatchResponse(watch=request):
-                self._watched(request, Answer(now, request, code=200, value=message, stream=not message.canceled or message.created), now, out)
+                self._watched(
+                    request,
+                    Answer(now, request, code=200, value=message, stream=not message.canceled or message.created),
+                    now,
+                    out,
+                )
             case _ if hasattr(message, "id"):
                 self._answered(message.id, Answer(now, message.id, code=200, value=message), now, out)
 

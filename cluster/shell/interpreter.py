@@ -200,7 +200,9 @@ class Machine:
             answer = yield HostFiles(host)
             self.now = answer.now
             if answer.value is None:
-                err.write(f"client_loop: send disconnect: Broken pipe\nssh: connect to host {host} port 22: {answer.error}\n")
+                err.write(
+                    f"client_loop: send disconnect: Broken pipe\nssh: connect to host {host} port 22: {answer.error}\n"
+                )
                 self.host = self.session.host = ""
                 return False
             self.known = answer.value.files

@@ -142,10 +142,14 @@ class Files:
             raise FileError("Permission denied")
         if self.is_folder(path):
             raise FileError("Is a directory")
-        total = sum(len(each) for name, each in self._files.items() if type(each) is kind and name != path) + len(content)
+        total = sum(len(each) for name, each in self._files.items() if type(each) is kind and name != path) + len(
+            content
+        )
         if len(content) > (MAX_FILE if kind is str else MAX_BYTES):
             raise FileError("File too large")
-        if total > (MAX_TOTAL if kind is str else self.most_bytes) or (path not in self._files and len(self._files) >= MAX_FILES):
+        if total > (MAX_TOTAL if kind is str else self.most_bytes) or (
+            path not in self._files and len(self._files) >= MAX_FILES
+        ):
             raise FileError("No space left on device")
         self._files[path] = content
 
@@ -161,7 +165,9 @@ class Files:
     def matching(self, pattern: str) -> list[str]:
         """The files and folders that a pattern (``*``, ``?``, ``[…]``) means, as they would be typed; none: the pattern stays as it is."""
         wanted = self.path(pattern).split("/")
-        known = {"/".join(path.split("/")[: len(wanted)]): None for path in self._files if path.count("/") >= len(wanted) - 1}
+        known = {
+            "/".join(path.split("/")[: len(wanted)]): None for path in self._files if path.count("/") >= len(wanted) - 1
+        }
         found = sorted(name for name in known if all(map(_fits, name.split("/"), wanted)))
         return found if pattern.startswith("/") else [name.removeprefix(f"{HOME}/") for name in found]
 

@@ -90,7 +90,14 @@ def _members(tables: Tables) -> Rows:
         actor = scene.world.actors.get(row["id"])
         status = {} if actor is None else actor.status()
         known = ("commit", "lastIndex", "firstIndex", "snapIndex")
-        rows.append({**row, "boot": slot.boot, "cluster": f"{slot.config.cluster_id:x}", **{key: int(status.get(key) or 0) for key in known}})
+        rows.append(
+            {
+                **row,
+                "boot": slot.boot,
+                "cluster": f"{slot.config.cluster_id:x}",
+                **{key: int(status.get(key) or 0) for key in known},
+            }
+        )
     return rows
 
 
@@ -108,7 +115,14 @@ def _processes(tables: Tables) -> Rows:
     rows: Rows = []
     for row in processes(tables.scene):
         status = row.pop("status")
-        rows.append({**row, "leads": bool(status.get("leader")), "ready": bool(status.get("ready")), "etcd": str(status.get("etcd", ""))})
+        rows.append(
+            {
+                **row,
+                "leads": bool(status.get("leader")),
+                "ready": bool(status.get("ready")),
+                "etcd": str(status.get("etcd", "")),
+            }
+        )
     return rows
 
 

@@ -54,8 +54,8 @@ class Feed:
         self._events += events
         for event in events:
             revision = event.get("revision")
-            if isinstance(revision, int) and revision > self.revision:
-                self.revision = revision
+            if isinstance(revision, int) and (revision > self.revision or event.get("t") == "revision"):
+                self.revision = revision  # (a restored snapshot goes back)
 
     def __len__(self) -> int:
         return len(self._events)

@@ -29,13 +29,13 @@ export async function call(method, path, body, options = {}) {
     }
     if (method === "GET" && READING.test(path)) address += `${path.includes("?") ? "&" : "?"}at=${document.body.dataset.at}`;
   }
-  return ask(method, `/api/clusters/${encodeURIComponent(options.cluster ?? cluster)}${address}`, body === undefined ? undefined : JSON.stringify(body), options);
+  return ask(method, `/api/clusters/${encodeURIComponent(options.cluster ?? cluster)}${address}`, body === undefined || body instanceof Blob ? body : JSON.stringify(body), options);
 }
 
 export async function ask(method, address, body, options = {}) {
   const response = await fetch(address, {
     method,
-    headers: { "Content-Type": "application/json", "X-CSRFToken": token(), ...options.headers },
+    headers: { "Content-Type": body instanceof Blob ? "application/octet-stream" : "application/json", "X-CSRFToken": token(), ...options.headers },
     body,
     signal: options.signal,
   });

@@ -101,7 +101,7 @@ function patch(live, html) {
 }
 
 // Forms that are being filled in.
-const FORMS = ["[data-add-member]", "[data-keys-form]"].map((form) => `${form}:not([data-sent])`).join();
+const FORMS = ["[data-add-member]", "[data-keys-form]", "[data-restore]", "[data-upload]"].map((form) => `${form}:not([data-sent])`).join();
 const changed = (one) => one.matches("input:not([type=hidden])") && (one.value !== one.defaultValue || one.checked !== one.defaultChecked);
 
 function put(part, other, focus) {

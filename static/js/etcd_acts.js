@@ -5,6 +5,7 @@
 import { call, InThePast } from "./control.js";
 import { clock, cluster, live as running, now, on, past, setClock } from "./feed.js";
 import { say } from "./captions.js";
+import * as backups from "./etcd_backups.js";
 import { keysOn } from "./shortcuts.js";
 import { t } from "./words.js";
 
@@ -25,6 +26,7 @@ export function start(where, tools) {
   live.addEventListener("click", pressed);
   live.addEventListener("keydown", keyed);
   live.addEventListener("submit", added);
+  backups.start(live, { act, sent, refresh });
   offerUndo();
   if (heard) return;
   heard = true;

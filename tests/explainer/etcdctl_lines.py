@@ -81,15 +81,23 @@ check datascale -h
 """.strip().splitlines()
 TXN = r"""mod("k1") > "0"\n\nget k1\nput a b\n\nget a\n\n"""
 
-_JSON = re.compile(r'("(?:revision|mod_revision|create_revision|raftIndex|raftAppliedIndex|hash|dbSize|dbSizeInUse|compact_revision|ID|id|version)":)-?\d+')
-_FIELDS = re.compile(r'("(?:Revision|ModRevision|CreateRevision|RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse|ID|Version)" : )\d+')
+_JSON = re.compile(
+    r'("(?:revision|mod_revision|create_revision|raftIndex|raftAppliedIndex|hash|dbSize|dbSizeInUse|compact_revision|ID|id|version)":)-?\d+'
+)
+_FIELDS = re.compile(
+    r'("(?:Revision|ModRevision|CreateRevision|RaftIndex|RaftAppliedIndex|DBSize|DBSizeInUse|ID|Version)" : )\d+'
+)
 
 
 def masked(text: str, endpoint: str) -> str:
     """What is left to compare. 3.4, which Debian has, calls itself so; the console is 3.5."""
     text = re.sub(r'\{"level".*\}\n', "", text)
     text = _FIELDS.sub(r"\1N", _JSON.sub(r"\1N", text))
-    text = text.replace(endpoint, "ENDPOINT").replace("127.0.0.1:2379", "ENDPOINT").replace("API VERSION:\n\t3.4\n", "API VERSION:\n\t3.5\n")
+    text = (
+        text.replace(endpoint, "ENDPOINT")
+        .replace("127.0.0.1:2379", "ENDPOINT")
+        .replace("API VERSION:\n\t3.4\n", "API VERSION:\n\t3.5\n")
+    )
     if text.startswith("+-"):
         text = "\n".join(re.sub(r"[ -]+", " ", line) for line in text.split("\n"))
     text = re.sub(r", [\d.]+ [kM]B, |\| [\d.]+ [kM]B ", ", SIZE, ", text)

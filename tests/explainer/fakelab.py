@@ -278,6 +278,9 @@ class Lab:
     def documents(self) -> dict[str, dict[str, dict[str, Any]]]:
         return {"objects": {name: {"body": body.decode()} for name, body in self.store.items()}}
 
+    def revision(self) -> int:
+        return len(self.store)
+
     def digest(self) -> str:
         return self.log.hex()
 

@@ -283,8 +283,14 @@ def test_the_console_prints_what_the_real_etcdctl_prints(live: Product) -> None:
     for line in etcdctl_lines.LINES:
         text = etcdctl_lines.TXN.replace("\\n", "\n") if line == "txn" else ""
         command = ["etcdctl", f"--endpoints={endpoint}", *line.split()]
-        real = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS, env=own, check=False)
-        wanted[line] = (real.returncode, etcdctl_lines.masked(real.stdout, endpoint), etcdctl_lines.masked(real.stderr, endpoint))
+        real = subprocess.run(
+            command, input=text, capture_output=True, text=True, timeout=SECONDS, env=own, check=False
+        )
+        wanted[line] = (
+            real.returncode,
+            etcdctl_lines.masked(real.stdout, endpoint),
+            etcdctl_lines.masked(real.stderr, endpoint),
+        )
     live.api("POST", "/console", {"session": "same", "line": "etcdctl del foo; etcdctl del k1; etcdctl del a"})
     differs: list[str] = []
     for line, said in wanted.items():

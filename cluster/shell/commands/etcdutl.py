@@ -35,7 +35,9 @@ def run(ctx: Context) -> int:
     try:
         words = [word for word in ctx.args if not word.startswith("-")]
         if words[:1] and words[0] in _NOT_HERE:
-            raise Failure(f"etcdutl {words[0]} is not in this laboratory: snapshot status and snapshot restore are", BAD_FEATURE)
+            raise Failure(
+                f"etcdutl {words[0]} is not in this laboratory: snapshot status and snapshot restore are", BAD_FEATURE
+            )
         if words[:1] == ["version"]:
             ctx.out(f"etcdutl version: {usage.VERSION}\nAPI version: {usage.API}\n")
             return 0

@@ -60,7 +60,9 @@ def _rm(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
 
 def _copy(ctx: Context, flags: dict[str, str], operands: list[str]) -> int:
     if len(operands) < 2:
-        return complain(ctx, "missing file operand" if not operands else f"missing destination file operand after '{operands[0]}'")
+        return complain(
+            ctx, "missing file operand" if not operands else f"missing destination file operand after '{operands[0]}'"
+        )
     *sources, target = operands
     into = ctx.files.is_folder(target) or target.endswith("/") or len(sources) > 1  # (folders exist by being named)
     status = 0

@@ -84,7 +84,11 @@ def _ssh(ctx: Context) -> Generator[Effect, Answer, int]:
     ctx.session.host = host
     ctx.out(
         f"Linux {host} 6.1.0-clearplane #1 SMP x86_64\n{host}: "
-        + ("this host's files (/etc/kubernetes/manifests, /var/lib/etcd), etcdctl, etcdutl and network tools" if login else "network tools of this node")
+        + (
+            "this host's files (/etc/kubernetes/manifests, /var/lib/etcd), etcdctl, etcdutl and network tools"
+            if login
+            else "network tools of this node"
+        )
         + "; exit brings you back to your desk.\n"
     )
     return 0

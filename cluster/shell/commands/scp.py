@@ -42,7 +42,9 @@ def _send(ctx: Context, sources: list[str], name: str, path: str) -> Run:
         return _unknown(ctx, name)
     answer = yield HostFiles(host)
     if answer.value is None:
-        ctx.err(f"ssh: connect to host {host} port 22: Connection {'refused' if answer.error == 'refused' else 'timed out'}\nscp: Connection closed\n")
+        ctx.err(
+            f"ssh: connect to host {host} port 22: Connection {'refused' if answer.error == 'refused' else 'timed out'}\nscp: Connection closed\n"
+        )
         return 255
     files = Files(dict(answer.value.files))
     files.most_bytes = 64 << 20
@@ -57,7 +59,9 @@ def _send(ctx: Context, sources: list[str], name: str, path: str) -> Run:
         except FileError as why:
             ctx.err(f"scp: {source}: {why}\n")
             status = 1
-    changes = tuple((each, content) for each, content in files.all().items() if answer.value.files.get(each) is not content)
+    changes = tuple(
+        (each, content) for each, content in files.all().items() if answer.value.files.get(each) is not content
+    )
     if changes:
         done = yield HostWrite(host, changes)
         if done.value is None or done.value.error:
@@ -75,7 +79,9 @@ def _fetch(ctx: Context, sources: list[str], target: str) -> Run:
             return _unknown(ctx, name or source)
         answer = yield HostFiles(host)
         if answer.value is None:
-            ctx.err(f"ssh: connect to host {host} port 22: Connection {'refused' if answer.error == 'refused' else 'timed out'}\nscp: Connection closed\n")
+            ctx.err(
+                f"ssh: connect to host {host} port 22: Connection {'refused' if answer.error == 'refused' else 'timed out'}\nscp: Connection closed\n"
+            )
             return 255
         try:
             data = Files(answer.value.files).read_bytes(path)

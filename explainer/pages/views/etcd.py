@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import log_drawing, raft_view, ring_drawing, roles_drawing, sides
+from explainer.fragments import log_drawing, names, raft_view, ring_drawing, roles_drawing, sides
 from explainer.fragments.words import noop
 from explainer.pages import context, reads
 
@@ -22,6 +23,7 @@ PANELS = {
     "entries": noop("Entries"),
     "ways": noop("Who hears whom"),
     "keys": noop("Keys"),
+    "backups": noop("Backups"),
     "promises": noop("Promises"),
     "roles": noop("Roles"),
     "branches": noop("Branches"),
@@ -118,6 +120,15 @@ async def panel(
             data["diagram"] = roles_drawing.diagram(model, drawings["members"])
             data["progress"] = roles_drawing.progress(model, drawings["members"])
             data["settings"] = model["settings"]
+        case "backups":
+            data["backups"] = await backups(frame)
+            asked = (asked_for(request, "of"), asked_for(request, "file"))
+            rows = data["backups"]["snapshots"] if data["backups"] else []
+            data["chosen"] = next(
+                (row for row in rows if (row["host"], row["path"]) == asked and not row["error"]), None
+            )
+            if data["chosen"] is not None:
+                data["chosen"]["chosen"] = True
         case "keys":
             data["keys"] = await keys(request, frame)
         case "branches":
@@ -134,6 +145,29 @@ def object_href(frame: dict[str, Any], which: dict[str, str]) -> str:
     """Return where an object's page is."""
     names = "/".join(quote(which[part], safe=":") for part in ("resource", "namespace", "name"))
     return f"/clusters/{frame['cluster']}/objects/{names}/{frame['keep']}"
+
+
+async def backups(frame: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the snapshots on the hosts' disks, and which cluster of etcd each member is in."""
+    found = await attempt(frame, "backups", None)
+    if found is None:
+        return None
+    for row in found["snapshots"]:
+        row["file"] = row["path"].rpartition("/")[2]
+        row["words"] = names.size(row["size"])
+    members = found["members"]
+    clusters = list(dict.fromkeys(row["cluster"] for row in members))
+    parts = [
+        {"id": one, "names": ", ".join(row["member"] for row in members if row["cluster"] == one)} for one in clusters
+    ]
+    taken = f"{frame['cluster']} {','.join(clusters)}"
+    return {
+        **found,
+        "parts": parts,
+        "parted": len(clusters) > 1,
+        "up": [row for row in members if row["up"]],
+        "token": f"etcd-{crc32(taken.encode()) % 10_000:04d}",
+    }
 
 
 async def branches(request: HttpRequest, frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,9 @@ class Desk(Shell):
     """Requests to members are answered, too."""
 
     def __init__(self) -> None:
-        super().__init__(config=ConsoleConfig(EPOCH, members=("m1", "m2"), logins=(Login("cp-1", "172.18.0.2", "sshd-cp-1", "m1"),)))
+        super().__init__(
+            config=ConsoleConfig(EPOCH, members=("m1", "m2"), logins=(Login("cp-1", "172.18.0.2", "sshd-cp-1", "m1"),))
+        )
         self.asked: list[tuple[str, Any]] = []
         self._out.send = self._send  # type: ignore[method-assign]
 
@@ -162,5 +164,7 @@ def test_errors_are_etcds_behind_the_clients_own_log_line() -> None:
     result = Desk().ask("etcdctl get x --endpoints=https://172.18.0.2:2379 --rev=99999")
     log, error = result.stderr.splitlines()
     said = orjson.loads(log)
-    assert said["error"] == "rpc error: code = OutOfRange desc = etcdserver: mvcc: required revision is a future revision"
+    assert (
+        said["error"] == "rpc error: code = OutOfRange desc = etcdserver: mvcc: required revision is a future revision"
+    )
     assert (error, result.code) == ("Error: etcdserver: mvcc: required revision is a future revision", 1)

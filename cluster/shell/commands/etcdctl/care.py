@@ -85,7 +85,13 @@ def _urls(line: Line) -> tuple[str, ...]:
 
 def _tell(talk: Talker, line: Line, answer: etcd.MemberResponse, simple: str) -> None:
     form = line.text("write-out")
-    talk.ctx.out(telling.dump(telling.answer(answer)) if form == "json" else telling.fields(answer) if form == "fields" else simple)
+    talk.ctx.out(
+        telling.dump(telling.answer(answer))
+        if form == "json"
+        else telling.fields(answer)
+        if form == "fields"
+        else simple
+    )
 
 
 def _word(value: bool) -> str:
@@ -119,7 +125,18 @@ def endpoint_status(talk: Talker, line: Line) -> Talk:
             [one, f"{s.header.member_id:x}", s.version, telling.size(s.db_size), _word(s.leader == s.header.member_id), _word(s.is_learner),
              str(s.raft_term), str(s.raft_index), str(s.raft_applied_index), ", ".join(s.errors)] for one, s in found
         ]  # fmt: skip
-        heads = ["ENDPOINT", "ID", "VERSION", "DB SIZE", "IS LEADER", "IS LEARNER", "RAFT TERM", "RAFT INDEX", "RAFT APPLIED INDEX", "ERRORS"]
+        heads = [
+            "ENDPOINT",
+            "ID",
+            "VERSION",
+            "DB SIZE",
+            "IS LEADER",
+            "IS LEARNER",
+            "RAFT TERM",
+            "RAFT INDEX",
+            "RAFT APPLIED INDEX",
+            "ERRORS",
+        ]
         talk.ctx.out(telling.table(heads, rows) if form == "table" else telling.rows(rows))
     return code
 
@@ -143,7 +160,9 @@ def endpoint_health(talk: Talker, line: Line) -> Talk:
         talk.ctx.out(telling.dump(found))
     elif form == "fields":
         for row in found:
-            talk.ctx.out(telling.lines(("Health", row["health"]), ("Took", row["took"]), ("Error", row.get("error", ""))))
+            talk.ctx.out(
+                telling.lines(("Health", row["health"]), ("Took", row["took"]), ("Error", row.get("error", "")))
+            )
     elif form == "table":
         rows = [[row["endpoint"], _word(row["health"]), row["took"], row.get("error", "")] for row in found]
         talk.ctx.out(telling.table(["ENDPOINT", "HEALTH", "TOOK", "ERROR"], rows))
@@ -220,7 +239,10 @@ def _alarms(talk: Talker, line: Line, answer: etcd.AlarmResponse) -> None:
 
 def defrag(talk: Talker, line: Line) -> Talk:
     if line.text("data-dir"):
-        raise Failure("--data-dir: the database of a stopped member is not defragmented here; start it and name its endpoint", BAD_FEATURE)
+        raise Failure(
+            "--data-dir: the database of a stopped member is not defragmented here; start it and name its endpoint",
+            BAD_FEATURE,
+        )
     code = 0
     for one in (yield from talk.every()):
         try:

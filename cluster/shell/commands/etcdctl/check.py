@@ -16,9 +16,14 @@ RATE, SECONDS, KEYS, SIZE = 150, 60, 256, 1024
 
 
 def perf(talk: Talker, line: Line) -> Talk:
-    _load(line, f"the simulated member is asked by one client of this console, which is enough for --load=s ({RATE} writes/s)")
+    _load(
+        line,
+        f"the simulated member is asked by one client of this console, which is enough for --load=s ({RATE} writes/s)",
+    )
     prefix = line.text("prefix")
-    found = yield from talk.ask(etcd.RangeRequest(0, as_bytes(prefix), as_bytes(prefix[:-1] + chr(ord(prefix[-1]) + 1)), count_only=True))
+    found = yield from talk.ask(
+        etcd.RangeRequest(0, as_bytes(prefix), as_bytes(prefix[:-1] + chr(ord(prefix[-1]) + 1)), count_only=True)
+    )
     if found.count:
         raise Failure(f'prefix "{prefix}" has keys. Delete with etcdctl del --prefix {prefix} first.', 3)
     times: list[int] = []
@@ -31,7 +36,9 @@ def perf(talk: Talker, line: Line) -> Talk:
             yield Sleep(due - talk.ctx.now)
         asked = talk.ctx.now
         try:
-            yield from talk.ask(etcd.PutRequest(0, as_bytes(prefix) + b"%032d" % (number % KEYS), bytes(SIZE)), quiet=True)
+            yield from talk.ask(
+                etcd.PutRequest(0, as_bytes(prefix) + b"%032d" % (number % KEYS), bytes(SIZE)), quiet=True
+            )
             times.append(talk.ctx.now - asked)
         except Failure:
             failed += 1
@@ -51,7 +58,9 @@ def _after(talk: Talker, line: Line, prefix: str) -> Talk:
     last = yield from talk.ask(etcd.DeleteRangeRequest(0, as_bytes(prefix), end))
     if line.on("auto-compact"):
         yield from talk.ask(etcd.CompactionRequest(0, last.header.revision))
-        talk.ctx.out(f"Compacting with revision {last.header.revision}\nCompacted with revision {last.header.revision}\n")
+        talk.ctx.out(
+            f"Compacting with revision {last.header.revision}\nCompacted with revision {last.header.revision}\n"
+        )
     if line.on("auto-defrag"):
         for endpoint in talk.endpoints:
             talk.ctx.out(f'Defragmenting "{endpoint}"\n')
@@ -66,11 +75,15 @@ def _verdict(talk: Talker, times: list[int], failed: int, rate: float) -> int:
         talk.ctx.out(f"FAIL: ERROR({DEADLINE}) -> {failed}\n")
     fast = rate > RATE * 0.9
     ok &= fast
-    talk.ctx.out(f"{'PASS' if fast else 'FAIL'}: Throughput {'is' if fast else 'too low:'} {int(rate + 0.999)} writes/s\n")
+    talk.ctx.out(
+        f"{'PASS' if fast else 'FAIL'}: Throughput {'is' if fast else 'too low:'} {int(rate + 0.999)} writes/s\n"
+    )
     slowest = max(times, default=0) / SECOND
     quick = slowest < 0.5
     ok &= quick
-    talk.ctx.out(f"PASS: Slowest request took {slowest:.6f}s\n" if quick else f"Slowest request took too long: {slowest:.6f}s\n")
+    talk.ctx.out(
+        f"PASS: Slowest request took {slowest:.6f}s\n" if quick else f"Slowest request took too long: {slowest:.6f}s\n"
+    )
     mean = sum(times) / max(len(times), 1)
     spread = (sum((each - mean) ** 2 for each in times) / max(len(times), 1)) ** 0.5 / SECOND
     even = spread < 0.1
@@ -85,7 +98,10 @@ DEADLINE = "context deadline exceeded"
 
 def datascale(talk: Talker, line: Line) -> Talk:
     _load(line, "")
-    raise Failure("check datascale measures the memory of etcd's process, and a simulated member has none of its own; it is not in this laboratory", BAD_FEATURE)
+    raise Failure(
+        "check datascale measures the memory of etcd's process, and a simulated member has none of its own; it is not in this laboratory",
+        BAD_FEATURE,
+    )
     yield
 
 

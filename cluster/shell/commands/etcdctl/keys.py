@@ -25,7 +25,10 @@ def hexadecimal(text: str, complaint: str, signed: bool = True) -> int:
     if re.fullmatch(r"[+-]?[0-9a-fA-F]{1,16}" if signed else r"[0-9a-fA-F]{1,16}", text) is None:
         what = "ParseInt" if signed else "ParseUint"
         long = re.fullmatch(r"[+-]?[0-9a-fA-F]+", text) is not None
-        raise Failure(complaint.format(f'strconv.{what}: parsing "{text}": {"value out of range" if long else "invalid syntax"}'), BAD_ARGS)
+        raise Failure(
+            complaint.format(f'strconv.{what}: parsing "{text}": {"value out of range" if long else "invalid syntax"}'),
+            BAD_ARGS,
+        )
     return int(text, 16)
 
 
@@ -87,7 +90,9 @@ def put_request(line: Line, stdin: str) -> etcd.PutRequest:
         raise Failure("put command needs 1 argument and input from stdin or 2 arguments", BAD_ARGS)
     lease = hexadecimal(line.text("lease"), "bad lease ID ({}), expecting ID in Hex")
     value = "" if same else line.words[1] if len(line.words) > 1 else stdin
-    return etcd.PutRequest(0, as_bytes(line.words[0]), as_bytes(value), lease, line.on("prev-kv"), same, line.on("ignore-lease"))
+    return etcd.PutRequest(
+        0, as_bytes(line.words[0]), as_bytes(value), lease, line.on("prev-kv"), same, line.on("ignore-lease")
+    )
 
 
 def del_request(line: Line) -> etcd.DeleteRangeRequest:
@@ -121,7 +126,9 @@ def simple(a: Any, line: Line) -> str:
         case etcd.DeleteRangeResponse():
             return f"{a.deleted}\n" + "".join(telling.pair(kv, hexed) for kv in a.prev_kvs)
         case etcd.TxnResponse():
-            return ("SUCCESS\n" if a.succeeded else "FAILURE\n") + "".join("\n" + simple(op, line) for op in a.responses)
+            return ("SUCCESS\n" if a.succeeded else "FAILURE\n") + "".join(
+                "\n" + simple(op, line) for op in a.responses
+            )
         case _:
             return ""
 
@@ -167,7 +174,11 @@ def txn(talk: Talker, line: Line) -> Talk:
             blocks[place].append(text.strip())
         elif place < 3:
             place += 1
-    parts = ((_compare, "compares:\n"), (_op, "success requests (get, put, del):\n"), (_op, "failure requests (get, put, del):\n"))
+    parts = (
+        (_compare, "compares:\n"),
+        (_op, "success requests (get, put, del):\n"),
+        (_op, "failure requests (get, put, del):\n"),
+    )
     made: list[tuple[Any, ...]] = []
     for (make, prompt), block in zip(parts, blocks, strict=True):
         if asked:

@@ -21,7 +21,9 @@ from cluster.wire import etcd
 _EVENT = Generator[Effect, Answer, Any]
 
 
-def _out(talk: Talker, line: Line, head: etcd.ResponseHeader, simple: str, *rows: tuple[str, Any], json: Any = None) -> None:
+def _out(
+    talk: Talker, line: Line, head: etcd.ResponseHeader, simple: str, *rows: tuple[str, Any], json: Any = None
+) -> None:
     form = line.text("write-out")
     if form == "json":
         talk.ctx.out(telling.dump({**telling.header(head), **(json or {})}))
@@ -83,7 +85,14 @@ def timetolive(talk: Talker, line: Line) -> Talk:
 def listing(talk: Talker, line: Line) -> Talk:
     a = yield from talk.ask(etcd.LeaseLeasesRequest(0))
     simple = f"found {len(a.leases)} leases\n" + "".join(f"{id_:016x}\n" for id_ in a.leases)
-    _out(talk, line, a.header, simple, *(("ID", id_) for id_ in a.leases), json={"leases": [{"id": id_} for id_ in a.leases]})
+    _out(
+        talk,
+        line,
+        a.header,
+        simple,
+        *(("ID", id_) for id_ in a.leases),
+        json={"leases": [{"id": id_} for id_ in a.leases]},
+    )
     return 0
 
 
@@ -96,7 +105,15 @@ def keep_alive(talk: Talker, line: Line) -> Talk:
         if not a.ttl and line.on("once"):
             raise Failure("etcdserver: requested lease not found", BAD_CONNECTION)
         if a.ttl:
-            _out(talk, line, a.header, f"lease {id_:016x} keepalived with TTL({a.ttl})\n", ("ID", id_), ("TTL", a.ttl), json={"ID": id_, "TTL": a.ttl})
+            _out(
+                talk,
+                line,
+                a.header,
+                f"lease {id_:016x} keepalived with TTL({a.ttl})\n",
+                ("ID", id_),
+                ("TTL", a.ttl),
+                json={"ID": id_, "TTL": a.ttl},
+            )
         if line.on("once"):
             return 0
         if not a.ttl:
@@ -121,7 +138,9 @@ class _Session:
         a = yield from self.talk.ask(etcd.LeaseGrantRequest(0, self.ttl))
         self.lease, self.key = a.lease, self.prefix + b"%x" % a.lease
         # Ctrl-C: what was held is given back
-        self.talk.ctx.machine.parting = tuple((self.talk.process(one), etcd.LeaseRevokeRequest(0, self.lease)) for one in self.talk.endpoints[:1])
+        self.talk.ctx.machine.parting = tuple(
+            (self.talk.process(one), etcd.LeaseRevokeRequest(0, self.lease)) for one in self.talk.endpoints[:1]
+        )
         new = etcd.Compare(self.key, "CREATE", "EQUAL", 0)
         put = etcd.PutRequest(0, self.key, value, self.lease)
         a = yield from self.talk.ask(etcd.TxnRequest(0, (new,), (put,), (etcd.RangeRequest(0, self.key),)))
@@ -131,7 +150,15 @@ class _Session:
         """Wait until nobody who came before is left."""
         end = self.talk.ctx.now + self.ttl * SECOND // 3
         while True:
-            asked = etcd.RangeRequest(0, self.prefix, _after(self.prefix), 1, sort_order="DESCEND", sort_target="CREATE", max_create_revision=self.revision - 1)
+            asked = etcd.RangeRequest(
+                0,
+                self.prefix,
+                _after(self.prefix),
+                1,
+                sort_order="DESCEND",
+                sort_target="CREATE",
+                max_create_revision=self.revision - 1,
+            )
             a = yield from self.talk.ask(asked)
             if not a.kvs:
                 return
@@ -164,7 +191,9 @@ def _after(prefix: bytes) -> bytes:
 def wait_for_delete(talk: Talker, key: bytes, revision: int, patience: int) -> _EVENT:
     """Until ``key`` is deleted, or ``patience`` ns are over."""
     end = talk.ctx.now + patience
-    first = yield Etcd(talk.process(talk.endpoints[0]), etcd.WatchCreateRequest(0, key, start_revision=revision), talk.patience)
+    first = yield Etcd(
+        talk.process(talk.endpoints[0]), etcd.WatchCreateRequest(0, key, start_revision=revision), talk.patience
+    )
     while first.stream:
         piece = yield Next(first.id, max(end - talk.ctx.now, 1))
         if piece.value is not None and any(event.type == "DELETE" for event in piece.value.events):
@@ -198,7 +227,13 @@ def lock(talk: Talker, line: Line) -> Talk:
 
 def _shown(talk: Talker, line: Line, a: etcd.RangeResponse) -> None:
     form = line.text("write-out")
-    talk.ctx.out(telling.dump(telling.answer(a)) if form == "json" else telling.fields(a) if form == "fields" else "".join(map(telling.pair, a.kvs)))
+    talk.ctx.out(
+        telling.dump(telling.answer(a))
+        if form == "json"
+        else telling.fields(a)
+        if form == "fields"
+        else "".join(map(telling.pair, a.kvs))
+    )
 
 
 def elect(talk: Talker, line: Line) -> Talk:
@@ -223,11 +258,17 @@ def _observe(talk: Talker, line: Line) -> Talk:
     """Say who leads, and who leads next."""
     prefix, told = as_bytes(line.words[0].rstrip("/") + "/"), b""
     while True:
-        a = yield from talk.ask(etcd.RangeRequest(0, prefix, _after(prefix), 1, sort_order="ASCEND", sort_target="CREATE"))
+        a = yield from talk.ask(
+            etcd.RangeRequest(0, prefix, _after(prefix), 1, sort_order="ASCEND", sort_target="CREATE")
+        )
         if a.kvs and (mark := a.kvs[0].key + b"%d" % a.kvs[0].mod_revision) != told:
             told = mark
             _shown(talk, line, a)
-        first = yield Etcd(talk.process(talk.endpoints[0]), etcd.WatchCreateRequest(0, prefix, _after(prefix), a.header.revision + 1), talk.patience)
+        first = yield Etcd(
+            talk.process(talk.endpoints[0]),
+            etcd.WatchCreateRequest(0, prefix, _after(prefix), a.header.revision + 1),
+            talk.patience,
+        )
         while first.stream:
             piece = yield Next(first.id)
             if piece.end or (piece.value is not None and piece.value.events):

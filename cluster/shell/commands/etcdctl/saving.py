@@ -31,7 +31,14 @@ def save(talk: Talker, line: Line) -> Talk:
     write(talk.ctx, path, answer.blob, "could not open {}.part")
     took = (talk.ctx.now - began) / SECOND
     size = telling.size(len(answer.blob))
-    _log(talk.ctx, talk.stamp(), "fetched snapshot", endpoint=endpoint, size=size, took=f"{took:.9f}".rstrip("0").rstrip(".") + "s")
+    _log(
+        talk.ctx,
+        talk.stamp(),
+        "fetched snapshot",
+        endpoint=endpoint,
+        size=size,
+        took=f"{took:.9f}".rstrip("0").rstrip(".") + "s",
+    )
     _log(talk.ctx, talk.stamp(), "saved", path=path)
     talk.ctx.out(f"Snapshot saved at {path}\n")
     return 0
@@ -75,10 +82,22 @@ def status(ctx: Context, line: Line) -> int:
     cells = [f"{found.hash:x}", str(found.revision), str(found.total_key), telling.size(found.total_size)]
     match line.text("write-out"):
         case "json":
-            doc = {"hash": found.hash, "revision": found.revision, "totalKey": found.total_key, "totalSize": found.total_size}
+            doc = {
+                "hash": found.hash,
+                "revision": found.revision,
+                "totalKey": found.total_key,
+                "totalSize": found.total_size,
+            }
             ctx.out(telling.dump(doc))
         case "fields":
-            ctx.out(telling.lines(("Hash", found.hash), ("Revision", found.revision), ("Keys", found.total_key), ("Size", found.total_size)))
+            ctx.out(
+                telling.lines(
+                    ("Hash", found.hash),
+                    ("Revision", found.revision),
+                    ("Keys", found.total_key),
+                    ("Size", found.total_size),
+                )
+            )
         case "table":
             ctx.out(telling.table(["HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE"], [cells]))
         case _:
@@ -112,10 +131,17 @@ def restored(ctx: Context, flags: restore.Flags, words: list[str], stamp: str) -
         latest = snapshot.status(data).revision
         facts = {"latest-revision": latest, "bump-amount": flags.bump, "new-latest-revision": latest + flags.bump}
         _console(ctx, stamp, "snapshot/v3_snapshot.go:376", "bumping latest revision", facts)
-        _console(ctx, stamp, "snapshot/v3_snapshot.go:395", "marking revision compacted", {"revision": latest + flags.bump})
+        _console(
+            ctx, stamp, "snapshot/v3_snapshot.go:395", "marking revision compacted", {"revision": latest + flags.bump}
+        )
     _console(ctx, stamp, "membership/store.go:141", "Trimming membership information from the backend...", {})
     for member in made.members:
-        facts = {"cluster-id": made.cluster, "local-member-id": "0", "added-peer-id": member.id, "added-peer-peer-urls": list(member.peer_urls)}
+        facts = {
+            "cluster-id": made.cluster,
+            "local-member-id": "0",
+            "added-peer-id": member.id,
+            "added-peer-peer-urls": list(member.peer_urls),
+        }
         _console(ctx, stamp, "membership/cluster.go:421", "added member", facts)
     for name, content in files.items():
         write(ctx, f"{folder}/{name}", content if isinstance(content, bytes) else content.encode())
@@ -133,7 +159,9 @@ def flags_of(line: Line) -> restore.Flags:
     """``snapshot restore``'s flags."""
     bump = line.text("bump-revision") if "bump-revision" in line.flags else "0"
     if not bump.isdigit() or int(bump) > restore.MOST_BUMP:
-        raise Failure(f'invalid argument "{bump}" for "--bump-revision" flag: strconv.ParseUint: parsing "{bump}": invalid syntax')
+        raise Failure(
+            f'invalid argument "{bump}" for "--bump-revision" flag: strconv.ParseUint: parsing "{bump}": invalid syntax'
+        )
     return restore.Flags(
         name=line.text("name"), data_dir=line.text("data-dir"), initial_cluster=line.text("initial-cluster"),
         token=line.text("initial-cluster-token"), peer_urls=line.text("initial-advertise-peer-urls"),

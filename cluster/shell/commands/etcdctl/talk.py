@@ -77,7 +77,9 @@ class Talker:
                 answer = yield Etcd(member, request, left)
                 if isinstance(answer.value, etcd.EtcdError):
                     error = answer.value
-                    raise self._failed(one, f"{_CODES.get(error.code, 'Unknown')} desc = {error.message}", error.message, quiet)
+                    raise self._failed(
+                        one, f"{_CODES.get(error.code, 'Unknown')} desc = {error.message}", error.message, quiet
+                    )
                 if answer.value is not None:
                     return answer.value
                 if answer.error == "timeout":

@@ -12,7 +12,17 @@ import orjson
 from cluster.wire import etcd
 
 Doc = dict[str, Any]
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", '"': '\\"', "\\": "\\\\"}
+_ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    '"': '\\"',
+    "\\": "\\\\",
+}
 
 
 def text(data: bytes, hexed: bool = False) -> str:
@@ -58,7 +68,9 @@ def some(doc: Doc) -> Doc:
 
 def header(h: etcd.ResponseHeader) -> Doc:
     """The header as JSON."""
-    return some({"cluster_id": h.cluster_id, "member_id": h.member_id, "revision": h.revision, "raft_term": h.raft_term})
+    return some(
+        {"cluster_id": h.cluster_id, "member_id": h.member_id, "revision": h.revision, "raft_term": h.raft_term}
+    )
 
 
 def kv(one: etcd.KeyValue) -> Doc:
@@ -80,9 +92,15 @@ def answer(a: Any, inner: bool = False) -> Doc:
         case etcd.DeleteRangeResponse():
             rest = {"deleted": a.deleted, "prev_kvs": [kv(one) for one in a.prev_kvs]}
         case etcd.TxnResponse():
-            rest = {"succeeded": a.succeeded, "responses": [{"Response": {_KIND[type(op)]: answer(op, True)}} for op in a.responses]}
+            rest = {
+                "succeeded": a.succeeded,
+                "responses": [{"Response": {_KIND[type(op)]: answer(op, True)}} for op in a.responses],
+            }
         case etcd.MemberResponse():
-            rest = {"member": member(a.member) if a.member is not None else None, "members": [member(m) for m in a.members]}
+            rest = {
+                "member": member(a.member) if a.member is not None else None,
+                "members": [member(m) for m in a.members],
+            }
         case etcd.AlarmResponse():
             kinds = {"NOSPACE": 1, "CORRUPT": 2}
             rest = {"alarms": [some({"memberID": id_, "alarm": kinds.get(kind, 0)}) for id_, kind in a.alarms]}
@@ -99,7 +117,15 @@ _KIND = {
 
 def member(m: etcd.Member) -> Doc:
     """A member as JSON."""
-    return some({"ID": m.id, "name": m.name, "peerURLs": list(m.peer_urls), "clientURLs": list(m.client_urls), "isLearner": m.is_learner})
+    return some(
+        {
+            "ID": m.id,
+            "name": m.name,
+            "peerURLs": list(m.peer_urls),
+            "clientURLs": list(m.client_urls),
+            "isLearner": m.is_learner,
+        }
+    )
 
 
 def status(s: etcd.StatusResponse) -> Doc:
@@ -112,11 +138,20 @@ def status(s: etcd.StatusResponse) -> Doc:
 
 def watch(w: etcd.WatchResponse) -> Doc:
     """A watch's answer as JSON."""
-    events = [some({"type": 1 if e.type == "DELETE" else 0, "kv": kv(e.kv), "prev_kv": kv(e.prev_kv) if e.prev_kv else None}) for e in w.events]
+    events = [
+        some({"type": 1 if e.type == "DELETE" else 0, "kv": kv(e.kv), "prev_kv": kv(e.prev_kv) if e.prev_kv else None})
+        for e in w.events
+    ]
     head = header(w.header)
     if w.canceled:
         head.pop("revision", None)
-    return {"Header": head, "Events": events, "CompactRevision": w.compact_revision, "Canceled": w.canceled, "Created": w.created}
+    return {
+        "Header": head,
+        "Events": events,
+        "CompactRevision": w.compact_revision,
+        "Canceled": w.canceled,
+        "Created": w.created,
+    }
 
 
 # -- fields ------------------------------------------------------------------------------------------------------------
@@ -130,12 +165,16 @@ def lines(*rows: tuple[str, Any]) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return quoted(value) if isinstance(value, bytes) else quoted(value.encode()) if isinstance(value, str) else str(value)
+    return (
+        quoted(value) if isinstance(value, bytes) else quoted(value.encode()) if isinstance(value, str) else str(value)
+    )
 
 
 def header_fields(h: etcd.ResponseHeader) -> str:
     """The four lines that every answer begins with."""
-    return lines(("ClusterID", h.cluster_id), ("MemberID", h.member_id), ("Revision", h.revision), ("RaftTerm", h.raft_term))
+    return lines(
+        ("ClusterID", h.cluster_id), ("MemberID", h.member_id), ("Revision", h.revision), ("RaftTerm", h.raft_term)
+    )
 
 
 def kv_fields(one: etcd.KeyValue, before: str = "") -> str:
@@ -170,10 +209,18 @@ def fields(a: Any, inner: bool = False) -> str:
 
 def watch_fields(w: etcd.WatchResponse) -> str:
     """A watch's answer."""
-    head = w.header if not w.canceled else etcd.ResponseHeader(w.header.cluster_id, w.header.member_id, 0, w.header.raft_term)
+    head = (
+        w.header
+        if not w.canceled
+        else etcd.ResponseHeader(w.header.cluster_id, w.header.member_id, 0, w.header.raft_term)
+    )
     out = header_fields(head)
     for event in w.events:
-        out += f'"Type" : {event.type}\n' + (kv_fields(event.prev_kv, "Prev") if event.prev_kv is not None else "") + kv_fields(event.kv)
+        out += (
+            f'"Type" : {event.type}\n'
+            + (kv_fields(event.prev_kv, "Prev") if event.prev_kv is not None else "")
+            + kv_fields(event.kv)
+        )
     return out
 
 
@@ -185,7 +232,9 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
     widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
     rule = "+" + "+".join("-" * (width + 2) for width in widths) + "+\n"
     head = "|" + "|".join(f" {_middle(cell, width)} " for cell, width in zip(heads, widths, strict=True)) + "|\n"
-    body = ["|" + "|".join(f" {cell:>{width}} " for cell, width in zip(row, widths, strict=True)) + "|\n" for row in rows]
+    body = [
+        "|" + "|".join(f" {cell:>{width}} " for cell, width in zip(row, widths, strict=True)) + "|\n" for row in rows
+    ]
     return rule + head + rule + "".join(body) + (rule if rows else "")
 
 

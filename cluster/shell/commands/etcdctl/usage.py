@@ -27,7 +27,15 @@ _COMMANDS = {row[0]: row for row in ROWS}
 _ALIASES = {"compact": "compaction"}
 _INTS = re.compile(r"[+-]?\d+")
 _DURATION = re.compile(r"([+-]?)((?:\d+(?:\.\d*)?(?:ns|us|µs|ms|s|m|h))+|0)")
-_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000, "h": 3_600_000_000_000}
+_UNITS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
 
 
 class Misused(Exception):
@@ -75,7 +83,9 @@ def nanoseconds(text: str) -> int | None:
     match = _DURATION.fullmatch(text)
     if match is None:
         return None
-    total = sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", match[2]))
+    total = sum(
+        float(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d*)?)(ns|us|µs|ms|s|m|h)", match[2])
+    )
     return round(-total if match[1] == "-" else total)
 
 
@@ -121,7 +131,10 @@ def read(args: list[str]) -> Line:
         switch = row[2].startswith("[")
         if not equals and not switch:
             if at >= len(rest):
-                raise Misused(f"flag needs an argument: {word if word.startswith('--') else repr(word[1]) + ' in ' + word}", command)
+                raise Misused(
+                    f"flag needs an argument: {word if word.startswith('--') else repr(word[1]) + ' in ' + word}",
+                    command,
+                )
             value, at = rest[at], at + 1
         elif not equals:
             value = "true"
@@ -185,7 +198,9 @@ def usage(command: str) -> str:
     below = [row for row in ROWS if row[0].startswith(name + " ")]
     out = f"NAME:\n\t{name} - {short}\n\nUSAGE:\n\tetcdctl {use} [flags]\n"
     if below:
-        out += f"\nAPI VERSION:\n\t{API}\n\n\nCOMMANDS:\n" + _columns([(f"\t{row[0].rpartition(' ')[2]}", row[2]) for row in below])
+        out += f"\nAPI VERSION:\n\t{API}\n\n\nCOMMANDS:\n" + _columns(
+            [(f"\t{row[0].rpartition(' ')[2]}", row[2]) for row in below]
+        )
     if long:
         out += "\nDESCRIPTION:\n" + "".join(f"\t{line}\n" for line in long.split("\n"))
     flags = [*own, *LATER.get(command, ()), ("help", "h", "[=false]", f"help for {name.rpartition(' ')[2]}")]
@@ -203,7 +218,10 @@ def _top() -> str:
 
 
 def _flags(rows: Iterable[FlagRow]) -> str:
-    cells = [(f"  -{letter}, --{name}{default}" if letter else f"      --{name}{default}", usage) for name, letter, default, usage in sorted(rows)]
+    cells = [
+        (f"  -{letter}, --{name}{default}" if letter else f"      --{name}{default}", usage)
+        for name, letter, default, usage in sorted(rows)
+    ]
     return _columns(cells)
 
 
@@ -215,8 +233,6 @@ def _columns(cells: list[tuple[str, str]]) -> str:
         body = left.lstrip("\t")
         out += left + "\t" * (-(-(width - len(body)) // 8)) + right + "\n"
     return out
-
-
 
 
 def known(command: str) -> bool:

@@ -16,7 +16,12 @@ from cluster.wire import etcd
 
 def watch(talk: Talker, line: Line) -> Talk:
     if line.on("interactive"):
-        raise Failure("Error reading watch request line: EOF" if not talk.ctx.stdin else "interactive watches are not in this console: one watch a line", INVALID_INPUT)
+        raise Failure(
+            "Error reading watch request line: EOF"
+            if not talk.ctx.stdin
+            else "interactive watches are not in this console: one watch a line",
+            INVALID_INPUT,
+        )
     words, command = line.words, []
     if line.dashes >= 0:
         words, command = words[: line.dashes], words[line.dashes :]

@@ -38,6 +38,7 @@ class Member:
     def __init__(self, world: World, name: str) -> None:
         slot, actor = world.state.slots[name], world.actors.get(name)
         self.name, self.id = name, slot.config.id
+        self.cluster, self.since = slot.config.cluster_id, slot.config.since
         disk = world.state.disks.get(name)
         self.records: list[Any] = disk.synced if disk is not None else []
         self.state: Any = actor.state if actor is not None else None
@@ -66,7 +67,9 @@ class Member:
 
 def invariants(world: World, terms: list[tuple[int, int, str]] | None = None) -> list[Row]:
     """All of them. ``terms``: (instant ns, term, leader), as ``Memory.terms`` keeps them."""
-    members = [Member(world, slot.name) for slot in world.state.slots.values() if slot.kind == "etcd"]
+    members, terms = _one_cluster(
+        [Member(world, slot.name) for slot in world.state.slots.values() if slot.kind == "etcd"], terms or []
+    )
     newest = max([term for _, term, _ in terms or ()] + [m.leaders_term for m in members], default=0)
     leader = next((m for m in members if m.leads and m.state.raft.term == newest), None)
     return [
@@ -77,6 +80,21 @@ def invariants(world: World, terms: list[tuple[int, int, str]] | None = None) ->
         _stored(members, leader),
         _monotone(members),
     ]
+
+
+def _one_cluster(
+    members: list[Member], terms: list[tuple[int, int, str]]
+) -> tuple[list[Member], list[tuple[int, int, str]]]:
+    """Promises are kept within a cluster. After a restore: the members of the one that most run in, and its leaders since it began."""
+    running: dict[int, int] = {}
+    for m in members:
+        running[m.cluster] = running.get(m.cluster, 0) + (m.state is not None)
+    if len(running) < 2 and not any(m.since for m in members):
+        return members, terms
+    chosen = max(running, key=lambda cluster: running[cluster])
+    mine = [m for m in members if m.cluster == chosen]
+    since, names = min(m.since for m in mine), [m.name for m in mine]
+    return mine, [row for row in terms if row[0] >= since and row[2] in names]
 
 
 def _row(key: str, name: str, holds: bool, evidence: list[Row]) -> Row:

@@ -114,7 +114,7 @@ class Machine(Actor):
                     if f"{MANIFESTS}/{pod}.yaml" not in self.state.files:
                         out.kill(process)  # the host's power brought it up with all else; no manifest says so
             case Timer(name=name):
-                self._start(name.removeprefix("pod/"), out)
+                self._start(name.removeprefix("pod/"), now, out)
             case _:
                 pass
 
@@ -137,13 +137,13 @@ class Machine(Actor):
                 out.timer(f"pod/{pod}", SECOND, cause=0)
         return ""
 
-    def _start(self, pod: str, out: Outbox) -> None:
+    def _start(self, pod: str, now: int, out: Outbox) -> None:
         process = dict(self.config.pods).get(pod, "")
         if f"{MANIFESTS}/{pod}.yaml" not in self.state.files or not process:
             return
         if process == self.config.member:
             try:
-                self._open(out)
+                self._open(now, out)
             except Refused as why:
                 self._put(LOG, f'{{"level":"fatal","msg":"discovery failed","error":"{why}"}}\n', out)
                 return
@@ -159,7 +159,7 @@ class Machine(Actor):
         found = re.search(r"--data-dir[= ]([^\s\"']+)", text if isinstance(text, str) else "")
         return found[1].rstrip("/") if found else DATA_DIR
 
-    def _open(self, out: Outbox) -> None:
+    def _open(self, now: int, out: Outbox) -> None:
         """Give the member the directory that its manifest names. Refused."""
         s, folder = self.state, self.data_dir()
         log, database = s.files.get(f"{folder}/{restore.WAL}"), s.files.get(f"{folder}/{restore.DATABASE}")
@@ -182,7 +182,7 @@ class Machine(Actor):
             raise Refused("walpb: crc mismatch")
         data = database if isinstance(database, bytes) else database.encode("utf-8", "surrogateescape")
         held = self._flags(out)
-        config, records = restored.member(data, plan, held, self.config.seeds)
+        config, records = restored.member(data, plan, held, self.config.seeds, now)
         if config.host != self.config.host:
             raise Refused(f"member {config.name} is not of this host")
         s.numbers += 1

@@ -31,7 +31,7 @@ MOST_REVISIONS = 1 << 20
 
 
 def member(
-    database: bytes, plan: Plan, config: MemberConfig, seeds: tuple[MemberSeed, ...]
+    database: bytes, plan: Plan, config: MemberConfig, seeds: tuple[MemberSeed, ...], now: int = 0
 ) -> tuple[MemberConfig, list[Any]]:
     """The flags and the disk of the member ``plan.node``. ``config``: its old flags; ``seeds``: who runs where, by name. Refused."""
     places = {seed.name: seed for seed in seeds}
@@ -43,7 +43,8 @@ def member(
         found.append(MemberSeed(int(row.id, 16), row.name, place.process, place.host))
     mine = next(seed for seed in found if seed.id == int(plan.node, 16))
     new = replace(
-        config, id=mine.id, name=mine.name, host=mine.host, cluster_id=int(plan.cluster, 16), members=tuple(found), joining=False
+        config, id=mine.id, name=mine.name, host=mine.host, cluster_id=int(plan.cluster, 16), members=tuple(found), joining=False,
+        since=now,
     )  # fmt: skip
     membership = Membership(
         {int(row.id, 16): Member(int(row.id, 16), row.name, row.peer_urls) for row in plan.members},

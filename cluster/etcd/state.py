@@ -47,6 +47,8 @@ class MemberConfig(Struct, frozen=True):
     max_txn_ops: int = 128
     strict_reconfig_check: bool = True
     progress_notify_ns: int = 10 * MINUTE
+    since: int = 0
+    """When this cluster began with a restored snapshot, virtual ns; 0: with the world."""
 
     @property
     def election_ticks(self) -> int:

@@ -19,7 +19,18 @@ from msgspec.structs import replace
 
 from cluster.shell.commands import COMMANDS
 from cluster.shell.effects import (
-    Answer, Cancel, Effect, Etcd, HostFiles, HostWrite, Http, Net, Next, OnNode, Sleep, Write,
+    Answer,
+    Cancel,
+    Effect,
+    Etcd,
+    HostFiles,
+    HostWrite,
+    Http,
+    Net,
+    Next,
+    OnNode,
+    Sleep,
+    Write,
 )  # fmt: skip
 from cluster.shell.interpreter import Machine, Terminal
 from cluster.shell.language import Incomplete, ShellSyntaxError, parse

@@ -124,7 +124,9 @@ class Runner:
             self.keeper.commit = snapshot.commit
         self.feed = Feed(mark.frame)
         self._replay([entry for commit, entries in kept.entries if commit > since for entry in entries])
-        self.feed.revision = max(self.feed.revision, self.lab.revision())  # nothing may happen for long that would tell it
+        self.feed.revision = max(
+            self.feed.revision, self.lab.revision()
+        )  # nothing may happen for long that would tell it
         self.cursor = mark.cursor
         self.seen = dict(mark.seen)
         self.pacer = Pacer(self.lab.now)

@@ -75,6 +75,9 @@ def test_a_new_cluster_has_the_snapshots_keys_and_nothing_that_came_after(bench)
     assert sum(leads for _, leads, _ in bench.members()) == 1 and {row[2] for row in bench.members()} == {7}
     digests = {m["kvDigest"] for m in bench.lab.query("members")}
     assert len(digests) == 1
+    bench.ask(world.RestoreIn, host="etcd-2", path=SAVED, token="again")
+    bench.run(6)  # the same terms begin again, with other leaders: in another cluster that is no broken promise
+    assert len({(term, leader) for _, term, leader in bench.lab.recorder.memory.terms}) > 2
     assert all(row["holds"] for row in bench.lab.query("raft_invariants"))
 
 

@@ -75,7 +75,7 @@ def get_request(line: Line) -> etcd.RangeRequest:
     first = as_bytes(key) or (b"\0" if end else b"")
     return etcd.RangeRequest(
         0, first, end, limit=line.number("limit"), revision=line.number("rev"), serializable=consistency == "s",
-        keys_only=line.on("keys-only"), count_only=line.on("count-only"), sort_order=order, sort_target=_SORT[by],
+        keys_only=line.on("keys-only"), count_only=line.on("count-only"), sort_order=order, sort_target=_SORT[by],  # type: ignore[arg-type]
     )  # type: ignore[arg-type]  # fmt: skip
 
 

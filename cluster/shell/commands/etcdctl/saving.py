@@ -3,6 +3,8 @@
 Errors: ``Failure``. Upstream: etcdctl/ctlv3/command/snapshot_command.go, etcdutl/etcdutl/snapshot_command.go.
 """
 
+from collections.abc import Mapping
+
 import orjson
 
 from cluster.backup import restore, snapshot
@@ -149,9 +151,9 @@ def restored(ctx: Context, flags: restore.Flags, words: list[str], stamp: str) -
     return 0
 
 
-def _console(ctx: Context, stamp: str, caller: str, message: str, facts: dict[str, object]) -> None:
+def _console(ctx: Context, stamp: str, caller: str, message: str, facts: Mapping[str, object]) -> None:
     """A line of zap's console encoding."""
-    tail = "\t" + orjson.dumps(facts).decode().replace('":', '": ').replace(',"', ', "') if facts else ""
+    tail = "\t" + orjson.dumps(dict(facts)).decode().replace('":', '": ').replace(',"', ', "') if facts else ""
     ctx.err(f"{stamp[:-5]}Z\tinfo\t{caller}\t{message}{tail}\n")
 
 

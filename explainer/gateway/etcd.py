@@ -62,11 +62,24 @@ class EtcdApp:
             if path == "/health":
                 await self._health(scope, send, cluster, member)
                 return
-            await self._relay(scope, receive, send, cluster, member, path, body)
+            if path in STREAMS:
+                await self._relay(scope, receive, send, cluster, member, path, body)
+            else:
+                await self._answer(scope, send, cluster, member, path, body)
         except Failed as error:
             await answer(send, error.status, msgspec.json.encode({"error": error.error}))
         except Unavailable as error:
             await answer(send, 503, msgspec.json.encode({"error": str(error)}))
+
+    async def _answer(self, scope: Scope, send: Send, cluster: str, member: str, path: str, body: bytes) -> None:
+        """What is answered once. Nobody is told to stop when the client goes away: as at a member, the request takes effect all the same."""
+        async for piece in self.bus.stream(cluster, "EtcdGatewayIn", member=member, path=path, body=body or b"{}"):
+            if not piece.get("status"):
+                await _down(scope, send, member, piece)
+            else:
+                said = piece.get("body", b"")
+                kind = b"text/plain; charset=utf-8" if isinstance(said, str) else b"application/json"
+                await answer(send, piece["status"], as_bytes(said), kind)
 
     async def _relay(
         self, scope: Scope, receive: Receive, send: Send, cluster: str, member: str, path: str, body: bytes
@@ -87,22 +100,12 @@ class EtcdApp:
                     return
                 piece = following.result()
                 if not piece.get("status"):
-                    if scope["clearplane.door"] != "web":
-                        scope["clearplane.connection"].abort()
-                    elif begun:  # the member died in the middle of a watch
-                        await send({"type": "http.response.body", "body": b"", "more_body": False})
-                    else:
-                        await answer(
-                            send, 503, msgspec.json.encode({"error": f"{member}: {piece.get('error', 'down')}"})
-                        )
+                    await _down(scope, send, member, piece, begun)
                     return
-                data = as_bytes(piece.get("body", b""))
-                if path in STREAMS:
-                    data = in_stream(piece, data)
+                data = in_stream(piece, as_bytes(piece.get("body", b"")))
                 if not begun:
                     begun = True
-                    plain = isinstance(piece.get("body"), str)
-                    headers = [(b"content-type", b"text/plain; charset=utf-8" if plain else b"application/json")]
+                    headers = [(b"content-type", b"application/json")]
                     if piece["done"]:
                         headers.append((b"content-length", b"%d" % len(data)))
                     await send({"type": "http.response.start", "status": piece["status"], "headers": headers})
@@ -124,10 +127,7 @@ class EtcdApp:
                 found = await self._once(cluster, member, "/v3/kv/range", msgspec.json.encode(request), HEALTH_PATIENCE)
                 reason = f"RANGE ERROR:{found['error']}" if "error" in found else ""
         except Down as down:
-            if scope["clearplane.door"] == "web":
-                await answer(send, 503, msgspec.json.encode({"error": f"{member}: {down}"}))
-            else:
-                scope["clearplane.connection"].abort()
+            await _down(scope, send, member, {"error": str(down)})
             return
         except Unavailable:
             reason = "RANGE ERROR:context deadline exceeded"
@@ -184,6 +184,16 @@ async def answer(send: Send, status: int, body: bytes, kind: bytes = b"applicati
     headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _down(scope: Scope, send: Send, member: str, piece: dict[str, Any], begun: bool = False) -> None:
+    """The member is down, or died with the request in hand."""
+    if scope["clearplane.door"] != "web":
+        scope["clearplane.connection"].abort()
+    elif begun:  # in the middle of a watch
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    else:
+        await answer(send, 503, msgspec.json.encode({"error": f"{member}: {piece.get('error', 'down')}"}))
 
 
 async def _gone(receive: Receive) -> None:

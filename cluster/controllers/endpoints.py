@@ -2,7 +2,10 @@
 
 In → a Service with a selector and its Pods; out → Endpoints of the same name with subsets of addresses that share ports.
 
-Simplified here: no truncation at 1,000 addresses; IPv4 first; the trigger-time annotation says when the controller acted.
+More than 1,000 addresses are cut, and the annotation ``endpoints.kubernetes.io/over-capacity: truncated`` says so; slices have them all.
+
+Simplified here: IPv4 first; ports stand in the Service's order and subsets in that of their ports (upstream: by MD5 of their memory); the trigger-time
+annotation says when the controller acted; Endpoints whose Service went while no controller ran are left.
 
 Upstream: kubernetes pkg/controller/endpoint/endpoints_controller.go, pkg/api/v1/endpoints/util.go (RepackSubsets).
 """
@@ -16,6 +19,9 @@ from cluster.controllers.lib.pods import is_ready
 from cluster.controllers.runtime import Controller
 from cluster.sim import Outbox
 from cluster.wire.http import HttpResponse
+
+MAX_CAPACITY = 1000
+OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
 
 
 class EndpointsController(Controller):
@@ -54,15 +60,20 @@ class EndpointsController(Controller):
         labels = {k: v for k, v in labels_of(service).items() if k != behind.HEADLESS}
         if behind.headless(service):
             labels[behind.HEADLESS] = ""
-        if known is not None and (known.get("subsets") or []) == subsets and labels_of(known) == labels:
+        same = known is not None and (known.get("subsets") or []) == subsets and labels_of(known) == labels
+        if same and known is not None and capacity_said(known):
             return
         meta = known["metadata"] if known is not None else {"name": name, "namespace": namespace}
         annotations = {**(annotations_of(known) if known is not None else {}), behind.TRIGGER_TIME: self.stamp(now)}
+        annotations.pop(OVER_CAPACITY, None)
+        fitting = truncated(subsets)
+        if fitting is not None:
+            annotations[OVER_CAPACITY] = "truncated"
         doc = {
             "kind": "Endpoints",
             "apiVersion": "v1",
             "metadata": {**meta, "annotations": annotations, **({"labels": labels} if labels else {})},
-            "subsets": subsets,
+            "subsets": subsets if fitting is None else fitting,
         }
         if not labels:
             doc["metadata"].pop("labels", None)
@@ -77,7 +88,8 @@ class EndpointsController(Controller):
             self.failed()
 
     def _subsets(self, service: Doc) -> list[Doc]:
-        groups: dict[bytes, tuple[list[Doc], list[Doc], list[Doc]]] = {}
+        """Ports that the same addresses offer share a subset (``RepackSubsets``): a Pod that lacks one of the ports stands apart for that one only."""
+        offered: dict[bytes, tuple[Doc | None, dict[str, tuple[Doc, bool]]]] = {}
         publish = bool(spec_of(service).get("publishNotReadyAddresses"))
         namespace = service["metadata"]["namespace"]
         for pod in self.store("pods").by("namespace", namespace):
@@ -90,28 +102,24 @@ class EndpointsController(Controller):
             if spec_of(pod).get("nodeName"):
                 address["nodeName"] = spec_of(pod)["nodeName"]
             address["targetRef"] = behind.target_ref(pod)
-            ports = self._ports(service, pod)
-            if ports is None:
-                continue
-            group = groups.setdefault(orjson.dumps(ports), (ports, [], []))
-            group[1 if publish or is_ready(pod) else 2].append(address)
-        subsets: list[Doc] = []
-        for _, (ports, ready, not_ready) in sorted(groups.items()):
-            subset: Doc = {}
-            if ready:
-                subset["addresses"] = sorted(ready, key=_address_order)
-            if not_ready:
-                subset["notReadyAddresses"] = sorted(not_ready, key=_address_order)
-            if ports:
-                subset["ports"] = ports
-            subsets.append(subset)
-        return subsets
+            for port in self._ports(service, pod):
+                addresses = offered.setdefault(orjson.dumps(port), (port, {}))[1]
+                addresses[pod["metadata"]["uid"]] = (address, publish or is_ready(pod))
+        groups: dict[tuple[tuple[str, bool], ...], list[Doc]] = {}
+        found: dict[tuple[tuple[str, bool], ...], list[tuple[Doc, bool]]] = {}
+        for port, addresses in offered.values():
+            key = tuple(sorted((uid, ready) for uid, (_, ready) in addresses.items()))
+            groups.setdefault(key, []).extend([port] if port else [])
+            found[key] = list(addresses.values())
+        return sorted(
+            (_subset(groups[key], found[key]) for key in groups), key=lambda one: orjson.dumps(one.get("ports"))
+        )
 
     @staticmethod
-    def _ports(service: Doc, pod: Doc) -> list[Doc] | None:
-        """None: none of the Service's ports means anything in this Pod."""
+    def _ports(service: Doc, pod: Doc) -> list[Doc | None]:
+        """The Service's ports as this Pod has them; None alone stands for a headless Service without ports."""
         wanted = spec_of(service).get("ports") or []
-        ports: list[Doc] = []
+        ports: list[Doc | None] = []
         for port in wanted:
             number = behind.find_port(pod, port)
             if number is None:
@@ -121,10 +129,45 @@ class EndpointsController(Controller):
             if port.get("appProtocol"):
                 entry["appProtocol"] = port["appProtocol"]
             ports.append(entry)
-        return None if wanted and not ports else ports
+        return ports if wanted else [None] if behind.headless(service) else []
 
 
-def _address_order(address: Doc) -> tuple[bytes, str]:
-    ip: str = address["ip"]
-    packed = bytes(int(part) for part in ip.split(".")) if ":" not in ip else ip.encode()
-    return packed, address["targetRef"]["uid"]
+def _subset(ports: list[Doc], addresses: list[tuple[Doc, bool]]) -> Doc:
+    subset: Doc = {}
+    for name, wanted in (("addresses", True), ("notReadyAddresses", False)):
+        held = sorted((address for address, ready in addresses if ready == wanted), key=_address_order)
+        if held:
+            subset[name] = held
+    return subset | ({"ports": ports} if ports else {})
+
+
+def truncated(subsets: list[Doc]) -> list[Doc] | None:
+    """At most ``MAX_CAPACITY`` addresses, ready ones first, each subset in proportion; None: there are no more than that."""
+    ready = sum(len(one.get("addresses") or ()) for one in subsets)
+    waiting = sum(len(one.get("notReadyAddresses") or ()) for one in subsets)
+    if ready + waiting <= MAX_CAPACITY:
+        return None
+    cut = "addresses" if ready > MAX_CAPACITY else "notReadyAddresses"
+    room, whole = (MAX_CAPACITY, ready) if ready > MAX_CAPACITY else (MAX_CAPACITY - ready, waiting)
+    left = room
+    kept: list[Doc] = []
+    for one in subsets:
+        held = one.get(cut) or []
+        shown = held[: min(-(-len(held) * room // whole), left)]
+        left -= len(shown)
+        rest = {key: value for key, value in one.items() if key == "ports" or (key == "addresses" and cut != key)}
+        kept.append({**({cut: shown} if shown else {}), **rest})
+    return kept
+
+
+def capacity_said(known: Doc) -> bool:
+    """Whether its annotation is as its size wants it: none, and no more addresses than fit."""
+    held = sum(
+        len(one.get(name) or ()) for one in known.get("subsets") or () for name in ("addresses", "notReadyAddresses")
+    )
+    return held <= MAX_CAPACITY and OVER_CAPACITY not in annotations_of(known)
+
+
+def _address_order(address: Doc) -> tuple[str, str]:
+    """By the address as text, as upstream: 10.244.1.10 comes before 10.244.1.2."""
+    return address["ip"], address["targetRef"]["uid"]

@@ -3,10 +3,14 @@
 In → Endpoints (not those of Services with a selector, nor with the label ``endpointslice.kubernetes.io/skip-mirror``); out → a slice per
 subset and address family, owned by the Endpoints, for kube-proxies read only slices.
 
-Simplified here: at most 1,000 addresses a subset as upstream, in one slice each; IPv4 and IPv6 apart.
+At most 1,000 addresses of a subset are mirrored, an Event says how many were skipped; IPv4 and IPv6 apart.
+
+Simplified here: endpoints stand in the order in which they were written (upstream: in that of a Go map).
 
 Upstream: kubernetes pkg/controller/endpointslicemirroring.
 """
+
+import orjson
 
 from cluster.clientgo import Doc
 from cluster.controllers.lib.meta import annotations_of, deleting, labels_of, owner_reference, path, spec_of
@@ -66,7 +70,10 @@ class EndpointSliceMirroringController(Controller):
         ]
         wanted: list[Doc] = []
         if endpoints is not None and service is not None and self._mirrored(endpoints, service):
-            wanted = self._slices(endpoints)
+            wanted, skipped = self._slices(endpoints)
+            if skipped:
+                self.event(out, endpoints, "endpoints", "Warning", "TooManyAddressesToMirror",
+                           f"A max of {MAX_ADDRESSES} addresses can be mirrored to EndpointSlices per Endpoints subset. {skipped} addresses were skipped")  # fmt: skip
         for doc in wanted:
             same = next((s for s in slices if _content(s) == _content(doc)), None)
             if same is not None:
@@ -106,8 +113,10 @@ class EndpointSliceMirroringController(Controller):
         skipped = labels_of(endpoints).get(SKIP) == "true" or LEADER in annotations_of(endpoints)
         return not skipped and not spec_of(service).get("selector") and not deleting(endpoints)
 
-    def _slices(self, endpoints: Doc) -> list[Doc]:
-        made: list[Doc] = []
+    def _slices(self, endpoints: Doc) -> tuple[list[Doc], int]:
+        """(the slices, how many addresses were too many): one slice for the same ports and family, whatever subset says so."""
+        made: dict[bytes, Doc] = {}
+        skipped = 0
         meta = endpoints["metadata"]
         labels = {k: v for k, v in labels_of(endpoints).items() if k not in (MANAGED_BY, SERVICE_NAME)}
         annotations = {
@@ -116,11 +125,20 @@ class EndpointSliceMirroringController(Controller):
         for subset in endpoints.get("subsets") or ():
             addresses = [(a, True) for a in subset.get("addresses") or ()]
             addresses += [(a, False) for a in subset.get("notReadyAddresses") or ()]
+            skipped += max(0, len(addresses) - MAX_ADDRESSES)
+            addresses = addresses[:MAX_ADDRESSES]
             ports = [{"name": p.get("name", ""), "protocol": p.get("protocol", "TCP"), "port": p["port"]}
                      for p in subset.get("ports") or ()]  # fmt: skip
             for family in ("IPv4", "IPv6"):
-                chosen = [(a, r) for a, r in addresses if (":" in a["ip"]) == (family == "IPv6")][:MAX_ADDRESSES]
+                chosen = [(a, r) for a, r in addresses if (":" in a["ip"]) == (family == "IPv6")]
                 if not chosen:
+                    continue
+                key = orjson.dumps((family, ports))
+                if key in made:
+                    ends = made[key]["endpoints"]
+                    more = [_endpoint(address, ready) for address, ready in chosen]
+                    ends += [one for one in more if one["addresses"] not in [known["addresses"] for known in ends]]
+                    del ends[MAX_ADDRESSES:]
                     continue
                 doc: Doc = {
                     "kind": "EndpointSlice",
@@ -137,8 +155,8 @@ class EndpointSliceMirroringController(Controller):
                 }
                 if annotations:
                     doc["metadata"]["annotations"] = annotations
-                made.append(doc)
-        return made
+                made[key] = doc
+        return list(made.values()), skipped
 
     @property
     def event_source(self) -> str:

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cluster.api import jwt
+from cluster.controllers.endpoints import truncated
 from cluster.controllers.endpointslice import EndpointSliceController, Plan
 from tests.cluster.controllers.harness import DEPLOYMENTS, KEY, Bench, deployment
 
@@ -274,6 +275,77 @@ def test_annotated_secret_is_filled_and_goes_with_its_account() -> None:
     b.do("DELETE", accounts + "/robot")
     b.run(2)
     assert b.get(secrets + "/robot-secret") is None
+
+
+def address(n: int) -> dict[str, str]:
+    return {"ip": f"10.0.{n // 250}.{n % 250}"}
+
+
+@pytest.mark.parametrize(
+    ("ready", "waiting", "kept"),
+    [
+        ([500, 500], [0, 0], None),
+        ([700, 500], [10, 0], ([584, 416], [0, 0])),
+        ([900, 0], [100, 50], ([900, 0], [67, 33])),
+        ([1000], [1], ([1000], [0])),
+        ([1], [2000], ([1], [999])),
+    ],
+)
+def test_too_many_endpoints_are_cut_in_proportion_ready_ones_first(
+    ready: list[int], waiting: list[int], kept: tuple | None
+) -> None:
+    """The figures are upstream's rule: each subset's share rounded up, the last one gets what is left."""
+    subsets = [
+        {
+            "addresses": [address(k) for k in range(r)],
+            "notReadyAddresses": [address(k) for k in range(w)],
+            "ports": [{"port": n + 1}],
+        }
+        for n, (r, w) in enumerate(zip(ready, waiting, strict=True))
+    ]
+    cut = truncated(subsets)
+    sizes = cut and tuple([len(one.get(name) or ()) for one in cut] for name in ("addresses", "notReadyAddresses"))
+    assert sizes == kept
+    assert cut is None or [one["ports"] for one in cut] == [one["ports"] for one in subsets]
+
+
+def test_a_pod_without_one_of_the_ports_stands_apart_for_that_one_only() -> None:
+    b = bench()
+    ports = [{"name": "http", "port": 80, "targetPort": 80}, {"name": "more", "port": 90, "targetPort": "more"}]
+    b.do("POST", SERVICES, service(ports=ports))
+    for name, extra in (("a", [{"name": "more", "containerPort": 9090}]), ("b", [])):
+        container = {"name": "main", "image": "nginx", "ports": extra}
+        b.do("POST", "/api/v1/namespaces/default/pods", {"kind": "Pod", "metadata": {"name": name, "labels": {"app": "web"}}, "spec": {"containers": [container]}})  # fmt: skip
+    b.settle()
+    (e,) = b.all("endpoints")
+    told = [([p["port"] for p in s["ports"]], [a["targetRef"]["name"] for a in s["addresses"]]) for s in e["subsets"]]
+    assert sorted(told) == [([80], ["a", "b"]), ([9090], ["a"])]
+    assert "endpoints.kubernetes.io/over-capacity" not in e["metadata"]["annotations"]
+
+
+def test_a_subset_of_too_many_is_mirrored_in_part_and_said() -> None:
+    b = bench()
+    b.do("POST", SERVICES, service("hand", selector=None))
+    addresses = [address(k) for k in range(1003)]
+    subsets = [
+        {"addresses": addresses[:3], "ports": [{"port": 80}]},
+        {"addresses": addresses[3:], "ports": [{"port": 80}]},
+    ]
+    b.do(
+        "POST",
+        "/api/v1/namespaces/default/endpoints",
+        {"kind": "Endpoints", "metadata": {"name": "hand"}, "subsets": subsets},
+    )
+    b.settle()
+    (s,) = b.all("endpointslices")
+    assert len(s["endpoints"]) == 1000, "the same ports: one slice"
+    more = [{"addresses": addresses, "ports": [{"port": 80}]}]
+    known = b.all("endpoints")[0]
+    b.do("PUT", "/api/v1/namespaces/default/endpoints/hand", {**known, "subsets": more})
+    b.settle()
+    assert b.events("TooManyAddressesToMirror") == [
+        "A max of 1000 addresses can be mirrored to EndpointSlices per Endpoints subset. 3 addresses were skipped"
+    ]
 
 
 def test_endpoints_written_by_hand_are_mirrored() -> None:

@@ -16,7 +16,7 @@ from cluster.snapshot.kinds import kinds, mapping, table
 from cluster.snapshot.lesson import lesson
 from cluster.snapshot.map import cluster_map, processes, ready
 from cluster.snapshot.network import nodes_rules, packet, packet_view, rules
-from cluster.snapshot.node_network import kernel_rules, node_network
+from cluster.snapshot.node_network import counters, kernel_rules, node_network
 from cluster.snapshot.objects import object_yaml, objects
 from cluster.snapshot.otlp import otlp
 from cluster.snapshot.place import find, place
@@ -68,6 +68,7 @@ VIEWS = {
     "rules": rules,
     "node_network": node_network,
     "kernel_rules": kernel_rules,
+    "counters": counters,
     "nodes": nodes_rules,
     "terms": terms,
     "versions": versions,

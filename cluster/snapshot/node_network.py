@@ -80,6 +80,26 @@ def kernel_rules(scene: Scene, node: str) -> dict[str, str]:
     return {"iptables": save_dump(tables.ruleset), "nftables": list_ruleset(tables.nft)}
 
 
+def counters(scene: Scene, node: str) -> dict[str, list[list[int]]]:
+    """``table chain`` → [packets, bytes] that each of its rules caught, in their order, the policy's last; IPVS: ``ipvs protocol address:port`` → its real servers.
+
+    nft's rules carry their counters in their text. Chains that have caught nothing are left out.
+    """
+    state = kernels(scene.world)[node].state
+    ruleset = state.tables.current().ruleset
+    found: dict[str, list[list[int]]] = {}
+    for table, chains in ruleset.tables.items():
+        for name, chain in chains.items():
+            if chain.counters:
+                found[f"{table} {name}"] = [list(chain.counters.get(rule, (0, 0))) for rule in (*chain.rules, None)]
+    for server in ruleset.ipvs.servers.values() if ruleset.ipvs is not None else ():
+        name = f"{server.protocol} {server.ip}:{server.port}"
+        rows = [state.served.get(f"{name} {real.target}", (0,) * 5) for real in server.servers.values()]
+        if any(row[0] for row in rows):
+            found[f"ipvs {name}"] = [[row[1] + row[2], row[3] + row[4]] for row in rows]
+    return found
+
+
 def table_counts(tables: NodeTables) -> dict[str, int]:
     """Rules in iptables' tables and in nft's; virtual servers."""
     servers = tables.ruleset.ipvs.servers if tables.ruleset.ipvs is not None else {}

@@ -42,6 +42,19 @@ def lines(text: str) -> list[dict[str, Any]]:
     return out
 
 
+def count(rows: list[dict[str, Any]], counters: dict[str, list[list[int]]]) -> None:
+    """Give every rule of a chain that has caught something what it caught, as ``packets`` and ``size``."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        key = f"{row['table']} {row['chain']}"
+        held = counters.get(key)
+        if held is None or row["kind"] != "rule":
+            continue
+        at = seen[key] = seen.get(key, -1) + 1
+        if at < len(held):
+            row["packets"], row["size"] = held[at]
+
+
 def _nft_lines(text: str) -> list[dict[str, Any]]:
     out = []
     table = chain = held = ""

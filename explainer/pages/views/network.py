@@ -236,6 +236,8 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     given = {} if mode == data["own"] else {"mode": mode}
     text = await attempt(data["frame"], "rules", "", node=data["rulebook"], **given) if data["rulebook"] else ""
     rows = rules_view.lines(text)
+    counted = await attempt(data["frame"], "counters", {}, node=data["rulebook"]) if text and not given else {}
+    rules_view.count(rows, counted)
     concerned = rules_view.about(rows, data["service"])
     query = asked_for(request, "q")[:80]
     tree = chain_tree.tree(rows, concerned)
@@ -254,6 +256,7 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
         "tree": tree,
         "folded": folded,
         "query": query,
+        "counted": bool(counted),
         "raw": f"/api/clusters/{data['frame']['cluster']}/nodes/{data['rulebook']}/rules",
     }
 

@@ -112,6 +112,8 @@ def test_every_packet_of_a_connection_is_counted_on_both_nodes(desk: Desk) -> No
             row for row in on(desk, "iptables-save -c", node).splitlines() if "forwarding conntrack rule" in row
         )
         assert rule.startswith(f"[4:{size - 60}] -A KUBE-FORWARD ")
+    shown = desk.lab.query("counters", node=there)["filter KUBE-FORWARD"]
+    assert [4, size - 60] in shown, "the network page's are the same"
     on(desk, "iptables -L FORWARD -Z", there)
     assert policies(desk, there, "filter")["FORWARD"] == (0, 0)
 

@@ -41,7 +41,7 @@ def gantt(change: dict[str, Any], big: bool = False) -> dict[str, Any]:
                 "kind": "request",
                 "id": request["id"],
                 "label": label,
-                "sub": names.cut(request["name"], 18 if big else 26),
+                "sub": names.cut(request["name"], max(8, (18 if big else 38) - len(label))),
                 "full": f"{label} {request['namespace']}/{request['name']}",
                 "x": left,
                 "w": max(round(right - left, 1), 4),

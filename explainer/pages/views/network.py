@@ -34,6 +34,8 @@ TABS = {
     "modes": noop("Modes compared"),
     "paste": noop("Your own dump"),
 }
+PROJECTOR = 1.55
+"""How much larger the tree of chains is drawn there: its letters have 14 units."""
 ASKED = ("way", "service", "from", "to", "node", "mode", "src", "dst", "port", "protocol")
 EMPTY: dict[str, Any] = {"services": [], "pods": [], "morePods": 0, "nodes": []}
 
@@ -241,6 +243,9 @@ async def rules_tab(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any
     concerned = rules_view.about(rows, data["service"])
     query = asked_for(request, "q")[:80]
     tree = chain_tree.tree(rows, concerned)
+    if tree:
+        scale = PROJECTOR if data["frame"]["screen"] else 1
+        tree |= {"shown_width": round(tree["width"] * scale), "shown_height": round(tree["height"] * scale)}
     folded = chain_tree.folded(rows, concerned, query)
     for table in folded["tables"]:
         for chain in table["chains"]:

@@ -1,7 +1,7 @@
 """Addresses as numbers, networks as numbers with a mask: what rules compare."""
 
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from cluster.netfilter.rules import Net
 
@@ -11,7 +11,7 @@ PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sc
 
 @lru_cache(maxsize=65536)
 def parse_net(text: str) -> Net:
-    """``10.0.0.0/8``, ``10.0.0.1``, ``10.0.0.0/255.0.0.0``, IPv6 alike. ValueError if it is none."""
+    """``10.0.0.0/8``, ``10.0.0.1``, ``10.0.0.0/255.0.0.0`` (also with gaps), IPv6 alike. ValueError if it is none."""
     address, slash, bits = text.partition("/")
     number = _dotted(address)
     if number is not None and (not slash or (bits.isdigit() and int(bits) <= 32)):  # the common form, read quickly
@@ -19,6 +19,12 @@ def parse_net(text: str) -> Net:
         mask = 0xFFFFFFFF << (32 - width) & 0xFFFFFFFF
         if number & mask == number:
             return Net(4, number, mask, f"{address}/{width}")
+    if slash and not bits.isdigit():
+        (family, number), (other, mask) = address_number(address), address_number(bits)
+        width = 32 if family == 4 else 128
+        whole = (1 << width) - 1
+        if family == other and mask | (mask - 1) != whole and mask:  # bits with gaps
+            return Net(family, number & mask, mask, f"{_text(number & mask, width)}/{_text(mask, width)}")
     network = ip_network(text, strict=False)
     return Net(network.version, int(network.network_address), int(network.netmask), str(network))
 
@@ -31,6 +37,10 @@ def address_number(text: str) -> tuple[int, int]:
         return 4, number
     address = ip_address(text)
     return address.version, int(address)
+
+
+def _text(number: int, width: int) -> str:
+    return str(IPv4Address(number) if width == 32 else IPv6Address(number))
 
 
 def _dotted(text: str) -> int | None:

@@ -80,15 +80,22 @@ def _table(reader: Reader, nft: Nft) -> None:
             name = reader.take().text
             _chain(reader, table.chains.setdefault(name, Chain(name)))
         elif word == "comment":
-            table.comment = reader.until_end()[1].text
+            table.comment = _comment(reader)
         elif word == "flags":
-            reader.until_end()
+            table.dormant = any(token.text == "dormant" for token in reader.until_end())
         elif word in ("flowtable", "counter", "quota", "ct", "limit", "secmark", "synproxy", "tunnel"):
             while reader.peek() != "{":
                 reader.take()
             reader.skip_block()
         else:
             raise ParseError(reader.line, f"{word or 'a text'!r} is not understood in a table")
+
+
+def _comment(reader: Reader) -> str:
+    line, words = reader.line, reader.until_end()
+    if len(words) < 2:
+        raise ParseError(line, "a comment without a text")
+    return words[1].text
 
 
 def _add(reader: Reader, nft: Nft) -> None:
@@ -141,14 +148,17 @@ def _remove(reader: Reader, nft: Nft, word: str) -> None:
             table.chains.pop(name, None)
     elif what in ("set", "map"):
         if word == "flush":
-            table.sets[name] = Elements()
+            flushed = table.sets.setdefault(name, Elements(kind=what))
+            flushed.values, flushed.comments, flushed.index = {}, {}, None
         else:
             table.sets.pop(name, None)
     elif what == "element":
         gone = Elements()
         _elements(reader, gone)
-        for value in gone.values:
-            table.sets.get(name, gone).values.pop(value, None)
+        kept = table.sets.get(name, gone)
+        kept.index = None
+        for value in list(gone.values):
+            kept.values.pop(value, None)
     else:
         raise ParseError(line, f"{word} {what!r} is not understood here")
 
@@ -188,7 +198,7 @@ def _chain(reader: Reader, chain: Chain) -> None:
             reader.take()
             chain.policy = reader.take().text
         elif word == "comment":
-            chain.comment = reader.until_end()[1].text
+            chain.comment = _comment(reader)
         else:
             chain.rules.append(rule_of(reader.until_end(), line))
 

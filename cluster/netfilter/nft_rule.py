@@ -7,13 +7,13 @@ Upstream: nftables src/parser_bison.y.
 
 from math import gcd
 
+from cluster.netfilter import nft_parts as parts
 from cluster.netfilter.addresses import address_number
 from cluster.netfilter.errors import ParseError
+from cluster.netfilter.nft_literals import ANY, readable
 from cluster.netfilter.nft_syntax import (
     VERDICTS,
-    Chance,
     Counter,
-    Flags,
     Key,
     Match,
     NoTrack,
@@ -26,6 +26,7 @@ from cluster.netfilter.nft_syntax import (
     Token,
     Translate,
     Unknown,
+    Value,
     Verdict,
     VerdictMap,
     pairs,
@@ -33,15 +34,37 @@ from cluster.netfilter.nft_syntax import (
 
 MOST_CHOICES = 256
 """Destinations of one translation that are walked one by one."""
-OPERATORS = ("==", "!=", "<", ">", "<=", ">=")
 BITS = {"and": "&", "or": "|", "xor": "^", "&": "&", "|": "|", "^": "^"}
 PAYLOADS = {
-    "ip": ("saddr", "daddr", "protocol", "dscp", "ttl", "length", "version"),
-    "ip6": ("saddr", "daddr", "nexthdr", "hoplimit", "dscp"),
-    "tcp": ("sport", "dport", "flags"),
-    "udp": ("sport", "dport"),
-    "sctp": ("sport", "dport"),
+    "ip": (
+        "saddr",
+        "daddr",
+        "protocol",
+        "dscp",
+        "ecn",
+        "ttl",
+        "length",
+        "version",
+        "id",
+        "frag-off",
+        "hdrlength",
+        "checksum",
+    ),
+    "ip6": ("saddr", "daddr", "nexthdr", "hoplimit", "dscp", "ecn", "length", "version", "flowlabel"),
+    "tcp": ("sport", "dport", "sequence", "ackseq", "doff", "window", "checksum", "urgptr"),
+    "udp": ("sport", "dport", "length", "checksum"),
+    "udplite": ("sport", "dport", "checksum"),
+    "dccp": ("sport", "dport", "type"),
+    "sctp": ("sport", "dport", "vtag", "checksum"),
     "th": ("sport", "dport"),
+    "icmp": ("type", "code", "checksum", "id", "sequence", "gateway", "mtu"),
+    "icmpv6": ("type", "code", "checksum", "parameter-problem", "packet-too-big", "id", "sequence", "max-delay"),
+    "ah": ("nexthdr", "hdrlength", "reserved", "spi", "sequence"),
+    "esp": ("spi", "sequence"),
+    "comp": ("nexthdr", "flags", "cpi"),
+    "ether": ("saddr", "daddr", "type"),
+    "vlan": ("id", "type"),
+    "arp": ("operation", "htype", "ptype"),
 }
 METAS = (
     "iif",
@@ -50,6 +73,8 @@ METAS = (
     "oifname",
     "iiftype",
     "oiftype",
+    "iifgroup",
+    "oifgroup",
     "skuid",
     "skgid",
     "nftrace",
@@ -83,7 +108,7 @@ def rule_of(words: list[Token], line: int) -> Rule:
         start = reader.at
         try:
             statement = _statement(reader)
-        except (ParseError, ValueError, IndexError, ZeroDivisionError):
+        except (ParseError, ValueError, LookupError, ZeroDivisionError):
             statement = None
         if statement is None:
             reader.at = start
@@ -97,8 +122,10 @@ def _unknown(reader: Reader) -> Unknown:
     """Pass over what isn't understood, to the next word that decides something."""
     found = [reader.take().text]
     final = found[0] in DECIDES
-    while not reader.over() and (final or reader.peek() not in DECIDES):
-        if reader.peek() == "comment":
+    depth = 0
+    while not reader.over() and (final or depth > 0 or reader.peek() not in DECIDES):
+        depth += {"{": 1, "}": -1}.get(reader.peek(), 0)
+        if reader.peek() == "comment" and depth <= 0:
             break
         found.append(reader.take().text)
         final = final or found[-1] == "vmap"  # whatever it finds there decides
@@ -116,11 +143,15 @@ def _statement(reader: Reader) -> Statement | None:
             reader.expect("bytes")
             reader.take()
         elif reader.accept("name"):
-            reader.take()
+            if not reader.take().quoted and reader.peek(1) == "map":  # the counter that a field of the packet names
+                reader.at += 2
+                reader.skip_block()
         return Counter()
     if word in VERDICTS:
         return Verdict(word)
     if word in ("jump", "goto"):
+        if reader.peek() == "{":  # a chain without a name
+            return None
         return Verdict(f"{word} {reader.take().text}")
     if word == "reject":
         while not reader.over() and reader.peek() != "comment":
@@ -129,119 +160,36 @@ def _statement(reader: Reader) -> Statement | None:
     if word == "notrack":
         return NoTrack()
     if word == "log":
-        return _log(reader)
+        return parts.log(reader)
     if word in ("masquerade", "redirect", "dnat", "snat"):
         return _translate(reader, word)
-    if word in ("update", "add", "delete") and reader.peek().startswith("@"):
-        name = reader.take().text
-        reader.skip_block()
-        return Passive(f"{word} {name}")
+    if (word in ("update", "add", "delete") and reader.peek().startswith("@")) or word == "meter":
+        return parts.remember(reader, word)
     if word == "numgen":
         start = reader.at
-        found = _draw(reader)
+        found = parts.draw(reader)
         if found is not None:
             return found
         reader.at = start
         return _numgen(reader)
     if word == "limit":
-        return _limit(reader)
+        return parts.limit(reader)
+    if word == "flow":
+        return Passive(" ".join([word, reader.take().text, reader.take().text]))
+    if word == "quota":
+        return parts.quota(reader)
+    if word == "ct" and reader.peek() == "count":
+        return parts.count(reader)
     if word == "meta" and reader.peek() == "random":
-        return _random(reader)
-    if word == "tcp" and reader.peek() == "flags":
-        return _flags(reader)
+        return parts.random(reader)
+    if word == "tcp" and reader.peek() == "flags" and reader.peek(1) != "set":
+        return parts.flags(reader)
     if word == "xt":
-        return _xt(reader)
-    if word in ("mark", "meta", "ct") and "set" in (reader.peek(), reader.peek(1)):
-        return _set_mark(reader, word)
+        return parts.xt(reader)
+    if _sets(reader, word):
+        return _set_mark(reader, word) or parts.mangle(reader, word)
     reader.at -= 1
     return _match(reader)
-
-
-def _draw(reader: Reader) -> Chance | None:
-    """``numgen random mod N < M`` or ``== M``; what ends in a map is no mere chance: None."""
-    if reader.take().text not in ("random", "inc"):
-        return None
-    reader.expect("mod")
-    modulus = int(reader.take().text)
-    if reader.accept("offset"):
-        return None
-    return _share(reader, modulus)
-
-
-def _random(reader: Reader) -> Chance | None:
-    """``meta random & MASK < M``: iptables' statistic as iptables-nft writes it."""
-    reader.take()
-    if not reader.accept("&") and not reader.accept("and"):
-        return _share(reader, 1 << 32)
-    return _share(reader, int(reader.take().text, 0) + 1)
-
-
-def _share(reader: Reader, total: int) -> Chance | None:
-    op = reader.take().text if reader.peek() in OPERATORS else "=="
-    if not reader.peek().isdigit():
-        return None
-    limit = int(reader.take().text)
-    hits = {"<": limit, "<=": limit + 1, ">": total - limit - 1, ">=": total - limit, "==": 1, "!=": total - 1}[op]
-    return Chance(min(max(hits, 0), total) / total)
-
-
-def _limit(reader: Reader) -> Chance | None:
-    """``limit rate [over] 5/minute [burst 5 packets]``: the bucket is full, so the first packet is within."""
-    reader.expect("rate")
-    over = reader.accept("over")
-    if "/" not in reader.take().text:  # in bytes: as "10 mbytes/second"
-        reader.take()
-    if reader.accept("burst"):
-        reader.take()
-        reader.take()
-    return Chance(0.0 if over else 1.0)
-
-
-def _flags(reader: Reader) -> Flags | None:
-    """``tcp flags syn / fin,syn,rst,ack``, ``tcp flags & (fin | syn) == syn``, ``tcp flags syn``."""
-    reader.take()
-    if reader.accept("&"):
-        mask = _flag_set(reader)
-        negate = reader.take().text == "!="
-        return Flags(mask, _flag_set(reader), negate)
-    negate = reader.accept("!=")
-    wanted = _flag_set(reader)
-    if reader.accept("/"):
-        return Flags(_flag_set(reader), wanted, negate)
-    return Flags(wanted, (), negate)
-
-
-def _flag_set(reader: Reader) -> tuple[str, ...]:
-    found: list[str] = []
-    depth = 0
-    while True:
-        word = reader.take().text
-        depth += word.count("(") - word.count(")")
-        found += [w for w in word.strip("()").replace("|", ",").split(",") if w and w != "0x0"]
-        if reader.peek() in (",", "|"):
-            reader.take()
-        elif depth <= 0:
-            return tuple(found)
-
-
-def _xt(reader: Reader) -> Passive | Unknown:
-    """What iptables-nft lists of an extension that nft has no words for: its name, without its options."""
-    kind = reader.take().text
-    name = reader.take().text
-    if name in (_PASSIVE_TARGETS if kind == "target" else ("nfacct", "comment")):
-        return Passive(f"{name}")
-    return Unknown(f"xt {kind} {name}", kind == "target")
-
-
-_PASSIVE_TARGETS = ("LOG", "NFLOG", "TCPMSS", "CHECKSUM", "CLASSIFY", "AUDIT", "TRACE")
-
-
-def _log(reader: Reader) -> Passive:
-    options = ("prefix", "group", "level", "snaplen", "queue-threshold", "flags")
-    while reader.peek() in options:
-        reader.take()
-        reader.take()
-    return Passive("log")
 
 
 def _translate(reader: Reader, kind: str) -> Translate | None:
@@ -278,7 +226,7 @@ def _weighted(numgen: Numgen) -> tuple[tuple[str, int], ...]:
         raise ValueError("too many destinations")
     found: list[tuple[str, int]] = []
     for count, text in counts:
-        address, _, port = text.partition(" . ")
+        address, _, port = text.partition(" ")
         address_number(address)
         found += [(address, int(port or 0))] * (count // common)
     return tuple(found)
@@ -310,18 +258,42 @@ def _numgen(reader: Reader, into: str = "vmap") -> Numgen | None:
     return Numgen(modulus, offset, tuple(pairs(reader)))
 
 
+def _sets(reader: Reader, word: str) -> bool:
+    """Whether what begins with ``word`` writes a field: ``meta mark set``, ``ip dscp set``, ``tcp option maxseg size set``."""
+    if word.startswith("@"):  # bits at a place: "@nh,0,8 set"
+        return reader.peek(4) == "set"
+    if word == "mark":
+        return reader.peek() == "set"
+    if word not in ("meta", "ct", *PAYLOADS):
+        return False
+    option = reader.peek() in ("option", "original", "reply")
+    return reader.peek(1) == "set" or (option and "set" in (reader.peek(2), reader.peek(3)))
+
+
 def _set_mark(reader: Reader, word: str) -> SetMark | None:
+    start = reader.at
+    found = _mark_set(reader, word)
+    if found is None:
+        reader.at = start
+    return found
+
+
+def _mark_set(reader: Reader, word: str) -> SetMark | None:
     target = "ctmark" if word == "ct" else "mark"
-    if word != "mark" and reader.take().text != "mark":
+    if word != "mark" and (word not in ("meta", "ct") or reader.take().text != "mark"):
         return None
-    reader.expect("set")
+    if not reader.accept("set"):
+        return None
     source = reader.take().text
     if source in ("meta", "ct"):
         if reader.take().text != "mark":
             return None
         source = "ctmark" if source == "ct" else "mark"
     elif source != "mark":
-        int(source, 0)
+        try:
+            int(source, 0)
+        except ValueError:
+            return None
     return SetMark(target, source, _bits(reader))
 
 
@@ -337,22 +309,23 @@ def _key(reader: Reader) -> Key | None:
     word = reader.take().text
     if word in PAYLOADS:
         name = reader.take().text
-        return Key((word, name), _bits(reader)) if name in PAYLOADS[word] else None
+        return Key((word, name)) if name in PAYLOADS[word] else None
     if word == "meta":
-        return Key(("meta", reader.take().text), _bits(reader))
+        word = reader.take().text
+        return Key(("meta", word), _bits(reader) if word == "mark" else ())
     if word == "mark" or word in METAS:
-        return Key(("meta", word), _bits(reader))
+        return Key(("meta", word), _bits(reader) if word == "mark" else ())
     if word == "ct":
         name = reader.take().text
         if name in ("original", "reply"):
             if reader.peek() in ("ip", "ip6"):
                 reader.take()
             return Key(("ct", name, reader.take().text))
-        return Key(("ct", name), _bits(reader))
+        return Key(("ct", name), _bits(reader) if name == "mark" else ())
     if word == "fib":
-        words = [word]
-        while reader.peek() not in ("type", "oif", "oifname", ""):
-            words.append(reader.take().text)
+        words = [word, reader.take().text]
+        while reader.accept("."):
+            words += [".", reader.take().text]
         return Key((*words, reader.take().text))
     return None
 
@@ -366,21 +339,47 @@ def _match(reader: Reader) -> Match | VerdictMap | None:
         keys.append(key)
         if not reader.accept("."):
             break
+    if reader.peek() in BITS:  # bits of anything but a mark
+        return None
     if reader.accept("vmap"):
         if reader.peek().startswith("@"):
             return VerdictMap(tuple(keys), (), reader.take().text[1:])
         reader.expect("{")
-        return VerdictMap(tuple(keys), tuple(pairs(reader)))
-    op = reader.take().text if reader.peek() in OPERATORS else "=="
+        return VerdictMap(tuple(keys), tuple((_read(keys, value), verdict) for value, verdict in pairs(reader)))
+    op = parts.operator(reader)
+    exact = bool(op)
     if reader.accept("!"):  # none of these bits
         op = "!="
     if reader.peek().startswith("@"):
-        return Match(tuple(keys), op, (), reader.take().text[1:])
+        return Match(tuple(keys), op or "==", (), reader.take().text[1:])
     if reader.accept("{"):
-        return Match(tuple(keys), op, tuple(value for value, _ in pairs(reader)))
+        exact = True
+        values = [value for value, _ in pairs(reader)]
+    else:
+        values = _alternatives(reader)
+    if exact and keys[0].words == ("ct", "status"):  # all of its bits, of which some are never seen here
+        return None
+    return Match(tuple(keys), op or "==", tuple(_read(keys, value) for value in values))
+
+
+def _alternatives(reader: Reader) -> list[Value]:
+    """``a``, ``a . b``, ``a, b``, ``"10:00"-"12:00"``."""
     values = [[reader.take().text]]
-    while reader.peek() in (".", ","):
-        if reader.take().text == ",":
+    while reader.peek() in (".", ",", "|", "-"):
+        word = reader.take().text
+        if word in "|-":
+            values[-1][-1] += word + reader.take().text
+            continue
+        if word == ",":
             values.append([])
         values[-1].append(reader.take().text)
-    return Match(tuple(keys), op, tuple(tuple(value) for value in values))
+    return [tuple(value) for value in values]
+
+
+def _read(keys: list[Key], value: Value) -> Value:
+    """A literal's parts as they are compared. ValueError: they can't be."""
+    if value == (ANY,):
+        return value
+    if len(value) != len(keys):
+        raise ValueError("more or fewer parts than are asked for")
+    return tuple(readable(key, part) for key, part in zip(keys, value, strict=True))

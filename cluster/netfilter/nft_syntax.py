@@ -91,17 +91,18 @@ class Numgen(Struct, frozen=True):
 
 
 class Chance(Struct, frozen=True):
-    """Holds for that share of packets: a draw against a limit; 1 for ``limit rate``, whose bucket is full."""
+    """Holds for that share of packets: a draw against a number; 0 or 1 for limits, quotas and counts, of which nothing is used yet."""
 
     share: float
 
 
 class Flags(Struct, frozen=True):
-    """Of a TCP packet's flags those in ``mask`` are just ``wanted``; ``wanted`` (): any of them is set."""
+    """Of a TCP packet's flags those in ``mask`` are just ``wanted``, or one of ``others``; ``wanted`` (): any of them is set."""
 
     mask: tuple[str, ...]
     wanted: tuple[str, ...]
     negate: bool = False
+    others: tuple[tuple[str, ...], ...] = ()
 
 
 class Verdict(Struct, frozen=True):
@@ -175,6 +176,8 @@ class Table(Struct):
     family: str
     name: str
     comment: str = ""
+    dormant: bool = False
+    """Its chains are called by no hook."""
     chains: dict[str, Chain] = field(default_factory=dict)
     sets: dict[str, Elements] = field(default_factory=dict)
 
@@ -280,7 +283,7 @@ class Reader:
             depth += {"{": 1, "}": -1}.get("" if word.quoted else word.text, 0)
 
 
-ATTRIBUTES = ("comment", "timeout", "expires", "counter", "packets", "bytes")
+ATTRIBUTES = ("comment", "timeout", "expires", "counter", "packets", "bytes", "limit", "quota", "ct", "last", "used")
 
 
 def pairs(reader: Reader, comments: dict[Value, str] | None = None) -> Iterator[tuple[Value, str]]:

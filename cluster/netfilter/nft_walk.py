@@ -13,10 +13,9 @@ Upstream: Linux net/netfilter/nf_tables_core.c (``nft_do_chain``), nft_fib.c, nf
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
 
 from cluster.netfilter.addresses import PROTOCOLS
+from cluster.netfilter.nft_literals import ANY, compare, find, holds
 from cluster.netfilter.nft_syntax import (
     Chain,
     Chance,
@@ -34,7 +33,6 @@ from cluster.netfilter.nft_syntax import (
     Table,
     Translate,
     Unknown,
-    Value,
     Verdict,
     VerdictMap,
 )
@@ -42,6 +40,14 @@ from cluster.netfilter.passage import MAX_DEPTH, MAX_UNKNOWN, Flow, Passage, Sto
 from cluster.sim import Dice
 
 WALKED = ("ip", "ip6", "inet")
+HEADERS = {
+    "tcp": "tcp", "udp": "udp", "sctp": "sctp", "icmp": "icmp", "icmpv6": "ipv6-icmp", "udplite": "udplite", "dccp": "dccp", "ah": "ah",
+    "esp": "esp", "comp": "comp", "arp": "arp", "vlan": "vlan",
+}  # fmt: skip
+"""A header → the protocol of the packets that have it."""
+CT_STATES = {"INVALID": "1", "ESTABLISHED": "2", "RELATED": "4", "NEW": "8", "UNTRACKED": "64"}
+NAT_AT = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+"""Where the kernel asks its ``nat`` chains, whatever priority they name; that orders them among themselves."""
 
 
 class NftWalker(Passage):
@@ -290,11 +296,11 @@ class NftWalker(Passage):
             found = table.sets.get(match.named)
             if found is None:
                 return None
-            inside = find(found, tuple(value[0] for value in seen if value)) is not None
+            inside = find(found, [value for value in seen if value]) is not None
         elif match.op in ("<", ">", "<=", ">="):
-            return _compare(seen[0], match.op, match.values[0][0])
+            return compare(seen[0], match.op, match.values[0][0])
         else:
-            inside = any(all(_fits(v, w) for v, w in zip(seen, wanted, strict=False)) for wanted in match.values)
+            inside = any(holds([value for value in seen if value], wanted) for wanted in match.values)
         return inside != (match.op == "!=")
 
     def _lookup(self, table: Table, lookup: VerdictMap, flow: Flow, hook: str) -> str | None:
@@ -306,9 +312,10 @@ class NftWalker(Passage):
             return ""
         if lookup.named:
             found = table.sets.get(lookup.named)
-            return None if found is None else find(found, tuple(v[0] for v in seen if v)) or ""
-        for wanted, verdict in lookup.values:
-            if all(_fits(v, w) for v, w in zip(seen, wanted, strict=False)):
+            return None if found is None else find(found, [value for value in seen if value]) or ""
+        told = [value for value in seen if value]
+        for wanted, verdict in sorted(lookup.values, key=lambda pair: pair[0] == (ANY,)):
+            if holds(told, wanted):
                 return verdict
         return ""
 
@@ -320,26 +327,34 @@ class NftWalker(Passage):
                 if (family == "ip") != (flow.family == 4):
                     return ()
                 return (flow.src if side == "saddr" else flow.dst,)
+            case ("ip" | "ip6" as family, _) if (family == "ip") != (flow.family == 4):
+                return ()
             case ("ip", "protocol") | ("ip6", "nexthdr") | ("meta", "l4proto"):
                 number = next((n for n, name in PROTOCOLS.items() if name == flow.protocol), "")
-                return flow.protocol, number
+                return (flow.protocol, number, "icmpv6") if number == "58" else (flow.protocol, number)
+            case ("ip" | "ip6", "version"):
+                return (str(flow.family),)
+            case ("meta", "protocol") | ("ether", "type"):
+                return ("ip", "2048") if flow.family == 4 else ("ip6", "34525")
             case ("tcp" | "udp" | "sctp" | "th" as protocol, "sport" | "dport" as side):
                 if protocol != flow.protocol and not (protocol == "th" and flow.protocol in ("tcp", "udp", "sctp")):
                     return ()
                 return (str(flow.sport if side == "sport" else flow.dport),)
+            case (header, _) if header in HEADERS and flow.protocol != HEADERS[header]:
+                return ()
             case ("meta", "nfproto"):
                 return ("ipv4", "2") if flow.family == 4 else ("ipv6", "10")
             case ("meta", "mark") | ("ct", "mark"):
                 return (str(_apply(key.ops, flow.mark if words[0] == "meta" else flow.connmark)),)
             case ("ct", "state"):
-                return (flow.ctstate.lower(),)
+                return flow.ctstate.lower(), CT_STATES.get(flow.ctstate, "")
             case ("ct", "original" | "reply" as side, what):
                 return _tuple_part(flow, side, what)
             case ("ct", "direction"):
                 return "original", "0"
             case ("ct", "status"):
-                found = tuple(name for name, held in (("dnat", flow.dnat), ("snat", flow.snat)) if held)
-                return found or ("",)
+                dnat, snat = (("dnat", "32") if flow.dnat else ()), (("snat", "16") if flow.snat else ())
+                return dnat + snat or ("",)
             case ("meta", "iif" | "iifname" | "oif" | "oifname" as which):
                 interface = self.interface(which[0] == "i", hook, flow)
                 return None if interface is None else (interface,)
@@ -376,11 +391,17 @@ class NftWalker(Passage):
 def _bases(nft: Nft) -> dict[str, tuple[tuple[Table, Chain], ...]]:
     found: dict[str, list[tuple[Table, Chain]]] = {}
     for table in nft.tables.values():
-        if table.family in WALKED:
+        if table.family in WALKED and not table.dormant:
             for chain in table.chains.values():
                 if chain.hook:
                     found.setdefault(chain.hook, []).append((table, chain))
-    return {hook: tuple(sorted(pairs, key=lambda pair: pair[1].priority)) for hook, pairs in found.items()}
+    return {hook: tuple(sorted(pairs, key=_called)) for hook, pairs in found.items()}
+
+
+def _called(pair: tuple[Table, Chain]) -> tuple[int, int]:
+    """What base chains of a hook are called by."""
+    chain = pair[1]
+    return NAT_AT.get(chain.hook, 0) if chain.type == "nat" else chain.priority, chain.priority
 
 
 def _tuple_part(flow: Flow, side: str, what: str) -> tuple[str, ...] | None:
@@ -401,7 +422,8 @@ def flags_hold(flags: Flags, flow: Flow) -> bool:
     if flow.protocol != "tcp":
         return False
     held = {flag.lower() for flag in flow.flags} & set(flags.mask)
-    return (held == set(flags.wanted) if flags.wanted else bool(held)) != flags.negate
+    fits = held in [set(one) for one in (flags.wanted, *flags.others)] if flags.wanted else bool(held)
+    return fits != flags.negate
 
 
 def _set_mark(mark: SetMark, flow: Flow) -> str:
@@ -418,64 +440,3 @@ def _apply(ops: tuple[tuple[str, int], ...], value: int) -> int:
     for op, other in ops:
         value = value & other if op == "&" else value | other if op == "|" else value ^ other
     return value & 0xFFFFFFFF
-
-
-def find(elements: Elements, value: Value) -> str | None:
-    """What ``value`` is mapped to ("" in a set); None when it isn't there. Literals are found in one step, ranges one by one."""
-    if elements.index is None:
-        plain = {v: to for v, to in elements.values.items() if not any(_is_range(part) for part in v)}
-        elements.index = plain
-        elements.ranges = [(v, to) for v, to in elements.values.items() if v not in plain]
-    found = elements.index.get(value)
-    if found is not None:
-        return found
-    for wanted, to in elements.ranges:
-        if len(wanted) == len(value) and all(_fits((v,), w) for v, w in zip(value, wanted, strict=True)):
-            return to
-    return None
-
-
-def _is_range(text: str) -> bool:
-    return "/" in text or "-" in text or text.endswith("*")
-
-
-@lru_cache(maxsize=65536)
-def _bounds(text: str) -> tuple[int, int] | None:
-    """The numbers a literal spans: an address, a prefix, a number, or a range of them; None for a word."""
-    low, dash, high = text.partition("-")
-    try:
-        if dash:
-            first, last = _bounds(low), _bounds(high)
-            return (first[0], last[1]) if first and last else None
-        if "/" in text:
-            net = ip_network(text, strict=False)
-            return int(net.network_address), int(net.broadcast_address)
-        if "." in text or ":" in text:
-            number = int(ip_address(text))
-        else:
-            number = int(text, 0)
-    except ValueError:
-        return None
-    return number, number
-
-
-def _fits(seen: tuple[str, ...] | None, wanted: str) -> bool:
-    """Whether one of the ways the packet's value is written is ``wanted``, or lies in the range it names."""
-    for value in seen or ():
-        if value == wanted or (wanted.endswith("*") and value.startswith(wanted[:-1])):
-            return True
-        span = _bounds(wanted)
-        number = _bounds(value) if span is not None else None
-        same = (":" in value) == (":" in wanted) and ("." in value) == ("." in wanted)
-        if span is not None and number is not None and same and span[0] <= number[0] <= span[1]:
-            return True
-    return False
-
-
-def _compare(seen: tuple[str, ...] | None, op: str, wanted: str) -> bool:
-    value, limit = _bounds((seen or ("",))[0]), _bounds(wanted)
-    if value is None or limit is None:
-        return False
-    return {
-        "<": value[0] < limit[0], ">": value[0] > limit[0], "<=": value[0] <= limit[0], ">=": value[0] >= limit[0],
-    }[op]  # fmt: skip

@@ -58,6 +58,8 @@ def restore(ruleset: Ruleset, text: str, *, noflush: bool = True, lines: bool = 
 def _command(number: int, table: str, line: str) -> tuple[str, str, str, object]:
     op, _, rest = line.partition(" ")
     chain, _, rest = rest.strip().partition(" ")
+    if not chain and op not in ("-F", "--flush", "-X", "--delete-chain"):
+        raise ParseError(number, f"{op!r} without a chain")
     try:
         match op:
             case "-A" | "--append":
@@ -88,6 +90,9 @@ def _check_jumps(ruleset: Ruleset, plan: list[tuple[int, str, str, str, object]]
     for number, op, table, chain, argument in plan:
         if op in (":", "-N"):
             known[table, chain] = True
+        if op == "*" and not noflush:
+            emptied.add(table)
+            known = {place: there for place, there in known.items() if place[0] != table}
         if op in ("*", ":", "-N"):
             continue
         rule = argument[1] if op == "-I" else argument  # type: ignore[index]

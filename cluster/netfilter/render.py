@@ -18,6 +18,7 @@ from cluster.netfilter.rules import (
     CopyMark,
     CtState,
     CtTuple,
+    Fragment,
     Interface,
     IpRange,
     IpvsMatch,
@@ -73,6 +74,8 @@ def render_rule(chain: str, rule: Rule, family: int = 4) -> str:
                 head[match.side] = f"{bang}{match.side} {match.net.text}"
             case Interface():
                 head[match.side] = f"{bang}{match.side} {match.name}"
+            case Fragment():
+                head["-f"] = f"{bang}-f"
             case Protocol():
                 head["-p"] = f"{bang}-p {match.name}"
             case _:
@@ -81,7 +84,7 @@ def render_rule(chain: str, rule: Rule, family: int = 4) -> str:
                 if module in _SEVERAL and rest and rest[-1].startswith(module + " "):  # one module, several options
                     text = rest.pop() + text.removeprefix(module)
                 rest.append(text)
-    words = ["-A", chain, *(head[o] for o in ("-s", "-d", "-i", "-o", "-p") if o in head), *rest]
+    words = ["-A", chain, *(head[o] for o in ("-s", "-d", "-i", "-o", "-p", "-f") if o in head), *rest]
     if rule.target is not None:
         words.append(_target(rule.target, family))
     return " ".join(words)
@@ -89,6 +92,9 @@ def render_rule(chain: str, rule: Rule, family: int = 4) -> str:
 
 def _range(ports: tuple[int, int]) -> str:
     return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}:{ports[1]}"
+
+
+_ALWAYS_QUOTED = ("--u32", "--label")
 
 
 def _match(match: Match, bang: str, family: int) -> str:
@@ -142,8 +148,12 @@ def _match(match: Match, bang: str, family: int) -> str:
         case Nfacct():
             return f"-m nfacct --nfacct-name  {match.name}"  # two blanks: libxt_nfacct.c prints the option and " %s"
         case UnknownMatch():
-            return " ".join(w if w.startswith("-") else quote(w) if " " in w else w for w in match.words)
-        case Address() | Interface() | Protocol():
+            before = ("", *match.words)
+            return " ".join(
+                f'"{w}"' if last in _ALWAYS_QUOTED else quote(w) if " " in w and not w.startswith("-") else w
+                for last, w in zip(before, match.words, strict=False)
+            )
+        case Address() | Interface() | Protocol() | Fragment():
             raise AssertionError("printed before the others")
         case _:
             assert_never(match)

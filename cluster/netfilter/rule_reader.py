@@ -18,6 +18,7 @@ from cluster.netfilter.extensions import MODULES, Options, ports, value_mask
 from cluster.netfilter.rules import (
     Address,
     CopyMark,
+    Fragment,
     Interface,
     Jump,
     Match,
@@ -82,6 +83,8 @@ class RuleReader:
                 self.matches.append(Protocol(_PROTOCOLS.get(name, name), negate))
             elif word in ("-i", "--in-interface", "-o", "--out-interface"):
                 self.matches.append(Interface("-i" if word in ("-i", "--in-interface") else "-o", self._take(), negate))
+            elif word in ("-f", "--fragment"):
+                self.matches.append(Fragment(negate))
             elif word in ("-m", "--match"):
                 self._module(self._take())
             elif word in ("-j", "--jump"):
@@ -202,8 +205,8 @@ def _is_option(word: str) -> bool:
 def _reject(options: Options) -> Reject:
     if not options:
         return Reject()
-    ((_, option, values),) = options
-    if option != "--reject-with" or len(values) != 1:
+    (_, option, values), *more = options
+    if more or option != "--reject-with" or len(values) != 1:
         raise ValueError(f"REJECT does not know {option!r}")
     default = values[0] in ("icmp-port-unreachable", "port-unreach", "icmp6-port-unreachable")
     return Reject("" if default else values[0])
@@ -211,6 +214,8 @@ def _reject(options: Options) -> Reject:
 
 def _mark_target(name: str, options: Options, words: tuple[str, ...]) -> Target:
     if len(options) >= 1 and options[0][1] in ("--save-mark", "--restore-mark") and name == "CONNMARK":
+        if any(len(values) != 1 for _, _, values in options[1:]):
+            return UnknownTarget(name, words)
         masks = {option: int(values[0], 0) for _, option, values in options[1:]}
         both = masks.get("--mask", 0xFFFFFFFF)
         return CopyMark(options[0][1], masks.get("--nfmask", both), masks.get("--ctmask", both))  # type: ignore[arg-type]
@@ -237,6 +242,8 @@ def _nat_target(name: str, options: Options, words: tuple[str, ...]) -> Target:
     place: Place = ("", 0, "", 0)
     flags = []
     for _, option, values in options:
+        if "/" in "".join(values):  # ports that keep their distance from a base
+            return UnknownTarget(name, words)
         if option in ("--to-destination", "--to-source") and len(values) == 1:
             place = _place(values[0])
         elif option == "--to-ports" and len(values) == 1:

@@ -151,6 +151,12 @@ class Physdev(Struct, frozen=True, tag=True, gc=False):
     negate: bool = False
 
 
+class Fragment(Struct, frozen=True, tag=True, gc=False):
+    """``-f``: a packet's second or later fragment; conntrack puts them together, so none is ever seen."""
+
+    negate: bool = False
+
+
 class IpRange(Struct, frozen=True, tag=True, gc=False):
     """``-m iprange``: an address between two, inclusive."""
 
@@ -203,7 +209,7 @@ class UnknownMatch(Struct, frozen=True, tag=True, gc=False):
 
 Match = (
     Address | Interface | Protocol | Ports | Multiport | CtState | CtTuple | Mark | AddrType | Statistic | Nth | Recent | SetMatch
-    | Physdev | IpRange | Limit | IpvsMatch | Comment | Nfacct | UnknownMatch
+    | Physdev | Fragment | IpRange | Limit | IpvsMatch | Comment | Nfacct | UnknownMatch
 )  # fmt: skip
 
 

@@ -74,6 +74,14 @@ def generic() -> Case:
     return (HERE / "generic.iptables").read_text(), ProxyOptions(), NODE_IPS[4], rows
 
 
+def generic_nft() -> Case:
+    """The same in nft's own language, as nft lists it."""
+    rows = [
+        Row(src, "192.168.0.2", "tcp", port) for port in range(9201, 9264) for src in ("203.0.113.2", "203.0.113.130")
+    ]
+    return (HERE / "generic.nft").read_text(), ProxyOptions(mode="nftables"), NODE_IPS[4], rows
+
+
 def _upstream(name: str) -> Callable[[], Case]:
     return lambda: upstream(name)
 
@@ -90,5 +98,6 @@ CASES: dict[str, Callable[[], Case]] = {
         for mode in ("iptables", "nftables")
     },
     "rules of no kube-proxy": generic,
+    "tables of no kube-proxy": generic_nft,
 }
 __all__ = ["CASES", "Case", "structs"]

@@ -136,6 +136,7 @@ BROKEN = [
     ("*filter\n:X - [0:0]\n-A X -j Y\nCOMMIT\n", 3, "no chain"),
     ("*nonsense\nCOMMIT\n", 1, "unknown table"),
     ("-A INPUT -j ACCEPT\n", 1, "outside of a table"),
+    ("*filter\n-A\nCOMMIT\n", 2, "without a chain"),
     ("*filter\n-A INPUT -s 10.0.0.0/40 -j ACCEPT\nCOMMIT\n", 2, "10.0.0.0/40"),
     ("*filter\n-A INPUT -p tcp --dport http -j ACCEPT\nCOMMIT\n", 2, "http"),
     ("*filter\n-A INPUT -j\nCOMMIT\n", 2, "ends where a word"),

@@ -9,6 +9,10 @@ from cluster.netfilter import parse_rule, parse_save, render_rule, save
     ("typed", "printed"),
     [
         ("-p tcp --dport 80 -s 1.2.3.4 -j DROP", "-s 1.2.3.4/32 -p tcp -m tcp --dport 80 -j DROP"),
+        ("-p all -f -s 10.1.2.3/255.0.255.0 -j DROP", "-s 10.0.2.0/255.0.255.0 -p all -f -j DROP"),
+        ("! -f -j ACCEPT", "! -f -j ACCEPT"),
+        ('-m u32 --u32 "0x6&0xff=0x1" -j DROP', '-m u32 --u32 "0x6&0xff=0x1" -j DROP'),
+        ("-p tcp -j DNAT --to-destination 10.0.0.1:80-90/70", "-p tcp -j DNAT --to-destination 10.0.0.1:80-90/70"),
         ("-j MARK --or-mark 0x4000", "-j MARK --set-xmark 0x4000/0x4000"),
         ("-j MARK --xor-mark 0x004000", "-j MARK --set-xmark 0x4000/0x0"),
         ("-j MARK --and-mark 0xff", "-j MARK --set-xmark 0x0/0xffffff00"),

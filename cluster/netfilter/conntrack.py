@@ -30,7 +30,9 @@ TRANSITIONS: dict[tuple[str, str, str], str] = {
     ("tcp", "ESTABLISHED", "reply"): "ESTABLISHED",
     ("udp", "NONE", "original"): "UNREPLIED",
     ("udp", "UNREPLIED", "original"): "UNREPLIED",
-    ("udp", "UNREPLIED", "reply"): "ASSURED",
+    ("udp", "UNREPLIED", "reply"): "REPLIED",
+    ("udp", "REPLIED", "original"): "ASSURED",
+    ("udp", "REPLIED", "reply"): "ASSURED",
     ("udp", "ASSURED", "original"): "ASSURED",
     ("udp", "ASSURED", "reply"): "ASSURED",
     ("sctp", "NONE", "original"): "COOKIE_WAIT",
@@ -43,11 +45,14 @@ TRANSITIONS: dict[tuple[str, str, str], str] = {
 }
 """(protocol, state, direction of the packet) → next state. Run and drawn from this table."""
 
+STREAM_AFTER = 2 * SECOND
+"""A UDP flow is no stream (ASSURED) before that age: a question and its answer are soon forgotten."""
 TIMEOUTS: dict[tuple[str, str], int] = {
     ("tcp", "SYN_SENT"): 120 * SECOND,
     ("tcp", "SYN_RECV"): 60 * SECOND,
     ("tcp", "ESTABLISHED"): 432_000 * SECOND,
     ("udp", "UNREPLIED"): 30 * SECOND,
+    ("udp", "REPLIED"): 30 * SECOND,
     ("udp", "ASSURED"): 120 * SECOND,
     ("sctp", "COOKIE_WAIT"): 3 * SECOND,
     ("sctp", "COOKIE_ECHOED"): 3 * SECOND,
@@ -78,6 +83,7 @@ class Flow(Struct):
     state: str
     expires: int
     seen_reply: bool = False
+    since: int = 0
 
     @property
     def dnat(self) -> bool:
@@ -118,7 +124,7 @@ class Conntrack(Struct):
         """Remember the flow whose first packet came as ``packet`` and left as ``translated`` (POSTROUTING's end)."""
         original = tuple_of(packet)
         state = TRANSITIONS[packet.protocol, "NONE", "original"]
-        flow = Flow(original, tuple_of(translated).turned(), state, now + TIMEOUTS[packet.protocol, state])
+        flow = Flow(original, tuple_of(translated).turned(), state, now + TIMEOUTS[packet.protocol, state], since=now)
         self.flows[flow.original] = flow
         self.flows[flow.reply] = flow
         return flow
@@ -129,7 +135,9 @@ class Conntrack(Struct):
         if found is None:
             return None
         flow, direction = found
-        flow.state = TRANSITIONS[packet.protocol, flow.state, direction]
+        state = TRANSITIONS[packet.protocol, flow.state, direction]
+        if (packet.protocol, state) != ("udp", "ASSURED") or now - flow.since > STREAM_AFTER:
+            flow.state = state
         flow.expires = now + TIMEOUTS[packet.protocol, flow.state]
         flow.seen_reply = flow.seen_reply or direction == "reply"
         to = flow.reply.turned() if direction == "original" else flow.original.turned()

@@ -8,13 +8,14 @@ In: what ``ipset save`` prints → out: ``IpSet``, and back. Errors: ``ParseErro
 answer None means that nobody can tell (an interface nobody named, a MAC address).
 
 Simplified here: entries don't time out, counters are read over; ``ipset save`` lists in the order of adding (the kernel in that of
-its hash); the tool's ``bucketsize`` and ``initval`` are kept as given and not made up.
+its hash); the tool's ``bucketsize`` and ``initval`` are kept as given and not made up; what a set is made with is printed as given; a
+network of no bits (``0.0.0.0/0``), an element beyond a bitmap's range or of a full set is held, where the kernel refuses it.
 
 Upstream: Linux net/netfilter/ipset; ipset(8); kubernetes pkg/proxy/ipvs/ipset.
 """
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network, summarize_address_range
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ EXPAND_MAX = 65536
 """Addresses that one ``add`` of a range may make."""
 ELEMENTS_MAX = 500_000
 """Elements of all sets of one text."""
+ICMP = {"8/0": "echo-request", "0/0": "echo-reply", "128/0": "echo-request", "129/0": "echo-reply"}
 PORTED = ("tcp", "udp", "sctp", "udplite")
 
 
@@ -63,6 +65,19 @@ class IpSet(Struct):
         self.prefixes = None
 
 
+PROTOCOLS = {
+    "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "50": "esp", "51": "ah", "58": "ipv6-icmp", "89": "ospf", "132": "sctp",
+    "136": "udplite", "icmpv6": "ipv6-icmp",
+}  # fmt: skip
+"""A protocol as it may be typed → as it is printed."""
+MADE = {
+    "hash:ip": (6, 216, 40), "hash:ip,port": (7, 216, 48), "hash:ip,port,ip": (6, 208, 56), "hash:ip,port,net": (8, 464, 56),
+    "hash:net": (7, 456, 48), "hash:net,port": (8, 456, 48), "hash:net,iface": (8, 528, 48), "bitmap:port": (3, 8264, 0),
+    "bitmap:ip": (3, 104, 0), "list:set": (3, 80, 48),
+}  # fmt: skip
+"""Type → its revision, the bytes of an IPv4 set without elements, and those of an element."""
+
+
 def save_sets(sets: dict[str, IpSet]) -> str:
     """``ipset save``."""
     return "".join(f"{line}\n" for found in sets.values() for line in _saved(found))
@@ -70,28 +85,38 @@ def save_sets(sets: dict[str, IpSet]) -> str:
 
 def _saved(found: IpSet) -> Iterator[str]:
     yield " ".join(("create", found.name, found.type, *found.options))
-    for element, extra in found.entries.items():
+    for element, extra in _in_order(found):
         yield f"add {found.name} {element}{' ' + extra if extra else ''}"
 
 
-def list_sets(sets: dict[str, IpSet], references: dict[str, int] | None = None) -> str:
-    """``ipset list``: a block a set. ``references``: how many rules ask it."""
+def list_sets(sets: dict[str, IpSet], references: dict[str, int] | None = None, terse: bool = False) -> str:
+    """``ipset list``: a block a set. ``references``: how many rules ask it. ``terse``: without its elements."""
     blocks = []
     for found in sets.values():
-        size = 200 + 88 * len(found.entries) if found.type.startswith("hash") else 8264
+        revision, empty, each = MADE.get(found.type, (5, 208, 56))
+        holders = sum(found.name in other.entries for other in sets.values() if other.type == "list:set")
         lines = [
             f"Name: {found.name}",
             f"Type: {found.type}",
-            f"Revision: {3 if found.type == 'bitmap:port' else 5}",
+            f"Revision: {revision}",
             f"Header: {' '.join(found.options)}",
-            f"Size in memory: {size}",
-            f"References: {(references or {}).get(found.name, 0)}",
+            f"Size in memory: {empty + each * len(found.entries)}",
+            f"References: {(references or {}).get(found.name, 0) + holders}",
             f"Number of entries: {len(found.entries)}",
-            "Members:",
-            *(f"{e} {x}".rstrip() for e, x in found.entries.items()),
+            *([] if terse else ["Members:", *(f"{e} {x}".rstrip() for e, x in _in_order(found))]),
         ]
         blocks.append("\n".join(lines) + "\n")
     return "\n".join(blocks)
+
+
+def _in_order(found: IpSet) -> list[tuple[str, str]]:
+    """The elements with what was said of them: of a bitmap from the lowest on, else as they were added."""
+    rows = list(found.entries.items())
+    if found.type == "bitmap:port":
+        rows.sort(key=lambda row: int(row[0]))
+    elif found.type.startswith("bitmap"):
+        rows.sort(key=lambda row: int(ip_address(row[0].partition(",")[0])))
+    return rows
 
 
 # -- reading --------------------------------------------------------------------------------------------------------------
@@ -172,6 +197,8 @@ def _create(sets: dict[str, IpSet], number: int, words: list[str]) -> int:
     method, _, parts = kind.partition(":")
     if parts not in METHODS.get(method, ()):
         raise ParseError(number, f"unknown set type {kind!r}")
+    if len(name) > 31:
+        raise ParseError(number, f"the name {name!r} is longer than 31 characters")
     options = tuple(words[2:])
     family = 6 if "inet6" in options else 4
     taken = _emptied(sets[name]) if name in sets else 0
@@ -196,13 +223,32 @@ def elements_of(found: IpSet, text: str, number: int = 0) -> list[str]:
     return [",".join(chosen) for chosen in product(*choices)]
 
 
+def contains(found: IpSet, text: str) -> bool:
+    """``ipset test``: whether the element is there, or lies in a network that is. ParseError when it is none."""
+    for element in elements_of(found, text):
+        wanted = element.split(",")
+        for entry, extra in found.entries.items():
+            if "nomatch" not in extra and all(
+                one == other or (part == "net" and ip_network(other).subnet_of(ip_network(one)))  # type: ignore[arg-type]
+                for part, one, other in zip(found.parts, entry.split(","), wanted, strict=True)
+            ):
+                break
+        else:
+            return False
+    return True
+
+
 def _part(found: IpSet, part: str, word: str) -> Iterator[str]:
     if part == "ip":
         yield from _addresses(found, word)
     elif part == "net":
-        net = ip_network(word, strict=False)
-        _same_family(found, net.version)
-        yield str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net)
+        first, dash, last = word.partition("-")
+        nets = (
+            summarize_address_range(ip_address(first), ip_address(last)) if dash else [ip_network(word, strict=False)]
+        )  # type: ignore[arg-type]
+        for net in nets:
+            _same_family(found, net.version)
+            yield str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net)
     elif part == "port":
         yield from _ports(found, word)
     elif part == "mark":
@@ -235,8 +281,11 @@ def _addresses(found: IpSet, word: str) -> Iterator[str]:
 
 def _ports(found: IpSet, word: str) -> Iterator[str]:
     protocol, colon, ports = word.rpartition(":")
-    if colon and protocol in ("icmp", "icmpv6", "ipv6-icmp"):
-        yield word
+    protocol = PROTOCOLS.get(protocol.lower(), protocol.lower())
+    if colon and protocol not in PROTOCOLS.values():
+        raise ValueError(f"{protocol!r} is no protocol")
+    if colon and protocol in ("icmp", "ipv6-icmp"):
+        yield f"{protocol}:{ICMP.get(ports, ports)}"
         return
     low, _, high = ports.partition("-")
     first, last = int(low), int(high or low)

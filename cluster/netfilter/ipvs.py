@@ -141,6 +141,17 @@ def save_servers(ipvs: Ipvs) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def sorted_servers(ipvs: Ipvs) -> list[VirtualServer]:
+    """As ``ipvsadm`` lists them: by family, protocol, address and port."""
+    numbers = {protocol: at for at, protocol in enumerate(OPTIONS)}
+    return sorted(ipvs.servers.values(), key=lambda s: (":" in s.ip, numbers[s.protocol], address_number(s.ip), s.port))
+
+
+def sorted_reals(server: VirtualServer) -> list[RealServer]:
+    """By address and port."""
+    return sorted(server.servers.values(), key=lambda real: (address_number(real.ip), real.port))
+
+
 def list_servers(ipvs: Ipvs, connections: dict[tuple[Key, str], tuple[int, int]] | None = None) -> str:
     """``ipvsadm -Ln``. ``connections``: (virtual server, real server) → active and inactive ones."""
     lines = [
@@ -149,11 +160,11 @@ def list_servers(ipvs: Ipvs, connections: dict[tuple[Key, str], tuple[int, int]]
         "  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn",
     ]
     forward = {"m": "Masq", "g": "Route", "i": "Tunnel"}
-    for server in ipvs.servers.values():
+    for server in sorted_servers(ipvs):
         kept = f" persistent {server.persistent}" if server.persistent else ""
         flags = f" ({','.join(server.flags)})" if server.flags else ""
         lines.append(f"{server.protocol.upper():<4} {place(server.ip, server.port)} {server.scheduler}{kept}{flags}")
-        for real in server.servers.values():
+        for real in sorted_reals(server):
             active, inactive = (connections or {}).get((server.key, real.target), (0, 0))
             lines.append(
                 f"  -> {real.target:<28} {forward[real.forward]:<7} {real.weight:<6} {active:<10} {inactive:<10}"

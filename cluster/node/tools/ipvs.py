@@ -1,4 +1,4 @@
-"""``ipvsadm`` (``-L -n --stats --rate -c -S -C``) and ``ipset`` (``list``, ``save``, ``flush``, ``destroy``).
+"""``ipvsadm`` (``-L -n --stats --rate -c --timeout -S -C``) and ``ipset`` (``list``, ``save``, ``flush``, ``destroy``).
 
 Counters are of what really went through (a packet is 60 bytes here), connections those of the node's conntrack; rates are not kept.
 
@@ -7,13 +7,17 @@ Upstream: ipvsadm 1.31, ipset 7.17 (texts).
 
 from typing import Any
 
-from cluster.netfilter.ipset import list_sets, save_sets
-from cluster.netfilter.ipvs import Ipvs, list_servers, save_servers
+from cluster.netfilter.conntrack import TIMEOUTS
+from cluster.netfilter.errors import ParseError
+from cluster.netfilter.ipset import contains, list_sets, save_sets
+from cluster.netfilter.ipvs import Ipvs, list_servers, place, save_servers, sorted_reals, sorted_servers
 from cluster.netfilter.rules import SetMatch
 from cluster.netfilter.tables import Ruleset
 from cluster.node.tools import Printed
 
 NAMES = ("ipvsadm", "ipvsadm-save", "ipset")
+KEPT = {"ESTABLISHED": 900, "SYN_RECV": 60, "UDP": 300}
+"""Seconds that IPVS remembers a connection in that state without a packet."""
 HEAD = "IP Virtual Server version 1.2.1 (size=4096)\n"
 
 
@@ -38,62 +42,65 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
     unknown = [
         word
         for word in flags
-        if word.startswith("--") and word not in ("--stats", "--rate", "--numeric", "--list", "--connection", "--exact")
+        if word.startswith("--")
+        and word not in ("--stats", "--rate", "--numeric", "--list", "--connection", "--exact", "--sort", "--timeout")
     ]
     if unknown or set(short) - set("Llnc"):
-        return Printed(err=f"ipvsadm: option {unknown[0] if unknown else '-' + (set(short) - set('Llnc')).pop()!r} is not simulated: -L -n --stats --rate -c -S -C\n", code=1)  # fmt: skip
+        return Printed(err=f"ipvsadm: option {unknown[0] if unknown else '-' + (set(short) - set('Llnc')).pop()!r} is not simulated: -L -n --stats --rate -c --timeout -S -C\n", code=1)  # fmt: skip
+    if "--timeout" in flags:
+        return Printed("Timeout (tcp tcpfin udp): 900 120 300\n")
     if "c" in short or "--connection" in flags:
         return Printed(_connections(kernel, now))
     if "--stats" in flags or "--rate" in flags:
-        return Printed(_stats(kernel, ipvs, "--rate" in flags))
+        return Printed(_stats(kernel, ipvs, "--rate" in flags, "--exact" in flags))
     return Printed(list_servers(ipvs, kernel.state.conntrack.by_server(now)))
 
 
-def _stats(kernel: Any, ipvs: Ipvs, rate: bool) -> str:
+def _stats(kernel: Any, ipvs: Ipvs, rate: bool, exact: bool) -> str:
     heads = (
         ("CPS", "InPPS", "OutPPS", "InBPS", "OutBPS") if rate else ("Conns", "InPkts", "OutPkts", "InBytes", "OutBytes")
     )
-    text = (
-        HEAD
-        + f"{'Prot LocalAddress:Port':<33} "
-        + " ".join(f"{head:>{7 if n < 3 else 8}}" for n, head in enumerate(heads))
-        + "\n  -> RemoteAddress:Port\n"
-    )
+    text = HEAD + f"{'Prot LocalAddress:Port':<33}" + "".join(f" {head:>8}" for head in heads)
+    text += "\n  -> RemoteAddress:Port\n"
     none = (0, 0, 0, 0, 0)
-    for server in ipvs.servers.values():
+    for server in sorted_servers(ipvs):
         name = f"{server.protocol} {server.ip}:{server.port}"
-        rows = [
-            (real.target, kernel.state.served.get(f"{name} {real.target}", none)) for real in server.servers.values()
-        ]
+        rows = [(real.target, kernel.state.served.get(f"{name} {real.target}", none)) for real in sorted_reals(server)]
         whole = tuple(sum(row[1][n] for row in rows) for n in range(5))
-        text += _stat(f"{server.protocol.upper():<4} {server.ip}:{server.port}", none if rate else whole)
+        text += _stat(f"{server.protocol.upper():<4} {place(server.ip, server.port)}", none if rate else whole, exact)
         for target, counts in rows:
-            text += _stat(f"  -> {target}", none if rate else counts)
+            text += _stat(f"  -> {target:<28}", none if rate else counts, exact)
     return text
 
 
-def _stat(name: str, counts: tuple[int, ...]) -> str:
-    return f"{name:<33} " + " ".join(f"{_amount(value):>{7 if n < 3 else 8}}" for n, value in enumerate(counts)) + "\n"
+def _stat(name: str, counts: tuple[int, ...], exact: bool) -> str:
+    return f"{name:<33}" + "".join(_large(value, exact) for value in counts) + "\n"
 
 
-def _amount(number: int) -> str:
-    """As ipvsadm shortens: at most eight digits, then K, M, G (``print_largenum``)."""
-    if number < 100_000_000:
-        return str(number)
-    for unit, size in (("K", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)):
-        if number < 100_000 * size * 1_000:
-            return f"{number // size}{unit}"
-    return f"{number // 1_000_000_000_000}T"
+LARGE = ((10**14, "T", 10**12), (10**11, "G", 10**9), (10**9, "M", 10**6), (10**8, "K", 1000))
+"""From what number on it is printed in which unit."""
+
+
+def _large(value: int, exact: bool) -> str:
+    """A number in nine places."""
+    for least, unit, size in () if exact else LARGE:
+        if value >= least:
+            return f"{value // size:>8}{unit}"
+    return f" {value:>8}"
 
 
 def _connections(kernel: Any, now: int) -> str:
     lines = ["IPVS connection entries", "pro expire state       source             virtual            destination"]
     for flow in kernel.state.conntrack.translated(now):
-        left = max(0, flow.expires - now) // 1_000_000_000
         o, r = flow.original, flow.reply
+        state = "UDP" if o.protocol == "udp" else "SYN_RECV" if flow.state == "SYN_SENT" else flow.state
+        last = flow.expires - TIMEOUTS.get((o.protocol, flow.state), 0)
+        left = (last - now) // 1_000_000_000 + KEPT.get(state, 120)
+        if left < 0:  # conntrack remembers it longer
+            continue
         lines.append(
-            f"{o.protocol.upper():<3} {left // 60:02}:{left % 60:02}  {flow.state:<11} {o.src + ':' + str(o.sport):<18} "
-            f"{o.dst + ':' + str(o.dport):<18} {r.src + ':' + str(r.sport):<18}".rstrip()
+            f"{o.protocol.upper():<3} {f'{left // 60:02}:{left % 60:02}':<6} {state:<11} {place(o.src, o.sport):<18} "
+            f"{place(o.dst, o.dport):<18} {place(r.src, r.sport)}"
         )
     return "\n".join(lines) + "\n"
 
@@ -110,7 +117,14 @@ def _references(ruleset: Ruleset) -> dict[str, int]:
 
 
 def _ipset(ruleset: Ruleset, words: list[str]) -> Printed:
+    as_saved = False
+    for option in ("-o", "-output", "--output"):
+        if option in words[:-1]:
+            at = words.index(option)
+            as_saved = words[at + 1] == "save"
+            words = words[:at] + words[at + 2 :]
     command, names = (words[0] if words else "help"), [word for word in words[1:] if not word.startswith("-")]
+    terse = any(word in ("-t", "-terse", "--terse") for word in words)
     only_names = any(word in ("-n", "-name", "--name") for word in words)
     if names and names[0] not in ruleset.sets and command in ("list", "-L", "save", "flush", "destroy", "-F", "-X"):
         return Printed(err="ipset v7.17: The set with the given name does not exist\n", code=1)
@@ -118,7 +132,9 @@ def _ipset(ruleset: Ruleset, words: list[str]) -> Printed:
     uses = _references(ruleset)
     match command:
         case "list" | "-L":
-            return Printed("".join(f"{name}\n" for name in sets) if only_names else list_sets(sets, uses))
+            if only_names:
+                return Printed("".join(f"{name}\n" for name in sets))
+            return Printed(save_sets(sets) if as_saved else list_sets(sets, uses, terse=terse))
         case "save" | "-S":
             return Printed(save_sets(sets))
         case "flush" | "-F":
@@ -133,4 +149,19 @@ def _ipset(ruleset: Ruleset, words: list[str]) -> Printed:
             return Printed(flushed=["ipvs"] if sets else [])
         case "version" | "-v" | "--version":
             return Printed("ipset v7.17, protocol version: 7\n")
-    return Printed(err=f"ipset v7.17: {command!r} is not simulated: list, save, flush, destroy\n", code=1)
+        case "test" if names:
+            return _test(ruleset, names)
+    return Printed(err=f"ipset v7.17: {command!r} is not simulated: list, save, test, flush, destroy\n", code=1)
+
+
+def _test(ruleset: Ruleset, names: list[str]) -> Printed:
+    found = ruleset.sets.get(names[0])
+    if found is None or len(names) < 2:
+        return Printed(err="ipset v7.17: The set with the given name does not exist\n", code=1)
+    try:
+        held = contains(found, names[1])
+    except ParseError as error:
+        return Printed(err=f"ipset v7.17: Syntax error: {error.reason}\n", code=1)
+    if held:
+        return Printed(err=f"Warning: {names[1]} is in set {names[0]}.\n")
+    return Printed(err=f"{names[1]} is NOT in set {names[0]}.\n", code=1)

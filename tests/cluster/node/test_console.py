@@ -141,7 +141,8 @@ ERRORS = [
     ("ip frob", 'Object "frob" is unknown, try "ip help".', 1),
     ("ip route add 10.0.0.0/8", "is not simulated", 2),
     ("ipset list NOPE", "The set with the given name does not exist", 1),
-    ("conntrack", "You need to supply parameters", 2),
+    ("conntrack -L --state ESTABLISHED", "unknown option `--state'", 2),
+    ("ipset test NOPE 80", "The set with the given name does not exist", 1),
     ("reboot", "bash: line 1: reboot: command not found", 127),
 ]  # fmt: skip
 

@@ -1,6 +1,6 @@
 # Everything is set up in .venv the first time it is needed; after that these lines cost a few milliseconds.
 .DEFAULT_GOAL := help
-.PHONY: help run test check golden swarm swarm-bugs kernel-check bench bench-browser replays pictures clean
+.PHONY: help run test check golden swarm swarm-bugs kernel-check bench bench-browser replays access pictures clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -44,6 +44,9 @@ replays: $(VENV)/.dev ## a thousand replays of one used minute's export, compare
 
 bench-browser: $(VENV)/.dev browser catalogs ## what a browser does with it: frames, paints, weight, memory
 	$(PY) -m bench.browser
+
+access: $(VENV)/.dev browser catalogs ## axe over every page, language and sheet
+	$(PY) -m pytest $(PYTEST) tests/browser/matrix.py
 
 pictures: $(VENV)/.dev browser catalogs ## the documents' pictures and the tour, taken anew
 	$(PY) -m tests.browser.screenshots

@@ -30,5 +30,10 @@ onLive("gone", () => {
   hold();
   moment.reread();
 });
+// Somebody presents: whoever watches may follow.
+let follow = null;
+onLive("presenter", async (found) => {
+  if (found || follow) (await (follow ??= import("./follow.js"))).hear(found);
+});
 connect();
 document.documentElement.dataset.ready = "";

@@ -92,7 +92,7 @@ const PREPARE = {
     });
   },
   help(dialog) {
-    dialog.querySelector("[data-legend]").append(dialog.querySelector("[data-legend-words]").content);
+    legend(dialog.querySelector("[data-legend]"));
     const box = dialog.querySelector("[data-keys]");
     box.checked = keysOn();
     box.addEventListener("change", () => setKeys(box.checked));
@@ -197,6 +197,12 @@ async function fork(dialog, data) {
   } finally {
     button.disabled = false;
   }
+}
+
+// What every shape means: few look, so it is not part of every page.
+async function legend(place) {
+  const answer = await fetch("/style/?part=legend").catch(() => null);
+  place.innerHTML = answer?.ok ? await answer.text() : "";
 }
 
 // ---- history -----------------------------------------------------------------------------------------------------------

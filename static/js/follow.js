@@ -1,7 +1,6 @@
 // Following the presenter, wherever one sits: their page, moment and step, on one's own sheet and in one's own language. Any movement of
 // one's own leaves it; one button joins again. A projector in another room follows by its address: ?screen&follow=1.
 
-import { onLive } from "./feed.js";
 import { t } from "./words.js";
 import { bare, dressed, stepTo } from "./stagehand.js";
 
@@ -19,11 +18,12 @@ let going = false;
 const following = () => always || sessionStorage.getItem(KEY) === "1";
 
 if (!apart) {
-  onLive("presenter", hear);
   for (const kind of ["pointerdown", "wheel", "keydown"]) addEventListener(kind, leave, { capture: true, passive: true });
 }
 
-function hear(found) {
+// In: what the presenter's page tells, or null. Loaded (app.js) when somebody presents.
+export function hear(found) {
+  if (apart) return;
   clearTimeout(lost);
   record = found;
   if (record) lost = setTimeout(() => hear(null), LOST_MS);

@@ -136,7 +136,7 @@ async function refresh() {
 const counted = () => field.kind && field.kind !== "boxes";
 
 function pod(event) {
-  const known = drawing.querySelector(`[data-uid="${CSS.escape(event.uid)}"]`);
+  const known = drawing.querySelector(`[data-uid="${CSS.escape(event.uid.slice(-8))}"][data-name="${CSS.escape(event.name)}"]`);
   if (event.type === "DELETED") {
     known?.remove();
     if (counted()) redraw();
@@ -180,7 +180,7 @@ function chip(event, slot) {
   const link = svg("a", { transform: slot.transform, tabindex: "-1" });
   const select = `pod:${event.namespace}/${event.name}`;
   link.setAttribute("href", `?select=${encodeURIComponent(select)}`);
-  Object.assign(link.dataset, { select, uid: event.uid, name: event.name, namespace: event.namespace, letters: slot.letters });
+  Object.assign(link.dataset, { select, uid: event.uid.slice(-8), name: event.name, namespace: event.namespace, letters: slot.letters });
   link.append(svg("rect", { class: "hit", width: slot.size + 4, height: slot.size + 4 }), svg("use", { x: 1, y: 2, width: slot.size, height: slot.size }));
   if (slot.letters) link.append(svg("text", { class: "podname", x: slot.size + 6, y: slot.size - 1 }, cut(event.name, slot.letters)));
   phase(link, event);

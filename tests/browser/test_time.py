@@ -80,7 +80,7 @@ def test_nothing_live_is_painted_into_the_past(live_map: Page, site: Site) -> No
     revision = live_map.locator(".plane [data-revision]").text_content()
     site.frame(POD, revision=900, nowMicros=world.NOW + 9_000_000, paused=True)
     expect(live_map.locator("[data-behind]")).to_have_text(re.compile(r"Live is 10\.[23] s ahead\."))
-    assert live_map.locator('[data-uid="uid-fresh"]').count() == 0
+    assert live_map.locator('[data-uid="id-fresh"]').count() == 0
     assert live_map.locator(".plane [data-revision]").text_content() == revision
     assert "fresh-1" not in live_map.locator("[data-feed]").inner_text()
 
@@ -91,7 +91,7 @@ def test_a_page_opened_in_the_past_hears_nothing_either(open_page: Open, site: S
     site.frame(POD, revision=900, nowMicros=world.NOW + 9_000_000, paused=True)
     expect(page.locator("[data-behind]")).to_have_text("Live is 19.0 s ahead.")
     expect(page.locator(".title-block [data-revision]")).to_have_text("788")
-    assert page.locator('[data-uid="uid-fresh"]').count() == 0
+    assert page.locator('[data-uid="id-fresh"]').count() == 0
 
 
 def test_back_to_live_misses_nothing_that_happened_meanwhile(live_map: Page, site: Site) -> None:
@@ -100,7 +100,7 @@ def test_back_to_live_misses_nothing_that_happened_meanwhile(live_map: Page, sit
     live_map.keyboard.press("l")
     expect(live_map.locator("body:not([data-at])")).to_have_count(1)
     site.frame(POD, revision=901)
-    expect(live_map.locator('[data-uid="uid-fresh"]')).to_have_count(1)
+    expect(live_map.locator('[data-uid="id-fresh"]')).to_have_count(1)
     expect(live_map.locator(".plane [data-revision]")).to_have_text("901")
 
 

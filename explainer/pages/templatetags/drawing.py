@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.http import urlencode
 
-from explainer.fragments import legend, names, particles, sentences, words
+from explainer.fragments import names, particles, sentences, words
 
 register = template.Library()
 
@@ -36,12 +36,6 @@ def to(context: dict[str, Any], path: str, /, **parameters: Any) -> str:
 def stages() -> tuple[str, ...]:
     """Names of all stages of a request, in the real server's order."""
     return tuple(words.STAGES)
-
-
-@register.inclusion_tag("frame/legend.html")
-def shapes_and_lines() -> dict[str, Any]:
-    """What every shape, line and message on a picture means."""
-    return {"shapes": legend.shapes(), "lines": legend.lines(), "messages": legend.messages()}
 
 
 @register.simple_tag

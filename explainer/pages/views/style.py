@@ -26,6 +26,9 @@ SPACES = (4, 8, 12, 16, 24, 32, 48)
 
 async def style(request: HttpRequest) -> HttpResponse:
     """The drawing sheet: shapes, lines, colours with their figures, type, components, the frame, keys."""
+    if request.GET.get("part") == "legend":
+        data = {"shapes": legend.shapes(), "lines": legend.lines(), "messages": legend.messages()}
+        return render(request, "frame/legend.html", data)
     data = {
         "frame": context.base(request, "style"),
         "parts": [

@@ -70,6 +70,7 @@ export class Field {
     if (seen.length > (px < COUNTS_PX ? MOST_NUMBERED : MOST_IN_SIGHT)) return void layer.replaceChildren();
     if (px >= PODS_PX && seen.length <= MOST_OPEN) await this.open(seen.map(([name]) => name));
     layer.replaceChildren(...seen.map((cell) => this.draw(cell, px)));
+    if (this.cursor != null) this.point(this.cursor, false);
     this.group.classList.add("closer");
   }
 
@@ -152,7 +153,8 @@ export class Field {
     const [name, x, y, w, h, , counts, cpu] = cell;
     let ring = this.drawing.querySelector(".cursor");
     if (!ring) this.drawing.querySelector("[data-marks]").append((ring = svg("rect", { class: "cursor" })));
-    for (const [key, value] of Object.entries({ x: x - 3, y: y - 3, width: w + 6, height: h + 6 })) ring.setAttribute(key, value);
+    const gap = 3 / this.view.k;
+    for (const [key, value] of Object.entries({ x: x - gap, y: y - gap, width: w + 2 * gap, height: h + 2 * gap })) ring.setAttribute(key, value);
     link.dataset.select = `node:${name}`;
     link.setAttribute("href", `?select=${encodeURIComponent(`node:${name}`)}`);
     link.setAttribute("aria-label", t("cell", { name, n: counts.reduce((sum, n) => sum + n, 0), cpu: Math.round(cpu / 10) }));
@@ -180,6 +182,12 @@ export class Field {
     if (best < 0) return false;
     this.point(best);
     return true;
+  }
+
+  // Where the keys are on the sheet.
+  middle(thing) {
+    const cell = thing.matches("[data-grid-keys]") && this.cells?.[this.cursor];
+    return cell ? [cell[1] + cell[3] / 2, cell[2] + cell[4] / 2] : undefined;
   }
 
   key(event, thing) {

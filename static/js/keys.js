@@ -43,10 +43,16 @@ function key(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const thing = event.target.closest("[data-map] a");
   if (!thing) return;
-  const done = (ARROWS[event.key] && arrow(thing, event.key)) || view.key(event) || field.key(event, thing) || tools.key(event.key) || faults.key(event.key, thing);
+  const done = (ARROWS[event.key] && arrow(thing, event.key)) || view.key(event, field.middle(thing) ?? middle(thing)) || field.key(event, thing) || tools.key(event.key) || faults.key(event.key, thing);
   if (!done) return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+// The middle of a thing on the sheet.
+function middle(thing) {
+  const box = (thing.querySelector(".outline, .link, .hit") ?? thing).getBoundingClientRect();
+  return view.toSheet(box.left + box.width / 2, box.top + box.height / 2);
 }
 
 function arrow(thing, name) {

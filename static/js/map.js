@@ -33,6 +33,7 @@ const field = {
     return this.crowd?.cells ?? null;
   },
   arrow: (thing, name) => field.crowd?.arrow(thing, name) ?? false,
+  middle: (thing) => field.crowd?.middle(thing),
   key: (event, thing) => field.crowd?.key(event, thing) ?? false,
 };
 

@@ -52,6 +52,7 @@ export class View {
     this.dx = this.place.left + (this.place.w - w * this.scale) / 2;
     this.dy = this.place.top + (this.place.h - h * this.scale) / 2;
     this.stage.classList.toggle("zoomed", this.k > 1.001);
+    this.stage.style.setProperty("--k", this.k.toFixed(3));
     for (const listener of this.listeners) listener(this);
   }
 
@@ -165,9 +166,10 @@ export class View {
     stage.addEventListener("dragstart", (event) => event.preventDefault());
   }
 
-  key(event) {
-    if (event.key === "+" || event.key === "=") this.zoom(STEP);
-    else if (event.key === "-") this.zoom(1 / STEP);
+  // Keys go closer to what they are on.
+  key(event, at) {
+    if (event.key === "+" || event.key === "=") this.zoom(STEP, at);
+    else if (event.key === "-") this.zoom(1 / STEP, at);
     else if (event.key === "0") this.fit();
     else return false;
     return true;

@@ -45,7 +45,7 @@ from cluster.wire.packet import NetCall, ToolCall
 
 MAX_LINE = 64 << 10
 MAX_SESSIONS = 200
-MAX_ANSWERS = 20_000
+MAX_ANSWERS = 40_000
 PATIENCE = 90 * SECOND
 LOGIN_PATIENCE = 10 * SECOND
 """How long a login waits for its host (ssh's ConnectTimeout, set)."""
@@ -192,6 +192,8 @@ class Console(Actor):
                     now,
                     out,
                 )
+            case _ if hasattr(message, "id") and self._later(message.id):
+                self._piece(message.id, Answer(now, message.id, code=200, value=message, end=True), now, out)
             case _ if hasattr(message, "id"):
                 self._answered(message.id, Answer(now, message.id, code=200, value=message), now, out)
 
@@ -378,6 +380,10 @@ class Console(Actor):
                 call = self._call(name, run, member, timeout or PATIENCE, out)
                 watch = isinstance(request, etcd.WatchCreateRequest)
                 out.send(member, replace(request, watch=call) if watch else replace(request, id=call), cause=0)
+                if effect.later:
+                    run.waiting, run.streams[call] = 0, []
+                    out.cancel(f"patience/{name}")
+                    return Answer(now, call)
             case HostFiles(host=host):
                 process = self._login(host)
                 out.send(process, FilesRequest(self._call(name, run, process, LOGIN_PATIENCE, out)), cause=0)
@@ -397,6 +403,12 @@ class Console(Actor):
         self.state.owners[call] = name
         out.timer(f"patience/{name}", patience, call)
         return call
+
+    def _later(self, request: int) -> bool:
+        """Is it the answer to something that was asked without waiting?"""
+        name = self.state.owners.get(request)
+        run = self.state.sessions[name].running if name is not None else None
+        return run is not None and request in run.streams and request in run.peers
 
     def _watched(self, request: int, answer: Answer, now: int, out: Outbox) -> None:
         """A piece of an etcd watch: the first is its answer."""

@@ -58,6 +58,8 @@ class Etcd(Struct, frozen=True, tag=True):
     member: str
     request: Any
     timeout: int = 0
+    later: bool = False
+    """Don't wait: the answer to this effect is its ``id`` only, and the member's answer is had by ``Next``."""
 
 
 class OnNode(Struct, frozen=True, tag=True):

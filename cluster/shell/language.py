@@ -7,7 +7,7 @@ still to be expanded. Words, single and double quotes, backslash, ``$VAR`` ``${V
 Errors: ``ShellSyntaxError`` with bash's own words; ``Incomplete`` when more lines are needed (an open quote, a here-document
 without its end, a trailing ``|`` or backslash).
 
-Simplified here: no loops, conditionals, functions, subshells in parentheses, background jobs, globbing or arithmetic: each
+Simplified here: no loops, conditionals, functions, subshells in parentheses, background jobs or arithmetic: each
 is refused by name. Nothing can run for ever.
 
 Upstream: POSIX.1-2017 Shell Command Language; bash's messages.

@@ -4,7 +4,8 @@
 run by the node's kernel, not here: it reads and changes the simulated tables, and nothing else. ``curl wget ping nslookup dig nc`` send real
 packets of the simulation: on a node from the node itself, at the desk from outside the cluster to a node's address (a NodePort).
 
-Simplified here: there is one user, root, without a password; other programs and files of a node are not there.
+Simplified here: there is one user, root, without a password; files are there on hosts with a part of the control plane only, other
+programs of a node nowhere.
 """
 
 from collections.abc import Generator

@@ -8,13 +8,15 @@ _HELP = """This console runs inside the cluster's world. Nothing you type reache
 
   kubectl    the cluster's client              curl       plain HTTP requests to the API server
   etcdctl    the etcd members                  base64     -d decodes
+  etcdutl    snapshots of etcd as files        scp        files to and from a control-plane host
   ssh NODE   a node's iptables, nft, ipvsadm, ipset, conntrack, ip, ss, curl, ping; exit
+             on a control-plane host its files, too: /etc/kubernetes/manifests, /var/lib/etcd
   grep sed cut tr sort uniq wc head tail cat   on texts and pipes
   echo printf seq sleep date                   small things
   ls rm cp mv tee touch                        files of this session
   export unset env history clear               the session
 
-Words, 'quotes', "quotes", $VAR, $(commands), | && || ; > >> < 2>&1 and <<EOF work as in bash.
+Words, 'quotes', "quotes", $VAR, $(commands), *.yaml, | && || ; > >> < 2>&1 and <<EOF work as in bash.
 Ctrl-C ends what runs.
 """
 

@@ -53,7 +53,9 @@ class PeerSide(Actor):
         late = now - s.armed_at
         period = self.config.heartbeat_ns
         if late > period:
-            s.phase += late // period * period
+            lost = late // period * period
+            s.phase += lost
+            s.armed_at += lost  # counted once, however much mail has waited with the timer
         s.raft.tick = (now - s.phase) // period
 
     def hello(self, src: str, message: PeerHello, now: int, out: Outbox) -> None:

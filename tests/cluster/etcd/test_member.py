@@ -9,6 +9,7 @@ from cluster.etcd.state import Waiter
 from cluster.sim import SECOND, World
 from cluster.trace import notes
 from cluster.wire import etcd as w
+from cluster.wire.raft import RaftMessage
 
 from .support import FACTORIES, Cluster
 
@@ -682,3 +683,19 @@ def test_what_only_a_leader_knows_waits_for_one() -> None:
         c.world.start(name)
     c.run(5)
     assert [m.ttl for _, _, m, _ in c.got if getattr(m, "id", 0) == asked] == [60]
+
+
+def test_a_pause_costs_its_ticks_once_however_much_mail_has_waited() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    c.run(1)
+    r, other = leader.state.raft, followers(c)[0]
+    before = r.tick
+    c.world.pause(leader.name)
+    for _ in range(3):
+        answer = RaftMessage(type="MsgHeartbeatResp", to=r.id, frm=other.config.id, term=r.term)
+        c.world.post(other.name, leader.name, answer)
+    c.run(10)
+    c.world.resume(leader.name)
+    c.run(1)
+    assert before <= leader.state.raft.tick <= before + 12  # ten seconds' ticks are missing, and no more

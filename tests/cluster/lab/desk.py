@@ -127,3 +127,9 @@ class Desk:
         self.until(ended, 300 * SECOND)
         text = "".join(p.get("stdout", "") for p in pieces)
         return text, "".join(p.get("stderr", "") for p in pieces), pieces[-1]["exitCode"]
+
+
+@cache
+def three_hosts() -> bytes:
+    """A checkpoint of three control-plane hosts without workers."""
+    return Desk.boot(workers=0).lab.checkpoint()

@@ -1,18 +1,11 @@
 """Disaster recovery typed at the console, as the documentation of Kubernetes and etcd has it: snapshot, stop, restore on every host, start."""
 
-from functools import cache
-
 from cluster.lab import Lab
 from cluster.sim.clock import SECOND
-from tests.cluster.lab.desk import Desk
+from tests.cluster.lab.desk import Desk, three_hosts
 
 HOSTS = ("cp-1", "cp-2", "cp-3")
 EVERY = ",".join(f"{host}=https://172.18.0.{n}:2380" for n, host in enumerate(HOSTS, 2))
-
-
-@cache
-def booted() -> bytes:
-    return Desk.boot(workers=0).lab.checkpoint()
 
 
 def restore(host: str) -> str:
@@ -33,7 +26,7 @@ def done(desk: Desk, *lines: str) -> str:
 
 
 def test_a_cluster_is_recovered_from_a_snapshot_by_its_operator():
-    desk = Desk(Lab.restore(booted()))
+    desk = Desk(Lab.restore(three_hosts()))
     done(
         desk,
         "kubectl create configmap kept --from-literal=a=1",
@@ -73,7 +66,7 @@ def test_a_cluster_is_recovered_from_a_snapshot_by_its_operator():
 
 
 def test_a_member_without_its_disk_does_not_start_and_says_why_and_comes_back_with_it():
-    desk = Desk(Lab.restore(booted()))
+    desk = Desk(Lab.restore(three_hosts()))
     done(
         desk,
         "ssh cp-2",

@@ -1,25 +1,18 @@
 """``etcdctl`` commands that go on: a watch that outlives its member, locks that wait in line, elections, leases kept alive; Ctrl-C gives back what was held."""
 
-from functools import cache
-
 import pytest
 
 from cluster.lab import ConsoleIn, ConsoleInterruptIn, Lab, MemberOp
 from cluster.shell.commands.etcdctl import check
 from cluster.sim.clock import SECOND
-from tests.cluster.lab.desk import Desk
-
-
-@cache
-def booted() -> bytes:
-    return Desk.boot(workers=0).lab.checkpoint()
+from tests.cluster.lab.desk import Desk, three_hosts
 
 
 class Terminals:
     """Several terminals of one console; ``said`` is what each has shown so far."""
 
     def __init__(self) -> None:
-        self.desk = Desk(Lab.restore(booted()))
+        self.desk = Desk(Lab.restore(three_hosts()))
         self.said: dict[str, str] = {}
         self.ended: dict[str, int] = {}
 
@@ -39,6 +32,12 @@ class Terminals:
 
 @pytest.fixture
 def terminals() -> Terminals:
+    return Terminals()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Terminals:
+    """For what leaves the members running; each test has terminals and keys of its own."""
     return Terminals()
 
 
@@ -62,38 +61,38 @@ def test_a_watch_tells_each_change_once_though_its_member_dies(terminals):
         watcher.client == "console" for watcher in member.state.hub.watchers.values()))  # fmt: skip
 
 
-def test_a_watch_of_what_is_compacted_ends_as_etcdctl_says(terminals):
-    terminals.begin(
+def test_a_watch_of_what_is_compacted_ends_as_etcdctl_says(shared):
+    shared.begin(
         "w",
         "etcdctl put k v; etcdctl compact $(etcdctl get k -w json | grep -o '\"revision\":[0-9]*' | cut -d: -f2); etcdctl watch k --rev=2",
     )
-    assert terminals.said["w"].endswith(
+    assert shared.said["w"].endswith(
         "watch was canceled (etcdserver: mvcc: required revision has been compacted)\nError: watch is canceled by the server\n"
     )
-    assert terminals.ended["w"] == 5
+    assert shared.ended["w"] == 5
 
 
-def test_locks_are_given_in_the_order_of_asking_and_ctrl_c_gives_one_back(terminals):
-    first = terminals.begin("a", "etcdctl lock door")
-    assert first.startswith("door/") and terminals.begin("b", "etcdctl lock door echo mine", 8) == ""
-    terminals.desk.lab.submit(ConsoleInterruptIn("a"))
-    assert terminals.run("b", 2) == "mine\n" and terminals.ended["b"] == 0
-    assert terminals.begin("c", "etcdctl get door --prefix") == ""
+def test_locks_are_given_in_the_order_of_asking_and_ctrl_c_gives_one_back(shared):
+    first = shared.begin("locka", "etcdctl lock door")
+    assert first.startswith("door/") and shared.begin("lockb", "etcdctl lock door echo mine", 8) == ""
+    shared.desk.lab.submit(ConsoleInterruptIn("locka"))
+    assert shared.run("lockb", 2) == "mine\n" and shared.ended["lockb"] == 0
+    assert shared.begin("lockc", "etcdctl get door --prefix") == ""
 
 
-def test_an_election_has_one_leader_and_listeners_hear_the_next(terminals):
-    assert terminals.begin("a", "etcdctl elect boss anna").endswith("\nanna\n")
-    assert terminals.begin("l", "etcdctl elect -l boss").endswith("\nanna\n")
-    assert terminals.begin("b", "etcdctl elect boss ben") == ""
-    terminals.desk.lab.submit(ConsoleInterruptIn("a"))
-    assert terminals.run("b", 3).endswith("\nben\n") and terminals.said["l"].endswith("\nben\n")
+def test_an_election_has_one_leader_and_listeners_hear_the_next(shared):
+    assert shared.begin("ana", "etcdctl elect boss anna").endswith("\nanna\n")
+    assert shared.begin("anl", "etcdctl elect -l boss").endswith("\nanna\n")
+    assert shared.begin("anb", "etcdctl elect boss ben") == ""
+    shared.desk.lab.submit(ConsoleInterruptIn("ana"))
+    assert shared.run("anb", 3).endswith("\nben\n") and shared.said["anl"].endswith("\nben\n")
 
 
-def test_a_lease_is_kept_alive_until_it_is_revoked(terminals):
-    lease = terminals.begin("g", "etcdctl lease grant 3").split()[1]
-    assert terminals.begin("k", f"etcdctl lease keep-alive {lease}", 9).count("keepalived with TTL(3)") >= 9
-    terminals.begin("g", f"etcdctl lease revoke {lease}", 2)
-    assert terminals.said["k"].endswith(f"lease {lease} expired or revoked.\n") and terminals.ended["k"] == 0
+def test_a_lease_is_kept_alive_until_it_is_revoked(shared):
+    lease = shared.begin("leasg", "etcdctl lease grant 3").split()[1]
+    assert shared.begin("leask", f"etcdctl lease keep-alive {lease}", 9).count("keepalived with TTL(3)") >= 9
+    shared.begin("leasg", f"etcdctl lease revoke {lease}", 2)
+    assert shared.said["leask"].endswith(f"lease {lease} expired or revoked.\n") and shared.ended["leask"] == 0
 
 
 def test_without_a_quorum_a_put_ends_after_the_commands_own_timeout(terminals):
@@ -106,11 +105,11 @@ def test_without_a_quorum_a_put_ends_after_the_commands_own_timeout(terminals):
     )
 
 
-def test_writes_at_a_steady_rate_are_judged(terminals, monkeypatch):
+def test_writes_at_a_steady_rate_are_judged(shared, monkeypatch):
     monkeypatch.setattr(check, "SECONDS", 3)
-    said = terminals.begin("c", "etcdctl check perf", 5)
+    said = shared.begin("writc", "etcdctl check perf", 5)
     last = said.split("\n")[1:]
-    assert last[0] == "PASS: Throughput is 150 writes/s" and last[-2:] == ["PASS", ""] and terminals.ended["c"] == 0, (
+    assert last[0] == "PASS: Throughput is 150 writes/s" and last[-2:] == ["PASS", ""] and shared.ended["writc"] == 0, (
         last
     )
-    assert terminals.begin("d", "etcdctl get /etcdctl-check-perf/ --prefix --count-only") == "0\n"
+    assert shared.begin("writd", "etcdctl get /etcdctl-check-perf/ --prefix --count-only") == "0\n"

@@ -46,7 +46,7 @@ def perf(talk: Talker, line: Line) -> Talk:
         if isinstance(answer.value, etcd.PutResponse):
             times.append(answer.now - at)
             last = max(last, answer.now)
-    failed, took = len(asked) - len(times), max(last - began, 1) / SECOND
+    failed, took = len(asked) - len(times), max(last - began, SECONDS * SECOND) / SECOND
     yield from _after(talk, line, prefix)
     talk.ctx.out("\n")
     return _verdict(talk, times, failed, len(times) / took)

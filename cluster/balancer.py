@@ -6,7 +6,7 @@ sets it up); its answer, chunks and cancellation follow the same way. When an ap
 with a request on it gets a ``HttpReset``, as a TCP reset would tell it.
 
 Each backend is probed every ``INTERVAL`` (GET /readyz). After ``FALL`` probes in a row that were not answered, or not with 200,
-it is taken out and its connections are shut (``on-marked-down shutdown-sessions``); a refused connection takes it out at once. After
+it is taken out and its connections are shut (``on-marked-down shutdown-sessions``); a refused connection takes it out at once, and the request goes to another. After
 ``RISE`` good probes it is back. So a stacked apiserver that runs beside a dead member of etcd gets no clients.
 When no backend passes, those that accept connections are all used (as cloud balancers fail open; an HAProxy would close the connection):
 without etcd's quorum every apiserver is unready, and its own error tells more than a closed port.
@@ -37,10 +37,11 @@ class BalancerConfig(Struct, frozen=True):
 
 
 class Route(Struct):
-    """One request in flight."""
+    """One request in flight; ``request`` is kept until the first sign of an answer, in case the connection is refused."""
 
     client: str
     backend: str
+    request: HttpRequest | None = None
 
 
 class Health(Struct):
@@ -81,6 +82,8 @@ class Balancer(Actor):
                 self._request(src, message, out)
             case HttpResponse():
                 self._response(src, message, now, out)
+            case HttpReset() if src in self.state.health and self._dispatched_again(src, message, now, out):
+                pass
             case HttpChunk() | HttpEnd() | HttpCancel() | HttpReset():
                 self._pass_on(src, message, out)
             case PeerDown(peer):
@@ -97,7 +100,7 @@ class Balancer(Actor):
         if backend is None:
             out.send(src, HttpReset(message.id, "connection refused"))
             return
-        self.state.routes[message.id] = Route(src, backend)
+        self.state.routes[message.id] = Route(src, backend, message)
         out.send(backend, message)
 
     def _pick(self) -> str | None:
@@ -116,9 +119,28 @@ class Balancer(Actor):
         route = self.state.routes.get(message.id)
         if route is None:
             return
+        route.request = None
         if not message.stream:
             del self.state.routes[message.id]
         out.send(route.client, message)
+
+    def _dispatched_again(self, backend: str, message: HttpReset, now: int, out: Outbox) -> bool:
+        """A backend's port is closed (it is ending, or only starting): ``option redispatch`` gives the request to another."""
+        if message.error != "connection refused":
+            return False
+        self._refused(backend, now, out)
+        route = self.state.routes.get(message.id)
+        other = self._pick()
+        if route is None or route.request is None or other is None:
+            return False
+        route.backend = other
+        out.send(other, route.request)
+        return True
+
+    def _refused(self, backend: str, now: int, out: Outbox) -> None:
+        health = self.state.health[backend]
+        health.failed, health.passed, health.asked, health.deaf = FALL, 0, False, True
+        self._judge(now, out, shut=False)
 
     def _pass_on(self, src: str, message: HttpChunk | HttpEnd | HttpCancel | HttpReset, out: Outbox) -> None:
         route = self.state.routes.get(message.id)
@@ -129,11 +151,9 @@ class Balancer(Actor):
         out.send(route.client if src == route.backend else route.backend, message)
 
     def _peer_down(self, peer: str, now: int, out: Outbox) -> None:
-        health = self.state.health.get(peer)
-        if health is not None:
-            health.failed, health.passed, health.asked, health.deaf = FALL, 0, False, True
+        if peer in self.state.health:
+            self._refused(peer, now, out)
             self._shut(peer, out)
-            self._judge(now, out)
             return
         for number, route in list(self.state.routes.items()):
             if route.client == peer:
@@ -168,7 +188,7 @@ class Balancer(Actor):
             health.failed += 1
             health.passed = 0
 
-    def _judge(self, now: int, out: Outbox) -> None:
+    def _judge(self, now: int, out: Outbox, shut: bool = True) -> None:
         """Take out who failed, but not the last ones that listen; take back who passed."""
         state = self.state
         bad = [name for name, health in state.health.items() if health.failed >= FALL]
@@ -179,7 +199,8 @@ class Balancer(Actor):
                 state.down.pop(name, None)
             elif name not in state.down:
                 state.down[name] = now
-                self._shut(name, out)
+                if shut:
+                    self._shut(name, out)
 
     def _shut(self, backend: str, out: Outbox) -> None:
         for number, route in list(self.state.routes.items()):

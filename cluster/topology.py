@@ -40,6 +40,7 @@ FACTORIES = {actor.kind: actor for actor in ACTORS}
 KUBERNETES_VERSION = "1.32"
 """The version imitated."""
 PATCH_RELEASE = {"1.32": "v1.32.13"}
+ETCD_IMAGE = "registry.k8s.io/etcd:3.5.26-0"
 SERVICE_CIDR = "10.96.0.0/12"
 POD_CIDR = "10.244.0.0/16"
 WIDE_POD_CIDR = "10.240.0.0/12"
@@ -393,7 +394,7 @@ def static_pods(spec: ClusterSpec, host: str) -> list[dict]:
         ("kube-scheduler", f"registry.k8s.io/kube-scheduler:{version}", "100m"),
     ]
     if host in etcd_hosts(spec):
-        parts.insert(0, ("etcd", "registry.k8s.io/etcd:3.5.26-0", "100m"))
+        parts.insert(0, ("etcd", ETCD_IMAGE, "100m"))
     return [
         {
             "apiVersion": "v1",
@@ -436,10 +437,14 @@ def static_pods_text(spec: ClusterSpec, host: str, pod: str, members: tuple[Memb
             f"--name={own.name}",
         ]
     lines = "".join(f"    - {word}\n" for word in command)
+    image = next(
+        (doc["spec"]["containers"][0]["image"] for doc in static_pods(spec, host) if doc["metadata"]["name"] == pod),
+        ETCD_IMAGE,
+    )
     return (
         "apiVersion: v1\nkind: Pod\nmetadata:\n"
         f"  labels:\n    component: {pod}\n    tier: control-plane\n  name: {pod}\n  namespace: kube-system\n"
-        f"spec:\n  containers:\n  - command:\n{lines}    name: {pod}\n  hostNetwork: true\n  priorityClassName: system-node-critical\n"
+        f"spec:\n  containers:\n  - command:\n{lines}    image: {image}\n    name: {pod}\n  hostNetwork: true\n  priorityClassName: system-node-critical\n"
     )
 
 

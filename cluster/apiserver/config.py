@@ -5,39 +5,13 @@ Upstream: cmd/kube-apiserver/app/options (v1.32).
 
 from msgspec import Struct
 
+from cluster.api.releases import RELEASES, Release
+
 LOOPBACK_USER = "system:apiserver"
 """The identity an apiserver uses towards itself (its loopback client), a member of ``system:masters``."""
 
 SERVICE_NODE_PORTS = (30000, 32767)
 """``--service-node-port-range``."""
-
-
-class Version(Struct, frozen=True):
-    """What ``/version`` answers, field by field (``k8s.io/apimachinery/pkg/version.Info``)."""
-
-    major: str = "1"
-    minor: str = "32"
-    git_version: str = "v1.32.13"
-    git_commit: str = "63adf010aa20e104c0b7043b47f42f50c9f72b17"
-    git_tree_state: str = "clean"
-    build_date: str = "2026-02-26T20:17:30Z"
-    go_version: str = "go1.24.11"
-    compiler: str = "gc"
-    platform: str = "linux/amd64"
-
-    def document(self) -> dict[str, str]:
-        """The JSON object of ``/version``."""
-        return {
-            "major": self.major,
-            "minor": self.minor,
-            "gitVersion": self.git_version,
-            "gitCommit": self.git_commit,
-            "gitTreeState": self.git_tree_state,
-            "buildDate": self.build_date,
-            "goVersion": self.go_version,
-            "compiler": self.compiler,
-            "platform": self.platform,
-        }
 
 
 class ApiServerConfig(Struct, frozen=True):
@@ -63,4 +37,4 @@ class ApiServerConfig(Struct, frozen=True):
     secure_port: int = 6443
     max_requests_inflight: int = 400
     max_mutating_requests_inflight: int = 200
-    version: Version = Version()
+    version: Release = RELEASES["v1.32.13"]

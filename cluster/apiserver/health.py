@@ -83,13 +83,15 @@ def probed(server: Any, src: str, request: HttpRequest, out: Outbox) -> None:
     out.cause = 0
     check_etcd(server, out)
     names = checks("readyz")
-    code = 500 if any(failure(server, name) for name in (*names, "etcd")) else 200
+    code = 500 if server.state.ending or any(failure(server, name) for name in (*names, "etcd")) else 200
     out.send(src, HttpResponse(request.id, code))
 
 
 def failure(server: Any, name: str) -> str:
     """ "" when the check passes, else why not."""
     state = server.state
+    if name == "shutdown":
+        return "process is shutting down" if state.ending else ""
     if name in ("etcd", "etcd-readiness"):
         return etcd_failure(server)
     if name == "informer-sync":

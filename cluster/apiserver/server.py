@@ -23,7 +23,7 @@ from cluster.api import scheme as schemes
 from cluster.api import status, stored
 from cluster.api.scheme import Resource, Scheme
 from cluster.apiserver import corrupt, etcd_client, health, kubelet_proxy, pipeline, post_start, respond, watching
-from cluster.apiserver.config import ApiServerConfig, Version
+from cluster.apiserver.config import ApiServerConfig
 from cluster.apiserver.handlers import reading
 from cluster.apiserver.job import CONTINUATIONS, Call, Job, name_of
 from cluster.apiserver.request_info import parse_query, request_info
@@ -33,8 +33,9 @@ from cluster.sim import MILLISECOND, SECOND, Actor, Outbox, PeerDown, Timer
 from cluster.trace.notes import RequestBegan, Stage
 from cluster.wire import etcd as wire
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse, TlsPeer
+from cluster.wire.process import Terminate
 
-__all__ = ["ApiServer", "ApiServerConfig", "ServerState", "Version"]
+__all__ = ["ApiServer", "ApiServerConfig", "ServerState"]
 
 REQUEST_TIMEOUT = 60 * SECOND
 """``--request-timeout``."""
@@ -93,6 +94,8 @@ class ServerState(Struct):
     counters: dict[str, int] = field(default_factory=dict)
     """Requests by "verb code", for /metrics."""
     sweeping: bool = False
+    ending: bool = False
+    """SIGTERM came: the port is closed, and it goes when the last short request is answered."""
 
 
 class ApiServer(Actor):
@@ -232,6 +235,8 @@ class ApiServer(Actor):
                 self._peer_down(peer, out)
             case Timer():
                 self._timer(message, out)
+            case Terminate():
+                self._terminate(out)
             case wire.StatusResponse():
                 etcd_client.found(self, src, out)
             case _:
@@ -248,11 +253,21 @@ class ApiServer(Actor):
             "objects": sum(len(cache.items) for cache in state.caches.values()),
         }
 
+    def _terminate(self, out: Outbox) -> None:
+        self.state.ending = True
+        if any(not job.streaming for job in self.state.jobs.values()) and not self.state.lost:
+            out.timer("end", 100 * MILLISECOND, cause=0)
+        else:
+            out.exit(0)
+
     # -- requests -------------------------------------------------------------------------------------------------
 
     def _request(self, src: str, request: HttpRequest, out: Outbox) -> None:
         if request.id < 0:
             health.probed(self, src, request, out)
+            return
+        if self.state.ending and src != self.name:
+            out.send(src, HttpReset(request.id, "connection refused"))
             return
         if not self.state.ready and not request.path.startswith(_EXEMPT_WHILE_STARTING) and src != self.name:
             if not etcd_client.connected(self):
@@ -548,6 +563,8 @@ class ApiServer(Actor):
             post_start.rewatch(self, out)
         elif name == "watch":
             watching.end(self, int(rest), out)
+        elif name == "end":
+            self._terminate(out)
         elif name == "dial":
             etcd_client.dial(self, rest, out)
         elif name == "give-up":

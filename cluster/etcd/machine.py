@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final
 
 from msgspec import Struct, field
 
+from cluster.api.releases import RELEASES
 from cluster.backup import restore
 from cluster.backup.snapshot import Refused
 from cluster.etcd import restored
@@ -25,13 +26,25 @@ from cluster.etcd.membership import MemberSeed
 from cluster.etcd.state import MemberConfig
 from cluster.sim.actor import Actor, Outbox, Timer
 from cluster.sim.clock import SECOND
-from cluster.wire.machine import Content, FilesChange, FilesDone, FilesRequest, FilesResponse
+from cluster.wire.etcd import TransferLeadership
+from cluster.wire.machine import (
+    Content,
+    FilesChange,
+    FilesDone,
+    FilesRequest,
+    FilesResponse,
+    ImageChange,
+    ManifestChanged,
+)
+from cluster.wire.process import Terminate
 
+GRACE: Final = SECOND // 5
 MANIFESTS: Final = "/etc/kubernetes/manifests"
 DATA_DIR: Final = "/var/lib/etcd"
 LOG: Final = "/var/log/pods/etcd.log"
 MOST_FILES: Final = 200
 MOST_BYTES: Final = 64 << 20
+_IMAGE = re.compile(r"(?m)^( *image: )(\S+)$")
 _KEPT = re.compile(r"etcd data (\d+) of ")
 
 
@@ -109,16 +122,39 @@ class Machine(Actor):
                 out.send(src, FilesResponse(id_, dict(self.state.files)))
             case FilesChange(id=id_):
                 out.send(src, FilesDone(id_, self._change(message.changes, message.restart, out)))
+            case ImageChange(id=id_):
+                out.send(src, FilesDone(id_, self._other_image(message, out)))
             case Timer(name="power"):
                 for pod, process in self.config.pods:
                     if f"{MANIFESTS}/{pod}.yaml" not in self.state.files:
                         out.kill(process)  # the host's power brought it up with all else; no manifest says so
+            case Timer(name="end/etcd"):
+                out.kill(self.config.member)
             case Timer(name=name):
                 self._start(name.removeprefix("pod/"), now, out)
             case _:
                 pass
 
-    def _change(self, changes: tuple[tuple[str, Content | None], ...], restart: tuple[str, ...], out: Outbox) -> str:
+    def _terminate(self, process: str, out: Outbox) -> None:
+        """SIGTERM: an apiserver ends what is under way, a leader of etcd hands its office to another, the rest just ends."""
+        if process == self.config.member:
+            names = [seed.process for seed in self.config.seeds]
+            heir = names[(names.index(process) + 1) % len(names)]
+            if heir != process:
+                out.send(process, TransferLeadership(heir), cause=0)
+            out.timer("end/etcd", GRACE, cause=0)
+        elif process.startswith("kube-apiserver-"):
+            out.send(process, Terminate(), cause=0)
+        else:
+            out.kill(process)
+
+    def _change(
+        self,
+        changes: tuple[tuple[str, Content | None], ...],
+        restart: tuple[str, ...],
+        out: Outbox,
+        gently: bool = False,
+    ) -> str:
         s = self.state
         files = {path: content for path, content in {**s.files, **dict(changes)}.items() if content is not None}
         if len(files) > MOST_FILES or sum(map(len, files.values())) > MOST_BYTES:
@@ -131,7 +167,10 @@ class Machine(Actor):
             if before.get(manifest) == files.get(manifest) and pod not in restart:
                 continue
             if manifest in before:
-                out.kill(process)
+                if gently:
+                    self._terminate(process, out)
+                else:
+                    out.kill(process)
                 out.cancel(f"pod/{pod}")
             if manifest in files:
                 out.timer(f"pod/{pod}", SECOND, cause=0)
@@ -147,7 +186,22 @@ class Machine(Actor):
             except Refused as why:
                 self._put(LOG, f'{{"level":"fatal","msg":"discovery failed","error":"{why}"}}\n', out)
                 return
+        if pod == "kube-apiserver":
+            out.kill(process)  # SIGKILL, if it has not ended yet
+        image = _IMAGE.search(str(self.state.files[f"{MANIFESTS}/{pod}.yaml"]))
+        release = RELEASES.get(image[2].rpartition(":")[2]) if image is not None else None
+        if release is not None and pod == "kube-apiserver":
+            out.reconfigure(process, {"version": release})
+        if image is not None:
+            out.send(f"kubelet-{self.config.host}", ManifestChanged(pod, image[2]), cause=0)
         out.execute(process)
+
+    def _other_image(self, message: ImageChange, out: Outbox) -> str:
+        path = f"{MANIFESTS}/{message.pod}.yaml"
+        text = self.state.files.get(path)
+        if not isinstance(text, str) or _IMAGE.search(text) is None:
+            return f"open {path}: no such file or directory"
+        return self._change(((path, _IMAGE.sub(lambda found: found[1] + message.image, text)),), (), out, gently=True)
 
     def folder(self, name: str) -> list[str]:
         """The files below a folder."""

@@ -15,6 +15,8 @@ Upstream: pkg/kubelet/kubelet.go, kubelet_node_status.go, component-helpers/apim
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from cluster.api import quantity
 from cluster.clientgo import ClientConfig, Doc, reference_to
 from cluster.kubelet import node_status
@@ -24,6 +26,7 @@ from cluster.kubelet.status import pod_status, status_patch
 from cluster.sim import MINUTE, SECOND, Outbox
 from cluster.trace.notes import Effect
 from cluster.wire.http import HttpResponse
+from cluster.wire.machine import ManifestChanged
 from cluster.wire.packet import NetDone
 
 LEASE_PERIOD = 10 * SECOND
@@ -237,6 +240,8 @@ class Kubelet(PodWorkers):
         """Requests to port 10250; what a process that is a container here says; answers of the node's kernel."""
         if type(message) is NetDone:
             self.net_answered(message, now, out)
+        elif type(message) is ManifestChanged:
+            self.manifest_changed(message, now, out)
         elif not self.process_said(src, message, now, out):
             self.serve(src, message, now, out)
 
@@ -313,6 +318,36 @@ class Kubelet(PodWorkers):
         )
         self._begin(run, now, out)
 
+    def manifest_changed(self, message: ManifestChanged, now: int, out: Outbox) -> None:
+        """A static pod's manifest names another image: the old pod goes, with its mirror, a new one comes under another hash."""
+        config = self.config
+        manifests: list[Doc] = []
+        for manifest in config.static_pods:
+            first = manifest["spec"]["containers"][0]
+            if manifest["metadata"]["name"] == message.pod and first["image"] != message.image:
+                new = {**manifest, "spec": {**manifest["spec"], "containers": [{**first, "image": message.image}]}}
+                self._replace_static(manifest, new, now, out)
+                manifest = new
+            manifests.append(manifest)
+        self.config = structs.replace(config, static_pods=tuple(manifests))
+        out.reconfigure(self.name, {"static_pods": self.config.static_pods})
+
+    def _replace_static(self, old: Doc, new: Doc, now: int, out: Outbox) -> None:
+        self.state.images.setdefault(new["spec"]["containers"][0]["image"])  # kubeadm has pulled it before
+        run = self.state.pods.get(manifest_hash(old))
+        if run is not None:
+            self._forget(run, out)
+            options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+            self.request(out, "DELETE", self._pod_path(run), doc=options, then="mirror_gone", args=(new,))
+        if self.state.node is not None:
+            self._begin_static(new, now, out)
+
+    def mirror_gone(self, response: HttpResponse, manifest: Doc, now: int, out: Outbox) -> None:
+        """The old pod's stand-in is deleted; if nobody answered, what the watch tells of it later deletes it."""
+        run = self.state.pods.get(manifest_hash(manifest))
+        if run is not None:
+            self.publish(run, out)
+
     def _static_doc(self, manifest: Doc, number: str) -> Doc:
         """The manifest as a pod of this node: named after it, tolerating everything that evicts."""
         meta = manifest["metadata"]
@@ -357,8 +392,11 @@ class Kubelet(PodWorkers):
 
     def mirror_made(self, response: HttpResponse, uid: str, now: int, out: Outbox) -> None:
         """Made (the watch tells its uid), or refused: again later."""
-        if response.code not in (200, 201, 409):
-            self.enqueue(out, "status", uid, 5 * SECOND)
+        if response.code not in (
+            200,
+            201,
+        ):  # 409: there is one, of this manifest (the watch tells) or of the one before it
+            self.enqueue(out, "status", uid, SECOND if response.code == 409 else 5 * SECOND)
 
     def on_mirror(self, event_type: str, mirror: str, new: Doc, now: int, out: Outbox) -> None:
         """The object that stands for a static pod came, changed or went (then it is made again)."""

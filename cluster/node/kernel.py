@@ -27,7 +27,7 @@ from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
 from cluster.netfilter.walk import Walker
 from cluster.network import servers
-from cluster.node import interfaces, tools
+from cluster.node import interfaces, packages, tools
 from cluster.node.frames import size_of
 from cluster.node.path import Known, Way, policy_json, travel, walk_json
 from cluster.node.state import KEPT, Conversation, KernelConfig, KernelState, Nic, Passed
@@ -529,6 +529,10 @@ class Kernel(ApiClient):
 
     def _tool(self, src: str, call: ToolCall, now: int, out: Outbox) -> None:
         """Somebody on the node runs a network tool."""
+        if call.words[:1] and call.words[0] in packages.NAMES:
+            printed = packages.run(self, list(call.words), out)
+            out.send(src, ToolResult(call.id, printed.out, printed.err, printed.code))
+            return
         stdout, stderr, code, flushed = tools.run(self, list(call.words), call.stdin, now)
         out.send(src, ToolResult(call.id, stdout, stderr, code))
         for family in flushed:

@@ -49,6 +49,10 @@ _VALUES = {
 }  # fmt: skip
 
 
+ON_A_HOST = ("kubeadm",)
+"""A command that the desk itself does not have is not offered there, where ``kub`` means kubectl."""
+
+
 class Candidate(Struct, frozen=True):
     """A word that may stand there. ``open``: more of it may follow, so no space."""
 
@@ -107,7 +111,7 @@ def complete(line: str, known: Known) -> Found:
         return Found(len(line))
     start = words.start + (1 if words.quote else 0)
     if not words.done:
-        return _found(start, words.text, [Candidate(name, "command") for name in sorted(COMMANDS)])
+        return _found(start, words.text, [Candidate(name, "command") for name in sorted(COMMANDS) if name not in ON_A_HOST])
     if words.done[0] in ("kubectl", "k"):
         return _Kubectl(words.done[1:], words.text, known).found(start)
     return _found(start, words.text, [Candidate(name, "file") for name in known.files])

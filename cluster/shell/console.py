@@ -26,6 +26,7 @@ from cluster.shell.effects import (
     HostFiles,
     HostWrite,
     Http,
+    Image,
     Net,
     Next,
     OnNode,
@@ -40,7 +41,7 @@ from cluster.sim.clock import SECOND
 from cluster.wire import etcd
 from cluster.wire.console import ConsoleDone, ConsoleInterrupt, ConsoleLine, ConsoleOutput
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse, TlsPeer
-from cluster.wire.machine import FilesChange, FilesRequest
+from cluster.wire.machine import FilesChange, FilesRequest, ImageChange
 from cluster.wire.packet import NetCall, ToolCall
 
 MAX_LINE = 64 << 10
@@ -370,6 +371,9 @@ class Console(Actor):
             case OnNode(host=host, words=words, stdin=stdin):
                 call = self._hand(name, run, out)
                 out.send(f"kernel-{host}", ToolCall(call, words, stdin), cause=0)
+            case Image(host=host, pod=pod, image=image):
+                call = self._hand(name, run, out)
+                out.send(f"sshd-{host}", ImageChange(call, pod, image), cause=0)
             case Net(host=host, uid=uid, call=wanted):
                 call = self._hand(name, run, out)
                 asked = NetCall(

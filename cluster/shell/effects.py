@@ -62,6 +62,14 @@ class Etcd(Struct, frozen=True, tag=True):
     """Don't wait: the answer to this effect is its ``id`` only, and the member's answer is had by ``Next``."""
 
 
+class Image(Struct, frozen=True, tag=True):
+    """Write the manifest of the static pod ``pod`` on ``host`` anew with another image; ``value`` of the answer is a ``FilesDone``."""
+
+    host: str
+    pod: str
+    image: str
+
+
 class OnNode(Struct, frozen=True, tag=True):
     """Run a network tool on the node ``host``; ``value`` of the answer is its ``ToolResult``."""
 
@@ -91,7 +99,7 @@ class HostWrite(Struct, frozen=True, tag=True):
     changes: tuple[tuple[str, str | bytes | None], ...]
 
 
-Effect = HostFiles | HostWrite | OnNode | Net | Http | Next | Write | Cancel | Sleep | Etcd
+Effect = Image | HostFiles | HostWrite | OnNode | Net | Http | Next | Write | Cancel | Sleep | Etcd
 
 
 class Answer(Struct, frozen=True, tag=True):

@@ -90,6 +90,10 @@ class Outbox(Protocol):
         """Give ``process`` of this host another command line and another disk; what both were. None: it runs, or isn't here."""
         ...
 
+    def reconfigure(self, process: str, changes: dict[str, Any]) -> bool:
+        """Change fields of the command line of ``process`` of this host, for its next start. False: there is no such program here."""
+        ...
+
 
 class Actor:
     """One process. Subclasses say their ``kind``, make ``self.state``, and implement ``boot`` and ``step``.

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from io import BytesIO
 from typing import Any, Protocol
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from cluster.sim.actor import Actor, Fsynced, PeerDown, Timer
 from cluster.sim.dice import Dice
@@ -330,6 +330,11 @@ class World:
         slot.config, disk.synced = config, list(records)
         return before
 
+    def reconfigure(self, name: str, changes: dict[str, Any]) -> None:
+        """Change fields of the command line of ``name``: it reads them when it is executed the next time."""
+        slot = self.state.slots[name]
+        slot.config = structs.replace(slot.config, **changes)
+
     def pause(self, name: str) -> None:
         """SIGSTOP: envelopes queue, timers wait."""
         self.state.slots[name].paused = self.state.slots[name].up
@@ -523,6 +528,13 @@ class _Outbox:
         if slot is None or slot.host != self.slot.host or slot.up:
             return None
         return self.world.reinstall(process, config, records)
+
+    def reconfigure(self, process: str, changes: dict[str, Any]) -> bool:
+        slot = self.world.state.slots.get(process)
+        if slot is None or slot.host != self.slot.host:
+            return False
+        self.world.reconfigure(process, changes)
+        return True
 
     def _signal(self, process: str, run: bool) -> bool:
         slot = self.world.state.slots.get(process)

@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cluster.sim.clock import parse_rfc3339
 from cluster.sim.dice import Dice
 from cluster.snapshot.map import ORDER, role_of
+from cluster.snapshot.releases import releases
 from cluster.snapshot.scene import Scene
 
 LEASES = ("kube-controller-manager", "kube-scheduler")
@@ -30,7 +31,7 @@ ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC6325
 
 
 def ha(scene: Scene) -> dict[str, Any]:
-    """``{topology, hosts, apiservers, members, backends, leases, quorum}``. See the functions below."""
+    """``{topology, hosts, apiservers, members, backends, leases, quorum, releases}``. See the functions below."""
     members = member_rows(scene)
     return {
         "topology": scene.spec.topology,
@@ -41,6 +42,7 @@ def ha(scene: Scene) -> dict[str, Any]:
         "members": members,
         "leases": leases(scene),
         "quorum": quorum(scene, members),
+        "releases": {"hosts": []} if scene.spec.bare else releases(scene),
     }
 
 

@@ -30,6 +30,21 @@ class FilesChange(Struct, frozen=True, tag=True):
     """Static pods to kill and start again, whatever becomes of their manifests."""
 
 
+class ImageChange(Struct, frozen=True, tag=True):
+    """Write the manifest of the static pod ``pod`` anew with ``image`` (kubeadm upgrade)."""
+
+    id: int
+    pod: str
+    image: str
+
+
+class ManifestChanged(Struct, frozen=True, tag=True):
+    """To the kubelet: the manifest of ``pod`` now names ``image``."""
+
+    pod: str
+    image: str
+
+
 class FilesDone(Struct, frozen=True, tag=True):
     """It is written; ``error`` if not (nothing is, then)."""
 

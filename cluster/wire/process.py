@@ -11,6 +11,10 @@ class ProcessBooted(Struct, frozen=True, tag=True):
     """To the kubelet: I was executed; what is my container?"""
 
 
+class Terminate(Struct, frozen=True, tag=True):
+    """SIGTERM: end what is under way, then end yourself."""
+
+
 class ProcessBegin(Struct, frozen=True, tag=True):
     """To the process: the container it runs in. ``files``: what its volumes hold, by name."""
 

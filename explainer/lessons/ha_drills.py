@@ -55,6 +55,21 @@ LESSONS = (
         ), THREE,
     ),
     Lesson(
+        "rolling-upgrade", "ha", 5, say("A rolling upgrade", "롤링 업그레이드"), say("1.32 becomes 1.33 host after host, and nobody who works with the cluster stops.", "호스트를 하나씩 1.32에서 1.33으로 올리며, 클러스터를 쓰는 사람은 아무도 멈추지 않습니다."), 5,
+        (
+            Step(say("kubeadm upgrades one control-plane host at a time: it writes the manifests of the static Pods anew, and the kubelet swaps each. First: what would happen?", "kubeadm은 컨트롤 플레인 호스트를 하나씩 업그레이드합니다. 스태틱 Pod의 매니페스트를 새로 쓰면 kubelet이 하나씩 바꿉니다. 먼저, 무슨 일이 일어날까요?"), page="ha", mark=".releases", type=("ssh cp-1 kubeadm upgrade plan", "ssh cp-1 kubeadm upgrade apply v1.34.0"),
+                 predict=Predict(say("From 1.32 straight to 1.34?", "1.32에서 바로 1.34로?"), (say("Yes, if all hosts are well", "호스트가 모두 정상이면 됩니다"), say("No: one minor version at a time", "안 됩니다. 한 번에 마이너 버전 하나씩입니다")), 1, say("“kubeadm can upgrade only 1 minor version at a time”.", "“kubeadm can upgrade only 1 minor version at a time”."))),
+            Step(say("The first host.", "첫 호스트입니다."), page="ha", mark=".releases", type=("ssh cp-1 kubeadm upgrade apply v1.33.5",), task=say("Apply, and watch the rows of cp-1 change part by part.", "적용하고, cp-1의 행이 부분마다 바뀌는 것을 보십시오."),
+                 until='pods.exists(p, p.metadata.name == "kube-scheduler-cp-1" && p.spec.containers[0].image.endsWith(":v1.33.5"))', within=120),
+            Step(say("Two releases serve side by side: an apiserver may be one minor version behind another.", "두 릴리스가 나란히 서비스합니다. apiserver끼리는 마이너 버전 하나까지 차이가 나도 됩니다."), page="requests", type=("kubectl get --raw /version; kubectl get --raw /version; kubectl get --raw /version", "kubectl create configmap meanwhile --from-literal=a=1"), task=say("Ask for the version three times, then write something.", "버전을 세 번 물어본 뒤 무언가를 쓰십시오."), until='configmaps.exists(c, c.metadata.name == "meanwhile")', within=60,
+                 done=say("Both answer, and both write to the same etcd.", "둘 다 답하고, 둘 다 같은 etcd에 씁니다.")),
+            Step(say("The others conform: `node`, not `apply`.", "나머지는 따라갑니다. `apply`가 아니라 `node`입니다."), page="ha", mark=".releases", type=("ssh cp-2 kubeadm upgrade node", "ssh cp-3 kubeadm upgrade node"), task=say("Upgrade cp-2, then cp-3; never both at once.", "cp-2를, 그다음 cp-3을 업그레이드하십시오. 절대로 한꺼번에 하지 마십시오."),
+                 until='pods.filter(p, p.metadata.name.startsWith("kube-apiserver-") && p.spec.containers[0].image.endsWith(":v1.33.5")).size() == 3', within=120, done=say("With the last host the add-ons follow: see kube-proxy roll through the nodes.", "마지막 호스트와 함께 애드온이 따라옵니다. kube-proxy가 노드를 차례로 도는 것을 보십시오.")),
+            Step(say("The kubelet last: it may be older than the apiservers, never newer.", "kubelet은 마지막입니다. apiserver보다 오래되어도 되지만 새로워서는 안 됩니다."), page="ha", mark=".releases", type=("kubectl drain node-1 --ignore-daemonsets", "ssh node-1 apt-get install -y kubelet=1.33.5-1.1", "ssh node-1 systemctl restart kubelet", "kubectl uncordon node-1"), task=say("Drain the node, install, restart the kubelet, give the node back.", "노드를 비우고, 설치하고, kubelet을 다시 시작하고, 노드를 되돌려 주십시오."),
+                 until='nodes.exists(n, n.metadata.name == "node-1" && n.status.nodeInfo.kubeletVersion == "v1.33.5" && !has(n.spec.unschedulable))', within=120),
+        ), {**THREE, "workers": 2},
+    ),
+    Lesson(
         "lease-takeover", "ha", 3, say("One works, the others wait", "하나가 일하고 나머지는 기다립니다"), say("Three schedulers run, one works. It dies in the middle of the day.", "스케줄러 셋이 실행되고 하나가 일합니다. 그 하나가 한낮에 죽습니다."), 4,
         (
             Step(say("Scheduler and controller-manager run on every control-plane host. A Lease in etcd says who works: now {scheduler}.", "스케줄러와 컨트롤러 매니저는 모든 컨트롤 플레인 호스트에서 실행됩니다. 누가 일하는지는 etcd의 Lease가 말합니다. 지금은 {scheduler}입니다."), page="ha",

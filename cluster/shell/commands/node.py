@@ -18,7 +18,7 @@ from cluster.shell.effects import Answer, Effect, HostFiles, Net, OnNode, Sleep
 from cluster.shell.interpreter import Context, Run
 
 TOOLS = ("iptables", "iptables-nft", "iptables-save", "iptables-nft-save", "iptables-restore", "ip6tables", "ip6tables-save", "nft", "ipvsadm",
-         "ipvsadm-save", "ipset", "conntrack", "ip", "ss", "hostname", "sysctl", "modprobe", "lsmod")  # fmt: skip
+         "ipvsadm-save", "ipset", "conntrack", "ip", "ss", "hostname", "sysctl", "modprobe", "lsmod", "apt-get", "apt", "apt-mark", "systemctl")  # fmt: skip
 NETWORK = ("wget", "ping", "nslookup", "dig", "host", "nc", "netcat")
 NAMES = ("ssh", *TOOLS, *NETWORK)
 
@@ -71,6 +71,8 @@ def _ssh(ctx: Context) -> Generator[Effect, Answer, int]:
         command = " ".join(words[1:]).split()
         if command[0] in TOOLS:
             return (yield from _tool(ctx, host, command))
+        if command[0] == "kubeadm":
+            return (yield from ctx.machine.commands["kubeadm"].on(ctx, host, command[1:]))
         if command[0] in PROGRAMS:
             return (yield from network(ctx, command, host))
         if login and command[0] in ctx.machine.commands:

@@ -11,6 +11,7 @@ _HELP = """This console runs inside the cluster's world. Nothing you type reache
   etcdutl    snapshots of etcd as files        scp        files to and from a control-plane host
   ssh NODE   a node's iptables, nft, ipvsadm, ipset, conntrack, ip, ss, curl, ping; exit
              on a control-plane host its files, too: /etc/kubernetes/manifests, /var/lib/etcd
+             there, too: kubeadm upgrade plan|apply|node, apt-get install kubelet=…, systemctl restart kubelet
   grep sed cut tr sort uniq wc head tail cat   on texts and pipes
   echo printf seq sleep date                   small things
   ls rm cp mv tee touch                        files of this session

@@ -45,7 +45,7 @@ def test_logging_in_and_out(desk: Desk) -> None:
     assert "ssh to one first (cp-1, node-1, node-2)" in desk.type("iptables -L")[1]
     assert desk.type("ssh node-2")[0].startswith("Linux node-2 ")
     assert desk.type("hostname")[0] == "node-2\n"
-    assert desk.type("systemctl status")[1] == "systemctl: command not found\n"
+    assert desk.type("journalctl -u kubelet")[1] == "journalctl: command not found\n"
     assert desk.type("exit")[0] == "logout\nConnection to node-2 closed.\n"
     assert desk.type("hostname")[0] == "desk\n"
 

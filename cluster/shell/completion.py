@@ -111,7 +111,9 @@ def complete(line: str, known: Known) -> Found:
         return Found(len(line))
     start = words.start + (1 if words.quote else 0)
     if not words.done:
-        return _found(start, words.text, [Candidate(name, "command") for name in sorted(COMMANDS) if name not in ON_A_HOST])
+        return _found(
+            start, words.text, [Candidate(name, "command") for name in sorted(COMMANDS) if name not in ON_A_HOST]
+        )
     if words.done[0] in ("kubectl", "k"):
         return _Kubectl(words.done[1:], words.text, known).found(start)
     return _found(start, words.text, [Candidate(name, "file") for name in known.files])

@@ -99,8 +99,11 @@ LESSONS = (
             Step(
                 say("Is what was written still there?", "쓴 것이 아직 있습니까?"),
                 page="requests",
-                type=("kubectl get configmap before",),
-                task=say("Read it back.", "다시 읽어 보십시오."),
+                type=("kubectl get configmap before || kubectl get configmap before || kubectl get configmap before",),
+                task=say(
+                    "Read it back. The apiserver beside the dead member answers with an error until the balancer leaves it out: then ask again.",
+                    "다시 읽어 보십시오. 죽은 멤버 옆의 apiserver는 로드 밸런서가 제외할 때까지 오류로 답합니다. 그러면 다시 물어보십시오.",
+                ),
                 until='requests.exists(r, r.verb == "get" && r.name == "before" && r.code == 200)',
                 done=say(
                     "Of course: whoever is elected must have everything that was committed, or it gets no majority of votes.",

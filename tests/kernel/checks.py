@@ -4,6 +4,7 @@ Flavours: ``legacy`` and ``nft`` (iptables by either kernel interface), ``nftabl
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,15 @@ from cluster.netfilter import Ruleset, Walker, parse_save, restore, save
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
-from cluster.netfilter.passage import Walk
+from cluster.netfilter.passage import Leaf, Step, Walk
 from cluster.netfilter.walk import as_json
 from cluster.wire.packet import Packet
 from tests.kernel.room import LONG_PATIENCE, PATIENCE, REFUSAL_PATIENCE, Room, Tried
 
 TRIES = 80
-COUNTED = re.compile(r"^\[(\d+):\d+\] ")
+COUNTED = re.compile(r"^\[(\d+):(\d+)\] ")
+FIRST = {("tcp", 4): 60, ("tcp", 6): 80, ("udp", 4): 29, ("udp", 6): 49}
+"""Bytes of a connection's first packet, as this kernel and the room send it."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,9 @@ def _packet(
         else:
             report.wrong += [f"{where}, as nft lists it: {what}" for what in _compare(again, tried)]
     if tool is not None and isinstance(walker, Walker):
-        report.wrong += [f"{where}: {what}" for what in _counters(room, tool, walk, reached <= set(tried.seen))]
+        report.wrong += [
+            f"{where}: {what}" for what in _counters(room, tool, walk, reached <= set(tried.seen), tried, row)
+        ]
 
 
 def _compare(walk: Walk, tried: Tried) -> list[str]:
@@ -208,9 +213,11 @@ def _compare(walk: Walk, tried: Tried) -> list[str]:
     return [f"we cannot tell ({', '.join(walk.unknown)}), {got}"]
 
 
-def _counters(room: Room, tool: str, walk: Walk, complete: bool) -> list[str]:
-    """The rules of ``nat`` that counted are those on our ways, and refusing rules of ``filter`` counted only where we say so."""
+def _counters(room: Room, tool: str, walk: Walk, complete: bool, tried: Tried, row: Row) -> list[str]:
+    """The rules of ``nat`` that counted are those on our ways, as often and as much as connections went there; refusing rules of ``filter``
+    counted only where we say so."""
     counted: dict[int, int] = {}
+    weighed: dict[int, int] = {}
     kind: dict[int, tuple[str, str]] = {}
     table = ""
     for number, line in enumerate(_saved(room, tool, "-c").splitlines(), 1):
@@ -218,7 +225,7 @@ def _counters(room: Room, tool: str, walk: Walk, complete: bool) -> list[str]:
             table = line[1:]
         found = COUNTED.match(line)
         if found and int(found[1]):
-            counted[number] = int(found[1])
+            counted[number], weighed[number] = int(found[1]), int(found[2])
         kind[number] = table, line
     ours = {step.line for step in walk.steps if step.table == "nat" and step.line}
     theirs = {number for number in counted if kind[number][0] == "nat"}
@@ -227,11 +234,45 @@ def _counters(room: Room, tool: str, walk: Walk, complete: bool) -> list[str]:
         odd = sorted(theirs - ours or ours - theirs)[0]
         who = "counted, but is not on our way" if odd in theirs else "is on our way, but did not count"
         wrong.append(f"{kind[odd][1]} {who}")
+    if not wrong and set(tried.outcomes) == {"answered"}:  # (what is not answered may be sent again)
+        wrong += _amounts(walk, counted, weighed, tried.made, FIRST.get((row.protocol, 6 if ":" in row.dst else 4), 0))
     refusing = {n for n in counted if kind[n][0] == "filter" and re.search(r"-j (DROP|REJECT)", kind[n][1])}
     expected = {s.line for s in walk.steps if s.table == "filter" and s.outcome in ("DROP", "REJECT")}
     if refusing != expected:
         wrong.append(f"refusing rules that counted: {sorted(refusing)}, we say {sorted(expected)}")
     return wrong
+
+
+def _amounts(walk: Walk, counted: dict[int, int], weighed: dict[int, int], made: int, size: int) -> list[str]:
+    """Rules of ``nat`` on every way count every connection, those of all ways to their endpoints together as well, a first packet each."""
+    ways = [[step for step in way_to(walk, leaf) if step.table == "nat" and step.line] for leaf in walk.leaves]
+    passed = [Counter(step.line for step in way) for way in ways]
+    everywhere = {n: times for n, times in passed[0].items() if all(other[n] == times for other in passed)}
+    ends = {way[-1].line for way in ([s for s in way if s.outcome.startswith("DNAT")] for way in ways) if way}
+    wrong = [
+        f"line {n} counted {counted.get(n)} packets of {made} connections"
+        for n, times in everywhere.items()
+        if counted.get(n) != made * times
+    ]
+    if ends and sum(counted.get(n, 0) for n in ends) != made:
+        wrong.append(
+            f"the rules that translate counted {sum(counted.get(n, 0) for n in ends)} packets of {made} connections"
+        )
+    return wrong + [
+        f"line {step.line} counted {weighed[step.line]} bytes in {counted[step.line]} packets of {size}"
+        for way in ways
+        for step in way
+        if size and step.line in counted and weighed[step.line] != counted[step.line] * size
+    ]
+
+
+def way_to(walk: Walk, leaf: Leaf) -> list[Step]:
+    """The steps to one end, in order."""
+    found, at = [], leaf.last
+    while at >= 0:
+        found.append(walk.steps[at])
+        at = walk.steps[at].after
+    return found[::-1]
 
 
 # -- cases ----------------------------------------------------------------------------------------------------------------

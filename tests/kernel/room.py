@@ -86,6 +86,8 @@ class Tried:
 
     seen: dict[str, set[str]] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
+    made: int = 0
+    """Connections opened: a first try and the one with more patience are two."""
 
 
 class Room:
@@ -295,6 +297,7 @@ class Room:
                 client = socket.socket(family, kind, IPPROTO_SCTP if protocol == "sctp" else 0)
         except OSError:
             return "unsupported"
+        tried.made += 1
         try:
             client.setblocking(False)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,11 +2,17 @@
 
 import pytest
 
+from cluster.node.frames import HEADS, IP
 from tests.kernel.cases import CASES
-from tests.kernel.checks import Report, check, endpoints_of, flavours_of
+from tests.kernel.checks import FIRST, Report, check, endpoints_of, flavours_of
 from tests.kernel.room import Room, missing
 
+
 SAMPLE = ("ipt-healthcheck-nodeport", "ipt-itp-cluster", "nft-no-endpoints-reject", "nft-nodeports-ipv4")
+
+
+def test_a_first_packet_is_as_long_as_in_the_simulated_cluster() -> None:
+    assert FIRST["tcp", 4] == IP + HEADS["syn"]
 
 
 @pytest.fixture(scope="module")

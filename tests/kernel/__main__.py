@@ -42,7 +42,9 @@ def main(asked: list[str]) -> int:
     )
     print(f"{report.untold} ends cannot be told from nft's listing of iptables' tables (it leaves out options)")
     if not Path("/proc/net/ip_vs").exists():
-        print("IPVS is not compared: this kernel has none.")
+        print(
+            "Of IPVS only sets and iptables rules are compared, and those only with ipset here: this kernel has none."
+        )
     return 1 if report.wrong else 0
 
 

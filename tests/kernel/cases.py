@@ -3,6 +3,7 @@
 A case is made when it is run: (rules, options, the node's addresses, rows).
 """
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,7 @@ CASES: dict[str, Callable[[], Case]] = {
         for family in (4, 6)
         for mode in ("iptables", "nftables")
     },
+    **{f"services, ipvs, IPv{family}": _services("ipvs", family) for family in (4, 6) if shutil.which("ipset")},
     "rules of no kube-proxy": generic,
     "tables of no kube-proxy": generic_nft,
 }

@@ -12,6 +12,7 @@ from typing import Any
 from cluster.kubeproxy.offline import is_nft, proxyrules
 from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter import Ruleset, Walker, parse_save, restore, save
+from cluster.netfilter.ipset import IpSet, apply_line, save_sets
 from cluster.netfilter.nft_parse import parse_nft
 from cluster.netfilter.nft_render import list_ruleset
 from cluster.netfilter.nft_walk import NftWalker
@@ -63,6 +64,9 @@ def check_one(
     room: Room, rules: str, flavour: str, rows: list[Row], options: ProxyOptions, report: Report, name: str
 ) -> None:
     """One flavour."""
+    if flavour == "ipvs":
+        _check_ipvs(room, rules, options, report, name)
+        return
     if flavour == "nftables":
         room.tool("nft", "-f", "-", given="flush ruleset\n" + rules)
         text = room.tool("nft", "list", "ruleset")
@@ -96,6 +100,39 @@ def check_one(
     for row in rows:
         _packet(room, walker, tool, row, report, name, [], listed)
     room.tool(f"{tool}-restore", given=EMPTY)
+
+
+def _check_ipvs(room: Room, rules: str, options: ProxyOptions, report: Report, name: str) -> None:
+    """IPVS's sets and iptables rules: accepted, and read back as we print them. What asks IPVS itself is left out."""
+    lines = rules.splitlines()
+    members = [line for line in lines if line.startswith(("create ", "add "))]
+    tables = lines[lines.index(next(line for line in lines if line.startswith("*"))) :]
+    tables = [
+        line
+        for line in tables
+        if line.startswith(("*", ":", "COMMIT")) or (line.startswith("-A KUBE") or " -j KUBE" in line)
+    ]
+    text = "\n".join(line for line in tables if "-m ipvs" not in line) + "\n"
+    room.tool("ipset", "restore", given="\n".join(members) + "\n")
+    sets: dict[str, IpSet] = {}
+    for number, line in enumerate(members, 1):
+        apply_line(sets, number, line)
+    held = re.sub(r" bucketsize \d+ initval \S+", "", room.tool("ipset", "save"))
+    report.rules += len(members)
+    if sorted(held.splitlines()) != sorted(save_sets(sets).splitlines()):
+        report.wrong.append(f"{name}: the kernel holds other sets than we print")
+    for tool in [f"ip{'6' if options.family == 6 else ''}tables-{flavour}" for flavour in ("nft", "legacy")]:
+        room.tool(f"{tool}-restore", given=EMPTY)
+        room.tool(f"{tool}-restore", "--noflush", given=text)
+        model = Ruleset(options.family)
+        restore(model, EMPTY)
+        restore(model, text)
+        theirs, ours = _saved(room, tool), save(model)
+        report.rules += text.count("\n-A ")
+        if _tables(theirs) != _tables(ours):
+            report.wrong.append(f"{name}: saved otherwise than we print it: {_first_difference(*_shown(theirs, ours))}")
+        room.tool(f"{tool}-restore", given=EMPTY)
+    room.tool("ipset", "destroy")
 
 
 EMPTY = "".join(
@@ -295,6 +332,8 @@ def rules_for(objects: str, options: ProxyOptions) -> str:
 
 def flavours_of(rules: str) -> tuple[str, ...]:
     """By which tools it can be loaded."""
+    if re.search("^create ", rules, re.M):
+        return ("ipvs",)
     return ("nftables",) if is_nft(rules) else ("legacy", "nft")
 
 

@@ -7,7 +7,6 @@ from tests.kernel.cases import CASES
 from tests.kernel.checks import FIRST, Report, check, endpoints_of, flavours_of
 from tests.kernel.room import Room, missing
 
-
 SAMPLE = ("ipt-healthcheck-nodeport", "ipt-itp-cluster", "nft-no-endpoints-reject", "nft-nodeports-ipv4")
 
 

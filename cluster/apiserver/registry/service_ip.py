@@ -66,6 +66,10 @@ def needs_health_port(spec: Doc) -> bool:
     return spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
 
 
+def _had_health_port(old: Doc | None, port: int) -> bool:
+    return old is not None and (old.get("spec") or {}).get("healthCheckNodePort") == port
+
+
 def held_by(doc: Doc) -> Held:
     """What a stored Service holds."""
     spec = doc.get("spec") or {}
@@ -99,14 +103,21 @@ def allocate(doc: Doc, old: Doc | None, ranges: Ranges, dice: Any) -> Allocation
         changes["clusterIPs"] = [NONE]
     if errors:
         raise status.invalid("", "Service", meta.name_of(doc), errors)
-    if needs_node_ports(spec):
-        ports, errors = _node_ports(spec.get("ports") or [], before, ranges, dice)
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        ports, errors = _node_ports(
+            spec.get("ports") or [], before, ranges, dice, new=old is None, all_of_them=needs_node_ports(spec)
+        )
+        if errors:
+            raise status.invalid("", "Service", meta.name_of(doc), errors)
         changes["ports"] = ports
-    if needs_health_port(spec) and not spec.get("healthCheckNodePort"):
+    if needs_health_port(spec):
         in_use = set(ranges.used_ports) | {p.get("nodePort", 0) for p in changes.get("ports") or ()}
-        changes["healthCheckNodePort"] = _free_port(in_use, dice)
-    if errors:
-        raise status.invalid("", "Service", meta.name_of(doc), errors)
+        asked_port = spec.get("healthCheckNodePort") or 0
+        why = _refuse_port(asked_port, in_use) if asked_port and not _had_health_port(old, asked_port) else ""
+        if why:
+            raise status.internal_error(f"failed to allocate requested HealthCheck NodePort {asked_port}: {why}")
+        if not asked_port:
+            changes["healthCheckNodePort"] = _free_port(in_use, dice)
     if changes:
         doc = put_spec(doc, **changes)
     ordered = builtin_schema("", "v1", "Service")
@@ -245,28 +256,41 @@ def _free_port(in_use: Set[int], dice: Any) -> int:
     raise status.internal_error("failed to allocate a nodePort: range is full")
 
 
-def _node_ports(ports: list[Doc], before: Held, ranges: Ranges, dice: Any) -> tuple[list[Doc], list[field.FieldError]]:
-    """Every port with a node port: the one it asks for, that of a twin with another protocol, or a free one."""
-    errors: list[field.FieldError] = []
-    low, high = NODE_PORTS
+def _node_ports(
+    ports: list[Doc], before: Held, ranges: Ranges, dice: Any, *, new: bool, all_of_them: bool
+) -> tuple[list[Doc], list[field.FieldError]]:
+    """Every port with a node port: the one it asks for, that of a twin with another protocol, or (``all_of_them``) a free one; the first refusal ends it.
+
+    ``new``: of a Service that is being created a twin's request counts for the ports before it, too, and two different ports cannot share a node port.
+    """
     in_use = set(ranges.used_ports)
     chosen: dict[int, int] = {}
-    out = []
+    out: list[Doc] = []
     for i, port in enumerate(ports):
-        asked = port.get("nodePort", 0)
+        number, asked = port.get("port", 0), port.get("nodePort", 0)
+        if not asked and new:
+            asked = (
+                next((p["nodePort"] for p in ports if p.get("port") == number and p.get("nodePort")), 0)
+                if all_of_them
+                else 0
+            )
         if asked:
-            path = f"spec.ports[{i}].nodePort"
-            if asked not in before.ports and asked not in chosen.values():
-                if not low <= asked <= high:
-                    why = f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
-                    errors.append(field.invalid(path, asked, why))
-                elif asked in in_use:
-                    errors.append(field.invalid(path, asked, "provided port is already allocated"))
-        else:
-            twin = chosen.get(port.get("port", 0))
-            asked = twin if twin is not None else _free_port(in_use, dice)
-            port = {**port, "nodePort": asked}
-        in_use.add(asked)
-        chosen[port.get("port", 0)] = asked
-        out.append(port)
-    return out, errors
+            shared = chosen.get(number) == asked if new else asked in before.ports or asked in chosen.values()
+            why = "" if shared else _refuse_port(asked, in_use)
+            if why:
+                return [], [field.invalid(f"spec.ports[{i}].nodePort", asked, why)]
+        elif all_of_them:
+            asked = chosen.get(number) or _free_port(in_use, dice)
+        if asked:
+            in_use.add(asked)
+            chosen[number] = asked
+        out.append({**port, "nodePort": asked} if asked else port)
+    return out, []
+
+
+def _refuse_port(asked: int, in_use: Set[int]) -> str:
+    """Why this port cannot be had; "" if it can."""
+    low, high = NODE_PORTS
+    if not low <= asked <= high:
+        return f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
+    return "provided port is already allocated" if asked in in_use else ""

@@ -82,3 +82,36 @@ def test_twins_share_a_node_port():
     )
     first, second = (p["nodePort"] for p in allocate(doc, None, EMPTY, Dice.named(1, "s")).doc["spec"]["ports"])
     assert first == second
+
+
+TAKEN = Ranges("10.96.0.0/12", frozenset(), frozenset({30080}))
+TWO = [{"name": "a", "port": 80}, {"name": "b", "port": 80, "protocol": "UDP", "nodePort": 30500}]
+LOCAL = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+APART = [{"name": "a", "port": 80, "nodePort": 30500}, {"name": "b", "port": 81, "protocol": "UDP", "nodePort": 30500}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"type": "NodePort", "ports": TWO}, (30500, 30500)),
+        ({"type": "NodePort", "ports": APART}, "spec.ports[1].nodePort: Invalid value: 30500: provided port is already allocated"),
+        ({**LOCAL, "healthCheckNodePort": 30080}, "Internal error occurred: failed to allocate requested HealthCheck NodePort 30080: provided port is already allocated"),
+        ({**LOCAL, "healthCheckNodePort": 80}, "failed to allocate requested HealthCheck NodePort 80: provided port is not in the valid range"),
+        ({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False}, (0,)),
+        ({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": False, "ports": [{"port": 80, "nodePort": 30080}]}, "already allocated"),
+    ],
+)  # fmt: skip
+def test_node_ports_that_are_asked_for(spec, said):
+    """As upstream's allocator: a twin's request counts for the ports before it, and the first refusal is the answer."""
+    dice = Dice.named(1, "s")
+    if isinstance(said, str):
+        with pytest.raises(status.ApiError) as error:
+            allocate(service(**spec), None, TAKEN, dice)
+        assert said in error.value.message
+        return
+    made = allocate(service(**spec), None, TAKEN, dice).doc
+    assert tuple(port.get("nodePort", 0) for port in made["spec"]["ports"]) == said
+    again = allocate(
+        made, made, Ranges("10.96.0.0/12", frozenset(held_by(made).ips), frozenset(held_by(made).ports)), dice
+    )
+    assert again.doc["spec"] == made["spec"] and again.taken == again.freed == service_ip.Held()

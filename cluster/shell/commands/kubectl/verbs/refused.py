@@ -20,9 +20,9 @@ NAMES = (
 FLAGS = {**FILES, **OUTPUT}
 _WHY = {
     "edit": "it needs an editor; use 'kubectl patch' or 'kubectl apply -f'",
-    "port-forward": "it needs a listening socket",
+    "port-forward": "it needs a listening socket; a real kubectl has one",
     "proxy": "it needs a listening socket; use curl",
-    "attach": "it needs a terminal; use 'kubectl logs -f'",
+    "attach": "it needs a terminal, which a real kubectl has; use 'kubectl logs -f'",
     "cp": "containers here have no files",
     "debug": "it needs a terminal",
 }

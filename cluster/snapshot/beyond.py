@@ -6,18 +6,21 @@ the pod runs, and whether the pod gets it. The source is what the first node's M
 Simplified here: an endpoint that is a process of another node itself (a kube-apiserver) is not followed there.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import structs
 
 from cluster.netfilter.journey import journey as tell
-from cluster.netfilter.walk import Leaf
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.walk import Leaf, Walker
 from cluster.node import interfaces
 from cluster.node.kernel import Kernel
 from cluster.node.path import Known, Way, policy_json, travel, walk_json
 from cluster.snapshot.node_network import kernels
 from cluster.wire.packet import Packet
 
+WalkerAt = Callable[[str, Packet], Walker | NftWalker]
 MAX_SECOND = 16
 """Ends on other nodes that are walked there, in rule order."""
 
@@ -97,8 +100,13 @@ def second_walks(world: Any, objects: Any, node: str, leaves: tuple[Leaf, ...]) 
     return found
 
 
-def follow(world: Any, objects: Any, told: dict[str, Any], node: str, modes: str = "") -> dict[str, Any] | None:
-    """The way that ``told`` (a journey on ``node``) takes, told on the node of its pod; None: it ends on the first one."""
+def follow(
+    world: Any, objects: Any, told: dict[str, Any], node: str, other_walker: WalkerAt | None = None
+) -> dict[str, Any] | None:
+    """The way that ``told`` (a journey on ``node``) takes, told on the node of its pod; None: it ends on the first one.
+
+    ``other_walker``: of another mode than the kernels', by node and packet; NetworkPolicy is asked all the same.
+    """
     end = told["ways"][told["way"]] if told["ways"] else None
     if end is None or not (end["accepted"] or end.get("denied")):
         return None
@@ -113,7 +121,7 @@ def follow(world: Any, objects: Any, told: dict[str, Any], node: str, modes: str
     way = arrival(world, there, other, packet)
     if way is None:
         return None
-    far = tell(kernel.walker(packet, local=False), packet, local=False)
+    far = tell(other_walker(other, packet) if other_walker else kernel.walker(packet, local=False), packet, local=False)
     far["frames"][0]["kind"] = "arrive"
     refused = next((one for one in way.policies if not one.allowed), None)
     if any(one.policy for one in way.policies):
@@ -131,7 +139,10 @@ def follow(world: Any, objects: Any, told: dict[str, Any], node: str, modes: str
     }
     for frame in [*far["frames"], *far["reply"]]:
         frame |= hop
-    return {**far, **hop, "verdict": way.verdict, "why": way.why, "accepted": way.verdict == "pod"}
+    verdict = way.verdict
+    if other_walker is not None and refused is None:
+        verdict = "pod" if far["ways"] and far["ways"][0]["accepted"] else "drop"
+    return {**far, **hop, "verdict": verdict, "why": way.why, "accepted": verdict == "pod"}
 
 
 def _judged(far: dict[str, Any], way: Way) -> None:

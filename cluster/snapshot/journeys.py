@@ -9,6 +9,8 @@ A packet from outside (an address that is no pod's or node's) arrives at the nod
 from typing import Any
 
 from cluster.netfilter.journey import journey as tell
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.netfilter.walk import Walker
 from cluster.network.policy import Decision, Wire, decide
 from cluster.network.resolve import candidates, cluster_first
 from cluster.snapshot.beyond import follow, true_sources
@@ -122,7 +124,14 @@ def journey(
         )
     true_sources(scene.world, objects, told, node)
     judge(scene, told, address, home, node)
-    beyond = follow(scene.world, objects, told, node)
+
+    def other_walker(other: str, sent: Packet) -> Walker | NftWalker:
+        return walker_at(scene.world, other, sent, local=False, mode=mode)
+
+    try:
+        beyond = follow(scene.world, objects, told, node, other_walker if mode and mode != own else None)
+    except KeyError:
+        beyond = None  # no kube-proxy there that could say what it would write
     if beyond is not None:
         told["beyond"] = beyond
         _other_nodes_word(told, beyond["node"])

@@ -4,7 +4,7 @@ A packet is sent from a pod, a node or an address; it is walked on the node it s
 it comes from outside), by what is in that node's kernel: what kube-proxy wrote, what another mode left, what somebody flushed or added. Only
 when another mode than the kernel's is asked for, the rules are those that kube-proxy would write.
 
-On the way to a pod of another node the packet is walked there, too (``beyond``): ``second`` of the answer has a row for every such endpoint.
+On the way to a pod of another node the packet is walked there, too (``beyond``): ``second`` of the answer has a row for every such endpoint (none for a mode that the kernels are not in).
 """
 
 from typing import Any
@@ -67,7 +67,8 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
         node = next(iter(kernels(world)), "")
     sent, local = Packet(address, to, probe.protocol.lower(), CLIENT_PORT, probe.port), local and node == at
     try:
-        walker = walker_at(world, node, sent, local=local, mode=getattr(probe, "mode", ""))
+        mode = getattr(probe, "mode", "") or kernels(world)[node].state.tables.mode
+        walker = walker_at(world, node, sent, local=local, mode=mode)
         walked = walker.walk(sent, local=local)
         walk = as_json(walked)
     except KeyError:
@@ -76,7 +77,9 @@ def packet(world: Any, objects: Any, probe: Any) -> dict[str, Any]:
     return {
         **walk,
         "node": node,
-        "second": second_walks(world, objects, node, walked.leaves),
+        "second": second_walks(world, objects, node, walked.leaves)
+        if kernels(world)[node].state.tables.mode == mode
+        else [],
         "from": {"name": probe.src, "ip": address},
         "to": {"name": probe.dst, "ip": to, "port": probe.port, "protocol": sent.protocol},
         "endpointNames": {e: known.get(e.rpartition(":")[0], "") for e in walk.get("endpoints", [])},

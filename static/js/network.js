@@ -126,6 +126,7 @@ function walk() {
   let timer = 0;
   let flying = null;
   light();
+  follow();
 
   const moves = { first: () => 0, back: () => at - 1, next: () => at + 1, last: () => steps.length - 1 };
   const move = (name) => go(moves[name]() + 1);
@@ -157,6 +158,14 @@ function walk() {
     }
     light();
     ride(from, steps[at], fly);
+    follow();
+  }
+
+  // The second node's lane may be below the edge: the packet is kept in sight.
+  function follow() {
+    const { dir } = steps[at].dataset;
+    if (dir === "there" || dir === "back" || packet.dataset.far) packet.scrollIntoView({ block: dir === "there" || dir === "back" ? "center" : "nearest" });
+    packet.dataset.far = dir === "there" || dir === "back" ? "1" : "";
   }
 
   // What is about this step is marked in the picture, the list and the header's table.

@@ -63,6 +63,13 @@ def test_a_packet_is_walked_on_the_second_node_too(desk: Desk) -> None:
     assert any(f.get("chain") == "KUBE-FORWARD" and f["outcome"] == "ACCEPT" for f in beyond["reply"]), (
         "the answer is ESTABLISHED there"
     )
+    for mode in ("nftables", "ipvs"):
+        other = desk.lab.query("journey", src=here["key"], dst=service["clusterIP"], port=80, mode=mode)
+        number = next(n for n, way in enumerate(other["ways"]) if way["pod"] == far["key"])
+        found = desk.lab.query("journey", src=here["key"], dst=service["clusterIP"], port=80, mode=mode, way=number)[
+            "beyond"
+        ]
+        assert (found["verdict"], found["kind"]) == ("pod", "nftables" if mode == "nftables" else beyond["kind"]), mode
     (row,) = [row for row in second(desk, here, service) if row["endpoint"] == f"{far['ip']}:80"]
     assert (row["node"], row["verdict"], row["tunnel"]) == (far["node"], "pod", True)
     desk.type(f"ssh {far['node']} iptables -I FORWARD -d {far['ip']} -j DROP")

@@ -122,7 +122,7 @@ function put(part, other, focus) {
   const checked = new Set([...part.querySelectorAll("input:checked")].map((one) => one.dataset.key));
   part.replaceChildren(...[...other.childNodes].map((node) => document.adoptNode(node)));
   if (other.dataset.panel) part.dataset.panel = other.dataset.panel;
-  part.scrollLeft = end ? part.scrollWidth : left;
+  part.scrollLeft = end && part.dataset.part === "logs" ? part.scrollWidth : left;
   if (!same) return;
   const now = part.querySelector(".panel") ?? part;
   if (box !== part) now.scrollTop = top;

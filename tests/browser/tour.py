@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 
 LIMIT = 2_000_000
 LONGEST_MS = 2500
-SCALES = (1.0, 0.8, 0.65, 0.5)
+SCALES = (1.0, 0.8, 0.65, 0.5, 0.42)
 
 WORKSHOP = """<!doctype html><title>workshop</title><canvas></canvas>"""
 TOOLS = """(scale) => {

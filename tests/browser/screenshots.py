@@ -3,7 +3,7 @@
 In → nothing but this repository; it starts the product in a folder of its own, does the main job with kubectl, and looks. Out →
 ``map.png``, ``tracer.png``, ``etcd.png``, ``network.png``, ``objects.png``, ``past.png``, ``projector.png``, ``presenter.png``, ``style.png``, each at most
 200 kB (a drawing has few colours, so it is written with a palette), and ``tour.png``, an animation of at most 2 MB: a request travels, its trace
-is stepped, etcd's leader is stopped, the past is looked at and forked, a packet walks. ``--only name,name`` takes some of them.
+is stepped, etcd's leader is stopped, the past is looked at and forked, a packet walks. ``--only=name,name`` takes some of them.
 Needs kubectl on PATH. Errors: a picture that is too large, or a page that is not there in time, ends it with exit 1.
 """
 

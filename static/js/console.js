@@ -333,7 +333,7 @@ class Block {
     this.folder.addEventListener("click", () => this.fold(!this.folded));
     const typed = part("pre", "typed", `$ ${this.line}`);
     // The number under which the picture shows what this line set moving.
-    if (this.number) typed.prepend(part("span", "number", String(this.number)), " ");
+    if (this.number) typed.prepend(part("span", "number", `#${this.number}`), " ");
     const again = button(t("c.again"), () => this.owner.type(this.line), () => this.owner.run());
     const copy = button(t("c.copy"), () => this.copy());
     const acts = part("span", "block-acts");

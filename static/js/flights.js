@@ -11,7 +11,7 @@
 // moves: the newest hops stand at the middle of their lines with their order number.
 
 import { clock, cluster, now } from "./feed.js";
-import { number } from "./typed.js";
+import { number, sign } from "./typed.js";
 import { t } from "./words.js";
 
 const MAX_MOVERS = 24;
@@ -241,7 +241,7 @@ export class Flights {
     const line = mover.number ? 0 : number(mover.flight.cause);
     if (!line) return;
     mover.number = line;
-    mover.text.prepend(element("i", "number", String(line)));
+    mover.text.prepend(element("i", "number", sign(line)));
     mover.halfWidth = half(mover);
   }
 
@@ -373,7 +373,7 @@ export const exact = () => clock.paused || (typeof clock.rate === "number" && cl
 
 // Half as wide as it is: reckoned, because reading it would lay out the page.
 const LETTER = screen ? 12.1 : 7.9;
-const half = ({ text, number: line }) => ((text.lastChild.data.length + (line ? String(line).length + 1.4 : 0)) * LETTER + 23) / 2;
+const half = ({ text, number: line }) => ((text.lastChild.data.length + (line ? sign(line).length + 1.4 : 0)) * LETTER + 23) / 2;
 
 // A line on its way from the keyboard to the shell goes over no line of the network.
 const typed = (flight) => (flight.src.startsWith("outside") && flight.dst === "console") || (flight.src === "console" && flight.dst.startsWith("outside"));

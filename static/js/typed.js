@@ -36,6 +36,9 @@ export function start(on_, where) {
   });
 }
 
+// How a line's number is written, wherever it stands.
+export const sign = (one) => `#${one}`;
+
 // The number of the console's line that a request descends from; 0: none of this page's.
 export function number(cause) {
   for (let id = cause, n = 0; id && n < DEEP; id = parents.get(id), n += 1) if (lines.has(id)) return lines.get(id);
@@ -58,9 +61,9 @@ export function show() {
   const high = screen ? 26 : 18;
   let right = x + w + 6;
   const signs = [...running].sort((a, b) => b - a).slice(0, 4).map((one) => {
-    const wide = String(one).length * (screen ? 12.1 : 8.5) + 10;
+    const wide = sign(one).length * (screen ? 12.1 : 8.5) + 10;
     right -= wide + 3;
-    return svg("g", {}, svg("rect", { x: right, y: y - high / 2, width: wide, height: high }), svg("text", { x: right + wide / 2, y: y + (screen ? 7 : 5), "text-anchor": "middle" }, String(one)));
+    return svg("g", {}, svg("rect", { x: right, y: y - high / 2, width: wide, height: high }), svg("text", { x: right + wide / 2, y: y + (screen ? 7 : 5), "text-anchor": "middle" }, sign(one)));
   });
-  sheet.querySelector("[data-marks]").append(svg("g", { class: "typed-lines", "aria-hidden": "true" }, ...signs));
+  sheet.querySelector("[data-marks]").append(svg("g", { class: "typed-lines", "data-filled": "ink", "aria-hidden": "true" }, ...signs));
 }

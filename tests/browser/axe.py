@@ -41,7 +41,7 @@ RUN = """async ([options, within]) => {
     if (rgb(colour)[3] < 255) return false;
     if (least(colour, ["paper", "panel", "sunk", "past"].map(role)) >= 4.5) return true;
     const filled = el.closest(".leader, .leads, [data-filled]");
-    return Boolean(filled) && least(colour, [role("raft")]) >= 4.5;
+    return Boolean(filled) && least(colour, [role(filled.dataset.filled || "raft")]) >= 4.5;
   };
   const lines = (row, nodes) => nodes.slice(0, 3).map((node) => {
     const why = [...node.any, ...node.all, ...node.none].map((check) => check.message).join("; ");

@@ -288,7 +288,7 @@ def test_a_line_of_the_console_signs_what_it_set_moving(open_page: Open, site: S
     site.wait_for_sockets()
     said = "([name, detail]) => document.dispatchEvent(new CustomEvent(name, { detail }))"
     page.evaluate(said, ["console-line", {"number": 3, "line": "kubectl get pods", "running": True}])
-    expect(page.locator(".typed-lines text")).to_have_text("3")
+    expect(page.locator(".typed-lines text")).to_have_text("#3")
     page.evaluate(said, ["console-request", {"number": 3, "line": "kubectl get pods", "requests": [7001]}])
     caused = {**fixture_world.listed(fixture_world.requests()[0]), "id": 7002, "initiator": 7001, "outside": True}
     hop = {"t": "flight", "kind": "HttpRequest", "label": "GET /api/v1/pods", "sentMicros": 1, "arriveMicros": 900}
@@ -297,7 +297,7 @@ def test_a_line_of_the_console_signs_what_it_set_moving(open_page: Open, site: S
         {**hop, "src": "lb", "dst": "kube-apiserver-cp-1", "cause": 7001, "outside": True},
         {**hop, "src": "kube-scheduler-cp-2", "dst": "kube-apiserver-cp-2", "cause": 7002, "outside": True},
     )
-    expect(page.locator(".flight .number")).to_have_text(["3", "3"])
+    expect(page.locator(".flight .number")).to_have_text(["#3", "#3"])
     page.evaluate(said, ["console-line", {"number": 3, "line": "kubectl get pods", "running": False}])
     expect(page.locator(".typed-lines")).to_have_count(0)
 

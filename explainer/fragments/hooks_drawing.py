@@ -87,6 +87,8 @@ def picture(
             else []
         ),
     ]
+    lowest = max((mark["text_y"] for one in geometry["directions"] for mark in one["marks"]), default=0)
+    geometry["height"] = max(sizes.height, lowest + (10 if big else 8))
     if not big and "conntrack" in journey:
         left = hooks["POSTROUTING"]["x"]
         geometry["card"] = {

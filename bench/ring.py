@@ -19,11 +19,11 @@ def start(members: int, seed: int = 1) -> Lab:
     """A bare cluster that has a leader."""
     lab = Lab.start(ClusterSpec(name=f"b{seed}", epoch=0, pki=PKI, seed=seed, etcd_members=members, bare=True))
     lab.watched(False)
-    run(lab, 5 * SECOND)
+    pass_time(lab, 5 * SECOND)
     return lab
 
 
-def run(lab: Lab, length: int) -> None:
+def pass_time(lab: Lab, length: int) -> None:
     """Let time pass."""
     end = lab.now + length
     while lab.now < end:
@@ -48,7 +48,7 @@ def speed(members: int, seconds: int, writes: int = 0) -> float:
         if writes:
             lab.drain()
         else:
-            run(lab, SECOND)
+            pass_time(lab, SECOND)
     spent = time.process_time() - began
     done = lab.query("ops", done_since=0)["ops"]
     assert not writes or sum(op["res"] == "ok" for op in done[-1000:]) > 950, done[-5:]
@@ -63,9 +63,9 @@ def elections(count: int = 200) -> float:
         dead = leader(lab)
         lab.submit(MemberOp(dead, "stop"))
         while leader(lab) in ("", dead):
-            run(lab, SECOND // 4)
+            pass_time(lab, SECOND // 4)
         lab.submit(MemberOp(dead, "start"))
-        run(lab, SECOND)
+        pass_time(lab, SECOND)
     return count / (time.process_time() - began)
 
 

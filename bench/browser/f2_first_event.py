@@ -14,6 +14,6 @@ def measure(room: Room) -> list[Row]:
     took = []
     for _ in range(3 if room.quick else 5):
         with room.page("/clusters/demo/", script=WATCH) as page:
-            page.wait_for_function("window.firstEvent", timeout=20_000)
+            page.wait_for_function("() => window.firstEvent", timeout=20_000)
             took.append(page.evaluate("window.firstEvent"))
     return [Row("first real event drawn, no click", median(took), "ms", 2000)]

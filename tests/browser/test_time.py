@@ -40,7 +40,7 @@ def slider(page: Page) -> str:
 def live_map(open_page: Open, site: Site) -> Page:
     page = open_page("/clusters/demo/")
     site.wait_for_sockets()
-    page.wait_for_function("document.querySelector('[data-tape-face] canvas').width > 400")
+    page.wait_for_function("() => document.querySelector('[data-tape-face] canvas').width > 400")
     return page
 
 

@@ -18,7 +18,7 @@ from explainer.fragments import names
 from explainer.lessons import lesson_of
 
 from . import lesson_view
-from .reads import Lost, Missing, Unreachable, read
+from .reads import Lost, Missing, Unreachable, known, read
 
 THEMES = ("auto", "light", "dark", "screen")
 MOMENT = re.compile(r"(?:e?[0-9]{1,18})?")
@@ -90,8 +90,10 @@ async def frame(request: HttpRequest, cluster: str, page: str, at: str | None = 
     base_path, keep = f"/clusters/{cluster}", out["keep"]
     # A part of a page has no panel beside it.
     out["lesson"] = await lesson_view.panel(cluster) if lesson_of(cluster) and "part" not in request.GET else None
+    parents = {name: (row.get("parent") or {}).get("cluster") for name, row in (await known()).items()}
     out |= {
         "cluster": cluster,
+        "branched": bool(parents.get(cluster)) or cluster in parents.values(),  # the tape has a line more
         "at": at,
         "model": model,
         "bare": bool(model) and not _served(model),

@@ -31,6 +31,7 @@ let fresh = [];
 let terms = [];
 let flags = [];
 let lines = [];
+let heard = false; // until the history has been, the server's word on branches stands
 let loaded = null;
 let chosen = null;
 let preview = null;
@@ -105,6 +106,7 @@ async function history() {
   try {
     const [told, set] = await Promise.all([call("GET", "/history", undefined, { live: true }), call("GET", "/bookmarks", undefined, { live: true })]);
     since = told.sinceMicros ?? 0;
+    heard = true;
     lines = (told.branches ?? []).map((one) => ({ ...one, atMicros: one.atMicros ?? one.nowMicros ?? Number(one.at) })).filter((one) => Number.isFinite(one.atMicros));
     if (told.parent) lines.unshift({ ...told.parent, parent: true, atMicros: told.parent.atMicros ?? told.parent.nowMicros ?? (Number(told.parent.at) || 0) });
     flags = (set.bookmarks ?? set).map((one) => ({ atMicros: one.nowMicros ?? Number(one.at), at: one.at, kind: "mark", label: one.name, id: one.id }));
@@ -164,9 +166,9 @@ function theme() {
 
 function size() {
   width = face.clientWidth;
-  const height = HEIGHT + (lines.length ? BRANCH_ROW : 0);
+  if (heard) face.classList.toggle("has-branches", lines.length > 0);
+  const height = HEIGHT + (face.classList.contains("has-branches") ? BRANCH_ROW : 0);
   const ratio = devicePixelRatio || 1;
-  face.classList.toggle("has-branches", lines.length > 0);
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);

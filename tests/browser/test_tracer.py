@@ -287,7 +287,7 @@ def test_live_rows_push_the_list_down_without_a_jump(open_page: Open, site: Site
         expect(rows).to_have_count(count + 2 * i)
     expect(rows.first.locator("td.why")).to_have_text(f"#{caused['initiator']} create deployments/web")
     expect(page.locator("[data-rows] tr[style*=translate]")).to_have_count(0)
-    assert page.evaluate("window.shift") < 0.01  # a jump of the list was 0.1
+    assert page.evaluate("window.shift") < 0.001
     # The feed does not weigh what stays inside the cluster.
     newest = fixture_world.listed(caused)
     site.frame({**newest, "id": 9200, "size": None})

@@ -256,14 +256,12 @@ class Run:
 
     def _progress(self, healed: int) -> int:
         """When a read and then a write were acknowledged; nobody else asks for anything meanwhile."""
-        # Without pre-vote whoever's log is behind may stand first again and again, and each time all timers begin anew.
-        patience = TIMEOUTS if self.options["pre_vote"] else 2 * TIMEOUTS
         for f in ("get", "put"):
             begun: list[Any] = []
             while not any(op.end is not None for op in begun):
-                if self.world.now > healed + patience * SECOND:
+                if self.world.now > healed + TIMEOUTS * SECOND:
                     self.checks.fail(
-                        f"no {f} acknowledged within {patience} election timeouts after everything was healed"
+                        f"no {f} acknowledged within {TIMEOUTS} election timeouts after everything was healed"
                     )
                 begun += [self.clients.begin(1000 + n, f, KEYS[0], name) for n, name in enumerate(self.running())]
                 self._advance(self.world.now + 200 * MILLISECOND)

@@ -82,7 +82,7 @@ class Program:
     def __init__(self, text: str, names: Iterable[str]) -> None:
         self.text = text
         self._names = frozenset(names)
-        if len(text) > MAX_TEXT or _depth(text) > MAX_DEPTH:
+        if len(text) > MAX_TEXT or depth(text) > MAX_DEPTH:
             raise CompileError("compilation failed: ERROR: <input>:1:1: expression is too large")
         optional = re.search(r"\.\?|\[\?", _without_strings(text))
         if optional:
@@ -217,11 +217,12 @@ def _words(error: Exception) -> str:
     return text.split(" (in activation")[0][:200]
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
+def depth(text: str) -> int:
+    """How deep brackets, or signs in a row, stand within one another: the parser would take as many steps down."""
+    deepest = here = 0
     for char in text:
-        depth += (char in "([{") - (char in ")]}")
-        deepest = max(deepest, depth)
+        here += (char in "([{") - (char in ")]}")
+        deepest = max(deepest, here)
     return max(deepest, max((len(run) for run in re.findall(r"[!-]+", text)), default=0))
 
 

@@ -24,6 +24,7 @@ from celpy.celparser import CELParseError
 from celpy.celtypes import BoolType, IntType, ListType
 from celpy.evaluation import CELEvalError
 
+from cluster.api.cel import depth
 from cluster.snapshot.objects import Objects
 
 MAX_TEXT = 500
@@ -107,7 +108,7 @@ class Expression:
         self.text = text
         if len(text) > MAX_TEXT:
             raise Refused(f"an expression has at most {MAX_TEXT} characters")
-        if _depth(text) > MAX_DEPTH:
+        if depth(text) > MAX_DEPTH:
             raise Refused(f"brackets may stand within brackets {MAX_DEPTH} deep")
         if re.search(r"\.\?|\[\?", text):
             raise Refused("optional fields (.? and [?]) are not supported here; ask has(x.y) first")
@@ -281,14 +282,6 @@ def _sentence(text: str) -> str:
         kinds = " and ".join(kind.lower() for kind in re.findall(r"(\w+)Type'?>", text)[:2])
         return f"{kinds or 'these'} don't go together: CEL compares and adds values of one type only"
     return text.split(" (in activation")[0][:160]
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for char in text:
-        depth += (char in "([{") - (char in ")]}")
-        deepest = max(deepest, depth)
-    return max(deepest, max((len(run) for run in re.findall(r"[!-]+", text)), default=0))
 
 
 def _quoted(text: str) -> str:

@@ -115,7 +115,8 @@ def forecast(actor: Any, src: str, message: Any, at: int) -> list[Row]:
     waiting: list[RaftMessage] = []
     if kind is RaftMessage:
         if message.frm in s.app.membership.removed:
-            return [{"change": "nothing", "why": "removed"}, _send("PeerHello", src)]
+            told = [] if actor.forwards(src, message) else [_send("PeerHello", src)]
+            return [{"change": "nothing", "why": "removed"}, *told]
         if _ignored_in_lease(r, message):
             return [{"change": "nothing", "why": "lease"}]
         node.step(message)

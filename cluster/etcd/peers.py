@@ -11,18 +11,21 @@ Simplified here: members start anywhere within one tick (real processes do by th
 connections between followers only their beginning and TCP resets are known, a silent cut is not.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from msgspec import Struct
 
 from cluster.etcd.state import MemberConfig, MemberState, Peer
 from cluster.sim.actor import Actor, Outbox
 from cluster.sim.clock import MILLISECOND, SECOND
+from cluster.wire.raft import RaftMessage
 
 PEER_TIMEOUT = 5 * SECOND
 """A connection that says nothing for so long is given up (rafthttp.ConnReadTimeout)."""
 PEER_POLL = 50 * MILLISECOND
 """How often a starting member looks whether its peers are there."""
+FORWARDED: Final = ("MsgProp", "MsgReadIndex", "MsgTransferLeader")
+"""What a follower passes on to its leader as it came: ``frm`` is who sent it first."""
 
 
 class PeerHello(Struct, frozen=True, tag=True):
@@ -57,6 +60,10 @@ class PeerSide(Actor):
             s.phase += lost
             s.armed_at += lost  # counted once, however much mail has waited with the timer
         s.raft.tick = (now - s.phase) // period
+
+    def forwards(self, src: str, message: RaftMessage) -> bool:
+        """Does a member that is still one pass ``message`` on for another? Then the real one refuses the message (403), not the member (410)."""
+        return message.type in FORWARDED and self.state.app.membership.id_of(src) not in (0, message.frm)
 
     def hello(self, src: str, message: PeerHello, now: int, out: Outbox) -> None:
         """A peer is there."""

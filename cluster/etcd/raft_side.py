@@ -148,8 +148,9 @@ class RaftSide(Telling):
         if m.to != r.id:  # for who ran here before a restore: "request cluster ID mismatch"
             return
         if m.frm in s.app.membership.removed:
-            # The real stream was closed when it was removed, and its next dial is answered 410 Gone.
-            out.send(src, PeerHello(self.config.id, reply=True, gone=True))
+            if not self.forwards(src, m):
+                # The real stream was closed when it was removed, and its next dial is answered 410 Gone.
+                out.send(src, PeerHello(self.config.id, reply=True, gone=True))
             return
         self.heard(m.frm, now)
         if m.frm not in s.app.membership.processes:

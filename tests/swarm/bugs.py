@@ -312,7 +312,7 @@ class Bug(NamedTuple):
 BUGS: dict[str, Bug] = {
     "votes-for-stale-logs": Bug(votes_for_stale_logs, 10),
     "commits-without-quorum": Bug(commits_without_quorum, 10),
-    "counts-replicas-of-old-terms": Bug(counts_replicas_of_old_terms, 160, 5, hunted=True),
+    "counts-replicas-of-old-terms": Bug(counts_replicas_of_old_terms, 60, 5, hunted=True),
     "forgets-its-vote": Bug(forgets_its_vote, 3),
     "votes-twice": Bug(votes_twice, 10),
     "answers-before-fsync": Bug(answers_before_fsync, 3),

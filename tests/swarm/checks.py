@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.etcd import EtcdMember
 from cluster.etcd.raft import Snapshot
 from cluster.etcd.state import LogStart
+from cluster.sim import SECOND
 from cluster.sim.actor import Outbox
 from cluster.trace.notes import Raft as RaftNote
 from cluster.wire.etcd import WatchEvent
@@ -46,6 +47,12 @@ class Checks:
         """Revision → its changes."""
         self.fresh: list[str] = []
         """Who has become leader since somebody last looked."""
+        self.stood: dict[tuple[str, int], bool] = {}
+        """(member, term) → was it in vain from the first."""
+        self.vain_since = 0
+        """When a candidate stood in vain and nobody has stood since; 0: the last candidate could win."""
+        self.vain = 0
+        """Nanoseconds spent like that before."""
 
     def fail(self, why: str) -> None:
         """Violation."""
@@ -54,8 +61,12 @@ class Checks:
     # -- as the world's observer ------------------------------------------------------------------------------------
 
     def note(self, now: int, actor: str, cause: int, note: Any) -> None:
-        """A change of role: election safety, leader completeness."""
-        if type(note) is not RaftNote or note.role != "leader":
+        """A change of role: election safety, leader completeness; and who stands in vain."""
+        if type(note) is not RaftNote:
+            return
+        if note.role == "candidate" and (note.member, note.term) not in self.stood:
+            self._stands(now, note.member, note.term)
+        if note.role != "leader":
             return
         if self.leaders.setdefault(note.term, note.member) != note.member:
             self.fail(f"two leaders in term {note.term}: {self.leaders[note.term]} and {note.member}")
@@ -70,6 +81,20 @@ class Checks:
                     f"{note.member}, leader of term {note.term}, has {log.term_of(index)} at {index}, where {known[1]} applied an entry"
                     f" of term {known[0].term} in term {known[2]}"
                 )
+
+    def _stands(self, now: int, candidate: str, term: int) -> None:
+        """A majority with better logs than the candidate's makes its term one in which nobody can lead, and everybody waits for another timeout."""
+        r = self.run.member(candidate).state.raft
+        logs = {each.raft.id: each.raft.log for each in (self.run.member(name).state for name in self.run.running())}
+        log = r.log
+        said = {id_: logs[id_].up_to_date(log.last, log.last_term) for id_ in r.electorate() if id_ in logs}
+        vain = self.stood[candidate, term] = r.quorum_of(said) == "lost"
+        self.vain = self.in_vain(now)
+        self.vain_since = now if vain else 0
+
+    def in_vain(self, now: int) -> int:
+        """Nanoseconds until ``now`` that passed between a candidacy in vain and the next one (or the longest timeout there is)."""
+        return self.vain + (min(now - self.vain_since, 2 * SECOND) if self.vain_since else 0)
 
     def sent(self, now: int, arrival: int, src: str, dst: str, message: Any, cause: int) -> None:
         """A promise leaves its member: is it on the disk?"""

@@ -517,6 +517,23 @@ def test_the_leader_may_be_removed() -> None:
     assert isinstance(c.put(new.name, b"k", b"v"), w.PutResponse)
 
 
+def test_who_forwards_for_a_removed_member_is_not_told_to_go() -> None:
+    c = Cluster(3)
+    leader = c.wait_leader()
+    c.run(6)
+    one, two = (name for name in c.world.actors if name != leader.name)
+    ghost = c.member(two).config.id
+    c.world.stop(two)
+    c.ask(leader.name, w.MemberRemoveRequest, ghost)
+    asked = RaftMessage(type="MsgReadIndex", to=leader.config.id, frm=ghost, context=(ghost, 1))
+    c.world.post(one, leader.name, asked)
+    c.run(1)
+    assert c.world.state.slots[one].up
+    c.world.start(two)  # and the ghost itself is told
+    c.run(3)
+    assert not c.world.state.slots[two].up
+
+
 def test_a_member_that_is_down_may_be_removed() -> None:
     c = Cluster(3)
     leader = c.wait_leader()

@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 1
 RUNS ?= 1000
-PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 1
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

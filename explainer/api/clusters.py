@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest
 
-from explainer import config
 from explainer.api.bodies import BreakpointBody, ClockBody, ForkBody, RunBody, StepBody, UntilBody
 from explainer.api.calls import body_as, call, json, moment
+from explainer.api.kubeconfig import address
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import Pace
@@ -32,9 +32,7 @@ async def many(request: HttpRequest, bus: Bus) -> Any:
 
 async def made(bus: Bus, options: clusters.Options) -> Any:
     """Make a cluster: its clock once it is up (or stands paused at its beginning). Failed 409, 429."""
-    settings = config.read()
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    await bus.create(options, clusters.server_url(options.name, host, settings.api_port))
+    await bus.create(options, address(options.name))
     patience = asyncio.get_running_loop().time() + BIRTH_SECONDS
     while True:
         clock = msgspec.json.decode(await bus.query_json(options.name, "clock", BIRTH_SECONDS))

@@ -4,8 +4,10 @@ import asyncio
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from explainer import config
 from explainer.api.guard import refused
 from explainer.gateway import kubeconfig
+from explainer.runs import clusters
 from explainer.runs.bus import Failed, Unavailable, current
 
 NAME_LIMIT = 128
@@ -33,10 +35,19 @@ async def one(request: HttpRequest, cluster: str) -> HttpResponse:
 
 
 async def make(bus: object, cluster: str, user: str = "", groups: tuple[str, ...] = ()) -> kubeconfig.Entry:
-    """One entry. NoCluster, Unavailable."""
+    """One entry, with the address this start has (a cluster's own spec keeps the one it was made with). NoCluster, Unavailable."""
     line = current()
     await line.require(cluster)
     spec, port = await line.spec(cluster), await line.port_pki()
     port_ca = port["ca_cert"] if port else spec.pki["ca_cert"]
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, kubeconfig.entry, cluster, spec.pki, port_ca, spec.server_url, user, groups)
+    return await loop.run_in_executor(
+        None, kubeconfig.entry, cluster, spec.pki, port_ca, address(cluster), user, groups
+    )
+
+
+def address(cluster: str) -> str:
+    """Where clients outside find the cluster's Kubernetes API now."""
+    settings = config.read()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    return clusters.server_url(cluster, host, settings.api_port)

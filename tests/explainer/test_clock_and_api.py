@@ -111,6 +111,7 @@ def test_a_cluster_is_made_forked_exported_imported_and_forgotten(product: Produ
     assert status == 201 and another["id"] != marked["id"]
     assert product.call("GET", "/api/clusters/second/bookmarks")[1] == [marked]
     assert product.call("POST", "/api/clusters/second/fork", {"name": "branch"})[0] == 409
+    assert f":{product.api_port}/clusters/branch\n" in product.call("GET", "/clusters/branch/kubeconfig")[1]
     import http.client
 
     web = http.client.HTTPConnection("127.0.0.1", product.port)

@@ -2,7 +2,8 @@
 
 A real server that is no longer wanted is taken away at once when it has no connections, or carries UDP (whose "connections" would never end);
 otherwise its weight becomes 0 and it stays on a list that is looked through every minute. If the endpoint comes back meanwhile it is taken
-from the list and added anew with weight 1. A virtual server that goes takes its real servers with it.
+from the list and added anew with weight 1. A virtual server that goes takes its real servers with it; one that somebody made by hand goes, too,
+unless its address is in ``ipvs.excludeCIDRs``.
 
 Simplified here: the list is kept with the kernel's servers, so it outlives a kube-proxy that is killed.
 
@@ -14,6 +15,7 @@ Upstream: pkg/proxy/ipvs/graceful_termination.go, proxier.go ``syncEndpoint``, `
 
 from msgspec import structs
 
+from cluster.kubeproxy.common_rules import covers
 from cluster.netfilter.ipvs import OPTIONS, Ipvs, Key, VirtualServer, place, save_servers
 from cluster.netfilter.node_tables import Connections
 from cluster.sim import SECOND
@@ -21,8 +23,8 @@ from cluster.sim import SECOND
 CHECK_EVERY = 60 * SECOND
 
 
-def bring(kernel: Ipvs, wanted: Ipvs, connections: Connections) -> list[str]:
-    """Bring the kernel's virtual servers to the wanted ones."""
+def bring(kernel: Ipvs, wanted: Ipvs, connections: Connections, excluded: tuple[str, ...] = ()) -> list[str]:
+    """Bring the kernel's virtual servers to the wanted ones. All others go, whoever made them, except those of ``excluded`` networks."""
     done: list[str] = []
     for key, server in wanted.servers.items():
         there = kernel.servers.get(key)
@@ -33,7 +35,7 @@ def bring(kernel: Ipvs, wanted: Ipvs, connections: Connections) -> list[str]:
             there.scheduler, there.persistent, there.flags = server.scheduler, server.persistent, server.flags
             done.append("-E" + save_servers(Ipvs({key: structs.replace(there, servers={})})).strip().removeprefix("-A"))
         done += _endpoints(kernel, there, server, connections)
-    for key in [key for key in kernel.servers if key not in wanted.servers]:
+    for key in [key for key in kernel.servers if key not in wanted.servers and not covers(excluded, key[0])]:
         del kernel.servers[key]
         kernel.dying = {one: None for one in kernel.dying if one[0] != key}
         done.append(f"-D {_where(key)}")

@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
+from cluster.kubeproxy.health import bind_addresses
 from cluster.kubeproxy.modes import mode_named
-from cluster.kubeproxy.options import NotSupported, from_configuration
+from cluster.kubeproxy.options import NotSupported, from_configuration, go_seconds
 from cluster.sim import SECOND
 
 UPSTREAM_MODES = ("", "iptables", "ipvs", "nftables")
@@ -68,8 +69,10 @@ def configuration(files: dict[str, str]) -> dict[str, Any]:
 FIELDS: dict[str, tuple[type, ...]] = {
     "mode": (str,), "clusterCIDR": (str,), "detectLocalMode": (str,), "detectLocal": (dict,), "iptables": (dict,), "ipvs": (dict,),
     "nodePortAddresses": (list,), "iptables.masqueradeBit": (int,), "iptables.masqueradeAll": (bool,),
-    "iptables.localhostNodePorts": (bool,), "ipvs.scheduler": (str,), "detectLocal.bridgeInterface": (str,),
-    "detectLocal.interfaceNamePrefix": (str,),
+    "iptables.localhostNodePorts": (bool,), "ipvs.scheduler": (str,), "ipvs.excludeCIDRs": (list,),
+    "ipvs.strictARP": (bool,), "ipvs.tcpTimeout": (str,), "ipvs.tcpFinTimeout": (str,), "ipvs.udpTimeout": (str,),
+    "detectLocal.bridgeInterface": (str,),
+    "detectLocal.interfaceNamePrefix": (str,), "healthzBindAddress": (str,), "metricsBindAddress": (str,),
 }  # fmt: skip
 """What is read of a configuration, and of which type it must be."""
 GO_NAMES = {str: "string", int: "number", bool: "bool", dict: "object", list: "array", float: "number"}
@@ -87,9 +90,16 @@ def _well_formed(document: dict[str, Any]) -> None:
                 f"json: cannot unmarshal {given} into Go struct field KubeProxyConfiguration.{name} of type {wanted}"
             )
             raise _failed(f"failed complete: {words}")
-    if any(type(one) is not str for one in document.get("nodePortAddresses") or ()):
-        words = "json: cannot unmarshal into Go struct field KubeProxyConfiguration.nodePortAddresses of type string"
-        raise _failed(f"failed complete: {words}")
+    lists = {"nodePortAddresses": document, "ipvs.excludeCIDRs": document.get("ipvs") or {}}
+    for name, holder in lists.items():
+        if any(type(one) is not str for one in holder.get(name.rpartition(".")[2]) or ()):
+            words = f"json: cannot unmarshal into Go struct field KubeProxyConfiguration.{name} of type string"
+            raise _failed(f"failed complete: {words}")
+    for name in ("tcpTimeout", "tcpFinTimeout", "udpTimeout"):
+        try:
+            go_seconds((document.get("ipvs") or {}).get(name) or "0s")
+        except ValueError as error:
+            raise _failed(f"failed complete: {error}".replace('"', '\\"')) from None
 
 
 def _valid(document: dict[str, Any]) -> None:
@@ -98,6 +108,27 @@ def _valid(document: dict[str, Any]) -> None:
     if bit is not None and not 0 <= bit <= 31:
         words = f"KubeProxyConfiguration.IPTables.MasqueradeBit: Invalid value: {bit}: must be within the range [0, 31]"
         raise _failed(f"failed validate: {words}")
+    try:
+        bind_addresses(document)
+    except ValueError as error:
+        field, value, words = error.args
+        raise _failed(
+            f'failed validate: KubeProxyConfiguration.{field}: Invalid value: \\"{value}\\": {words}'
+        ) from None
+    for at, cidr in enumerate((document.get("ipvs") or {}).get("excludeCIDRs") or ()):
+        try:
+            ip_network(cidr, strict=False)
+        except ValueError:
+            field = f"KubeProxyConfiguration.KubeProxyIPVSConfiguration.ExcludeCIDRs[{at}]"
+            raise _failed(
+                f'failed validate: {field}: Invalid value: \\"{cidr}\\": must be a valid CIDR block'
+            ) from None
+    for name in ("tcpTimeout", "tcpFinTimeout", "udpTimeout"):
+        if go_seconds((document.get("ipvs") or {}).get(name) or "0s") < 0:
+            field = f"KubeProxyConfiguration.KubeProxyIPVSConfiguration.{name[0].upper()}{name[1:]}"
+            raise _failed(
+                f"failed validate: {field}: Invalid value: {document['ipvs'][name]}: must be greater than or equal to 0"
+            )
     try:
         options = from_configuration(document, None)
         options.nodeport_match()

@@ -8,6 +8,7 @@ Simplified here: fields that don't change the rules (metrics, health server, qps
 Upstream: pkg/proxy/apis/config/types.go, pkg/proxy/util/nodeport_addresses.go, pkg/proxy/util/localdetector.go.
 """
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -45,6 +46,12 @@ class ProxyOptions(Struct, frozen=True):
     nfacct: bool = True
     scheduler: str = ""
     """Of IPVS; "" is rr."""
+    exclude_cidrs: tuple[str, ...] = ()
+    """Virtual servers of these networks are never taken away, whoever made them (IPVS)."""
+    ipvs_timeouts: tuple[int, int, int] = (0, 0, 0)
+    """Seconds (tcp, tcp after FIN, udp) for which IPVS keeps a connection; 0: as the node has it."""
+    strict_arp: bool = False
+    """IPVS: the node answers ARP only for addresses of the interface that was asked, so not for those of ``kube-ipvs0``."""
     tcp_liberal: bool = False
     """nf_conntrack_tcp_be_liberal (``conntrack.tcpBeLiberal`` sets it): then INVALID packets are not dropped."""
 
@@ -101,7 +108,7 @@ _DETECTORS = ("", "ClusterCIDR", "NodeCIDR", "BridgeInterface", "InterfaceNamePr
 
 def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /, **more: Any) -> ProxyOptions:
     """Read a ``KubeProxyConfiguration``. ``node``: the Node object, if there is one. NotSupported names what is refused."""
-    iptables = document.get("iptables") or {}
+    iptables, ipvs = document.get("iptables") or {}, document.get("ipvs") or {}
     detector = document.get("detectLocalMode") or ""
     if detector not in _DETECTORS:
         raise NotSupported(
@@ -130,10 +137,25 @@ def from_configuration(document: dict[str, Any], node: dict[str, Any] | None, /,
         "localhost_nodeports": iptables.get("localhostNodePorts") is not False,
         "service_cidrs": tuple(c for c in document.get("serviceCIDRs") or () if (":" in c) == (family == 6)),
         "nodeport_addresses": tuple(document.get("nodePortAddresses") or ()),
-        "scheduler": (document.get("ipvs") or {}).get("scheduler") or "",
+        "scheduler": ipvs.get("scheduler") or "",
+        "exclude_cidrs": tuple(str(ip_network(cidr, strict=False)) for cidr in ipvs.get("excludeCIDRs") or ()),
+        "ipvs_timeouts": tuple(go_seconds(ipvs.get(f"{name}Timeout") or "0s") for name in ("tcp", "tcpFin", "udp")),
+        "strict_arp": bool(ipvs.get("strictARP", False)),
         "zone": ((node or {}).get("metadata", {}).get("labels") or {}).get("topology.kubernetes.io/zone", ""),
     }
     return ProxyOptions(**{**given, **more})
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 0.000001, "ns": 0.000000001}
+
+
+def go_seconds(text: str) -> int:
+    """A Go duration in whole seconds: ``15m0s`` → 900. ValueError: it is none."""
+    parts = re.findall(r"(\d+(?:\.\d*)?)(h|ms|us|ns|m|s)", text.removeprefix("-"))
+    if text != "0" and (not parts or "".join(number + unit for number, unit in parts) != text.removeprefix("-")):
+        raise ValueError(f'time: invalid duration "{text}"')
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return -int(seconds) if text.startswith("-") else int(seconds)
 
 
 def node_addresses(node: dict[str, Any], family: int = 4) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ writes the tables out when somebody looks, and keeps them when kube-proxy dies: 
 ``supervisor`` (its node's kubelet) the process is a container: it waits for the kubelet's word which Pod it belongs to, and its mode is what
 the Pod's ConfigMap said (``life``).
 
-Simplified here: the periodic sync only looks at the canary (the real one restores the shared chains again); no health check server
-answers.
+Its HTTP servers are in ``health``: the kernel is told their sockets, and hands on what comes to them.
+
+Simplified here: the periodic sync only looks at the canary (the real one restores the shared chains again).
 
 Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/async/bounded_frequency_runner.go (1.32).
 """
@@ -19,17 +20,17 @@ Upstream: cmd/kube-proxy/app/server.go, pkg/proxy/iptables/proxier.go, pkg/util/
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import field, structs
+from msgspec import structs
 
-from cluster.clientgo import ApiClient, ClientConfig, ClientState, Doc
+from cluster.clientgo import ApiClient, Doc
 from cluster.clientgo.transport import VERSION
-from cluster.kubeproxy import life
-from cluster.kubeproxy.change_tracker import ChangeTracker, PortName
+from cluster.kubeproxy import health, life
 from cluster.kubeproxy.graceful import CHECK_EVERY
 from cluster.kubeproxy.modes import ipvs, mode_named, nftables, written_whole
 from cluster.kubeproxy.options import NotSupported, ProxyOptions, from_configuration
 from cluster.kubeproxy.rulebook import Rulebook
 from cluster.kubeproxy.stale_flows import cleanup_needed, places
+from cluster.kubeproxy.state import KubeProxyConfig, ProxyState
 from cluster.kubeproxy.writes import Cleanup, Sweep, write_of
 from cluster.netfilter.dump import parse_dump, save_dump
 from cluster.netfilter.nft_parse import parse_nft
@@ -41,7 +42,7 @@ from cluster.netfilter.tables import fresh_ruleset
 from cluster.netfilter.walk import Walker
 from cluster.sim import SECOND, Outbox
 from cluster.trace.notes import Effect
-from cluster.wire.packet import Flushed, Forget, ToolCall, ToolResult, Written
+from cluster.wire.packet import Flushed, Forget, Listening, SocketRequest, ToolCall, ToolResult, Written
 from cluster.wire.process import ProcessBegin, ProcessBooted, ProcessEnded, ProcessOutput
 
 NOT_OURS = "labelSelector=%21service.kubernetes.io%2Fheadless%2C%21service.kubernetes.io%2Fservice-proxy-name"
@@ -51,56 +52,6 @@ FULL_SYNC_NS = 3600 * SECOND
 """A full sync once an hour, whatever happens (``proxyutil.FullSyncPeriod``)."""
 LINES_IN_NOTE = 200
 """A note shows at most this many added and removed lines (the counts are always exact)."""
-
-
-class KubeProxyConfig(ClientConfig, frozen=True, kw_only=True):
-    """``server``: the balancer. ``peer``: system:kube-proxy."""
-
-    node: str
-    node_ip: str
-    mode: str = "iptables"
-    cluster_cidr: str = "10.244.0.0/16"
-    service_cidr: str = ""
-    """The real proxy learns it from ServiceCIDR objects; only nftables mode asks."""
-    masquerade_bit: int = 14
-    kernel: str = ""
-    """The process that is the node's kernel; "": nobody keeps the tables but this process."""
-    supervisor: str = ""
-    """The kubelet whose container this process is; "": it is started like any daemon, with ``mode``."""
-    min_sync_ns: int = SECOND
-    sync_ns: int = 30 * SECOND
-
-
-class ProxyState(ClientState):
-    """What the process knows, and what it wrote into its node's kernel."""
-
-    tracker: ChangeTracker = field(default_factory=ChangeTracker)
-    book: Rulebook = field(default_factory=Rulebook)
-    chosen: dict[str, dict[PortName, Any]] = field(default_factory=dict)
-    """nftables and IPVS mode: Service → what its part was last written from (the mode's ``Chosen``)."""
-    flushed: bool = False
-    """Another program emptied the tables since the last sync."""
-    refusal: str = ""
-    """Why this proxy does nothing: its mode is not one it can write."""
-    zone: str = ""
-    node_causes: int = 0
-    need_full: bool = True
-    scheduled: bool = False
-    last_sync: int = -1
-    syncs: int = 0
-    rules: int = 0
-    """In all tables, as of the last sync."""
-    base_rules: int = 0
-    """… of those that are there whatever Services there are."""
-    full_syncs: int = 0
-    last_full: int = -1
-    """When the last full sync was."""
-    mode: str = ""
-    """What it runs in; "": its configuration hasn't been read."""
-    document: dict[str, Any] | None = None
-    """The ``KubeProxyConfiguration`` it was started with."""
-    pod: str = ""
-    """namespace/name of the Pod whose container it is."""
 
 
 class KubeProxy(ApiClient):
@@ -141,6 +92,7 @@ class KubeProxy(ApiClient):
         if self.state.pod:
             return
         self.state.pod = begin.pod
+        self.state.health.uid, self.state.health.container, self.state.health.began = begin.uid, begin.container, now
         try:
             document = life.configuration(begin.files)
         except life.CannotStart as failure:
@@ -172,6 +124,7 @@ class KubeProxy(ApiClient):
     def _run(self, mode: str, now: int, out: Outbox) -> None:
         """Take away what other modes left (as far as kube-proxy does), and watch."""
         self.state.mode = mode
+        self._listen(out)
         if self.config.kernel:
             out.send(self.config.kernel, Written(Cleanup(mode)))
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{self.config.node}")
@@ -180,6 +133,14 @@ class KubeProxy(ApiClient):
         out.timer("periodic", self.config.sync_ns, cause=0)
         if mode == "ipvs":
             out.timer("sweep", CHECK_EVERY, cause=0)
+
+    def _listen(self, out: Outbox) -> None:
+        """Tell the kernel what this process listens on, if that changed."""
+        known = self.state.health
+        found = health.sockets(self.state, self.options) if known.uid and self.config.kernel else ()
+        if found != known.told:
+            known.told = found
+            out.send(self.config.kernel, Listening(known.uid, known.container, found), cause=0)
 
     def options(self) -> ProxyOptions:
         """The configuration with what is known of the node."""
@@ -205,21 +166,26 @@ class KubeProxy(ApiClient):
 
     def on_services(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         """A Service changed."""
+        self.state.health.changes["service"] += 1
         if self.state.tracker.service(old, None if event_type == "DELETED" else new, out.cause):
-            self._schedule(now, out)
+            self._queue("service", f"{new['metadata']['namespace']}/{new['metadata']['name']}", now, out)
 
     def on_endpointslices(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
         """A slice changed; if it now belongs to another Service, that is a going and a coming."""
         tracker = self.state.tracker
+        self.state.health.changes["endpoint"] += 1
         gone = event_type == "DELETED"
         changed = False
         if old is not None and not gone and _owner(old) != _owner(new):
             changed = tracker.endpoint_slice(old, None, out.cause)
         if tracker.endpoint_slice(old, None if gone else new, out.cause) or changed:
-            self._schedule(now, out)
+            self._queue("endpoint", f"{new['metadata']['namespace']}/{_owner(new)}", now, out)
 
     def on_node(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
-        """Our Node changed: only its zone matters, and to every Service with hints."""
+        """Our Node changed: its zone matters to every Service with hints, and whether it is about to be deleted to its health."""
+        taints = (new.get("spec") or {}).get("taints") or ()
+        leaving = any(taint.get("key") == health.DELETED_SOON for taint in taints)
+        self.state.health.eligible = not leaving and not new["metadata"].get("deletionTimestamp")
         zone = "" if event_type == "DELETED" else (new["metadata"].get("labels") or {}).get(ZONE, "")
         if zone != self.state.zone:
             self.state.zone = zone
@@ -235,8 +201,17 @@ class KubeProxy(ApiClient):
 
     # -- syncing --------------------------------------------------------------------------------------------------
 
+    def _queue(self, kind: str, service: str, now: int, out: Outbox) -> None:
+        """A change to be written."""
+        known = self.state.health
+        known.pending[kind][service] = 1
+        if known.queued < 0:
+            known.queued = now
+        self._schedule(now, out)
+
     def _schedule(self, now: int, out: Outbox) -> None:
         state = self.state
+        state.health.last_queued = now
         if state.scheduled or not self.synced("node", "services", "endpointslices"):
             return
         state.scheduled = True
@@ -271,6 +246,8 @@ class KubeProxy(ApiClient):
         mode = mode_named(options.mode)
         state.scheduled = False
         causes = state.tracker.take_changes()
+        health.look(state.health, state.tracker, self.config.node, causes)
+        self._listen(out)
         if written_whole(mode):
             self._sync_table(causes, now, out)
             return
@@ -357,6 +334,8 @@ class KubeProxy(ApiClient):
         """The container's beginning; a flush on the node; what modprobe said."""
         if type(message) is ProcessBegin:
             self._begin(message, now, out)
+        elif type(message) is SocketRequest:
+            out.send(src, health.answer(message, self.state, self.options(), self.config.epoch, now))
         elif type(message) is Flushed:
             family = "nftables" if self.mode == "nftables" else "iptables"
             self.state.flushed = self.state.flushed or message.family in (family, self.mode)

@@ -35,6 +35,8 @@ GONE_FILTER = (
     "KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-NODEPORTS", "KUBE-NODE-PORT", "KUBE-IPVS-FILTER",
     "KUBE-IPVS-OUT-FILTER", "KUBE-SOURCE-RANGES-FIREWALL", "KUBE-PROXY-FIREWALL",
 )  # fmt: skip
+IPVS_SYSCTL = {f"net.ipv4.vs.{name}": "1" for name in ("conntrack", "expire_nodest_conn", "expire_quiescent_template")}
+STRICT_ARP = {"net.ipv4.conf.all.arp_ignore": "1", "net.ipv4.conf.all.arp_announce": "2"}
 IPTABLES_BASED = ("iptables", "ipvs", "userspace")
 
 
@@ -81,6 +83,8 @@ class TablesWrite(Write, frozen=True):
         mode, ruleset = mode_named(self.mode), tables.ruleset
         ports, known = self.ports, {} if self.full else tables.known
         if self.full:
+            if self.options.loopback_nodeports():
+                tables.sysctl["net.ipv4.conf.all.route_localnet"] = "1"
             restore(ruleset, mode.canaries())
             _ensure_jumps(ruleset, mode)
         try:
@@ -156,10 +160,13 @@ class WholeWrite(Write, frozen=True):
         if made.ipvs is None:
             return
         ruleset.sets.update(made.sets)
-        if ruleset.ipvs is None:
-            ruleset.ipvs = made.ipvs
+        kernel, given = ruleset.ipvs, self.options.ipvs_timeouts
+        if kernel is None:
+            kernel = ruleset.ipvs = made.ipvs
         else:
-            graceful.bring(ruleset.ipvs, made.ipvs, connections)
+            graceful.bring(kernel, made.ipvs, connections, self.options.exclude_cidrs)
+        kernel.timeouts = tuple(new or old for new, old in zip(given, kernel.timeouts, strict=True))
+        tables.sysctl |= IPVS_SYSCTL | (STRICT_ARP if self.options.strict_arp else {})
         tables.known = {}
 
 

@@ -77,6 +77,8 @@ class Ipvs(Struct):
     """Persistence: (virtual server, client) → (real server, until: virtual ns)."""
     dying: dict[tuple[Key, str], None] = field(default_factory=dict)
     """Real servers (``ip:port``) with weight 0 that wait for their last connections to end."""
+    timeouts: tuple[int, ...] = (900, 120, 300)
+    """Seconds without a packet after which a connection is forgotten: tcp, tcp after FIN, udp."""
 
     def find(self, ip: str, port: int, protocol: str) -> VirtualServer | None:
         """The virtual server of that address; one of port 0 takes every port."""

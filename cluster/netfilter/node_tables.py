@@ -33,6 +33,8 @@ class NodeTables(Struct):
     known: dict[Any, Any] = field(default_factory=dict)
     """Service port → its rules, as the last writer of iptables wrote them."""
     pending: list[Any] = field(default_factory=list)
+    sysctl: dict[str, str] = field(default_factory=dict)
+    """Settings that somebody changed."""
     mode: str = ""
     """Of whoever wrote last."""
 

@@ -30,7 +30,6 @@ KNOWN: dict[str, tuple[tuple[str, int, str], ...]] = {
     "mysql": (("tcp", 3306, "silent"),),
     "mongo": (("tcp", 27017, "silent"),),
     "coredns": (("udp", 53, "coredns"), ("tcp", 53, "coredns"), ("tcp", 8080, "ok"), ("tcp", 8181, "ok"), ("tcp", 9153, "metrics")),
-    "kube-proxy": (("tcp", 10256, "ok"), ("tcp", 10249, "metrics")),
     "kube-apiserver": (("tcp", 6443, "apiserver"),),
     "kube-controller-manager": (("tcp", 10257, "https"),),
     "kube-scheduler": (("tcp", 10259, "https"),),

@@ -46,6 +46,7 @@ from cluster.wire.packet import (
     NetDone,
     Packet,
     Segment,
+    SocketRequest,
     ToolCall,
     ToolResult,
     Written,
@@ -400,7 +401,7 @@ class Kernel(ApiClient):
         if segment.kind == "echo":
             self._emit(Segment(back, "echo-reply", segment.ttl, segment.trace), uid, now, out)
             return
-        owner, found = self._listener(uid, packet.protocol, packet.dport)
+        owner, found = self._listener(uid, packet)
         if found is None:
             if segment.kind == "udp":
                 self._send_back(structs.replace(segment, packet=packet), "port", 0, now, out)
@@ -412,15 +413,16 @@ class Kernel(ApiClient):
             return
         self._serve(segment, back, owner, found, now, out)
 
-    def _listener(self, uid: str, protocol: str, port: int) -> tuple[str, Listener | None]:
+    def _listener(self, uid: str, packet: Packet) -> tuple[str, Listener | None]:
         """(uid of the pod, its listener); for the node: of any pod in the host's network, and the kubelet's own ports."""
+        protocol, port = packet.protocol, packet.dport
         nics = [self.state.pods[uid]] if uid else [nic for nic in self.state.pods.values() if nic.attach.host]
         for nic in nics:
             for listening in nic.listeners.values():
                 for one in listening:
-                    if one.protocol == protocol and one.port == port:
+                    if one.protocol == protocol and one.port == port and one.address in ("", packet.dst):
                         return nic.attach.uid, one
-        if not uid and protocol == "tcp" and port in (10250, 10248):
+        if not uid and protocol == "tcp" and (port == 10250 or (port == 10248 and packet.dst == "127.0.0.1")):
             return "", Listener("tcp", port, "https" if port == 10250 else "ok")
         return uid, None
 
@@ -448,6 +450,12 @@ class Kernel(ApiClient):
                 remote=f"{packet.src}:{packet.sport}",
             )  # fmt: skip
             out.send(self.config.apiserver, message)
+            return
+        if found.app == "kube-proxy" and type(request) is servers.Request and not request.tls:
+            number = out.next_id()
+            self.state.pending[number] = (Segment(back, kind, None, segment.trace), uid)
+            asked = SocketRequest(number, found.arg, request.method, request.path.partition("?")[0])
+            out.send(f"kube-proxy-{self.config.node}", asked)
             return
         if type(request) is servers.Request:
             answer: Any = servers.http(found, request, place)

@@ -17,12 +17,14 @@ class Packet(Struct, frozen=True, tag=True):
 
 
 class Listener(Struct, frozen=True):
-    """A socket in state LISTEN. ``app``: which program answers there (``cluster.network.servers``); ``arg``: what it was told."""
+    """A socket in state LISTEN. ``app``: which program answers there (``cluster.network.servers``); ``arg``: what it was told.
+    ``address``: the one it is bound to; "": all."""
 
     protocol: str
     port: int
     app: str
     arg: str = ""
+    address: str = ""
 
 
 class Attach(Struct, frozen=True, tag=True):
@@ -107,6 +109,15 @@ class Forget(Struct, frozen=True, tag=True):
     """
 
     places: tuple[tuple[tuple[str, int], tuple[str, ...]], ...]
+
+
+class SocketRequest(Struct, frozen=True, tag=True):
+    """An HTTP request came to a process's socket, whose listener has ``arg`` ``socket``; a ``HttpResponse`` with the same id answers."""
+
+    id: int
+    socket: str
+    method: str
+    path: str
 
 
 class Flushed(Struct, frozen=True, tag=True):

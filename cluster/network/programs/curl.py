@@ -186,8 +186,8 @@ def _show(console: Console, flags: dict[str, str], request: Request, answer: obj
     head += [f"Server: {answer.server}"] if answer.server else []
     head += [
         f"Content-Type: {answer.kind}",
-        f"Content-Length: {len(body.encode())}",
         *(f"{n}: {v}" for n, v in answer.headers),
+        f"Content-Length: {len(body.encode())}",
     ]
     if "verbose" in flags:
         console.err("".join(f"< {line}\n" for line in [*head, ""]))

@@ -36,10 +36,12 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> tuple[str, str, 
 
 
 def http_answer(response: HttpResponse) -> Answer:
-    """An API server's answer as a client of the pod network gets it."""
+    """A process's answer (an API server's, kube-proxy's) as a client of the pod network gets it."""
     body = orjson.dumps(response.doc, option=orjson.OPT_INDENT_2).decode() if response.doc is not None else response.body.decode("utf-8", "replace")  # fmt: skip
     kind = next((value for name, value in response.headers if name == "content-type"), "application/json")
-    return Answer(response.code, body, kind)
+    others = tuple(("-".join(part.capitalize() for part in name.split("-")), value) for name, value in response.headers
+                   if name not in ("content-type", "content-length"))  # fmt: skip
+    return Answer(response.code, body, kind, headers=others)
 
 
 TOOLS: dict[str, Any] = {}

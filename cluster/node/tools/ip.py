@@ -10,9 +10,14 @@ from cluster.node.tools import Printed
 
 NAMES = ("ip", "ss", "hostname", "sysctl")
 OBJECTS = ("address", "link", "route", "rule", "neighbour")
-SYSCTL = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1", "net.ipv4.conf.all.route_localnet": "1",
+SYSCTL = {"net.ipv4.ip_forward": "1", "net.bridge.bridge-nf-call-iptables": "1", "net.ipv4.conf.all.route_localnet": "0",
+          "net.ipv4.conf.all.arp_ignore": "0", "net.ipv4.conf.all.arp_announce": "0",
           "net.netfilter.nf_conntrack_max": "131072", "net.netfilter.nf_conntrack_tcp_timeout_established": "86400",
-          "net.ipv4.tcp_syn_retries": "6", "net.ipv4.vs.conntrack": "1"}  # fmt: skip
+          "net.ipv4.tcp_syn_retries": "6"}  # fmt: skip
+"""What the node was set up with; a kube-proxy changes some of them."""
+VS_SYSCTL = {"net.ipv4.vs.conntrack": "0", "net.ipv4.vs.conn_reuse_mode": "1", "net.ipv4.vs.expire_nodest_conn": "0",
+             "net.ipv4.vs.expire_quiescent_template": "0"}  # fmt: skip
+"""Those that are there once IPVS is loaded."""
 
 
 def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
@@ -22,7 +27,7 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
         case "ss":
             return _ss(kernel, words[1:])
         case "sysctl":
-            return _sysctl(words[1:])
+            return _sysctl(kernel, words[1:])
     flags = [word for word in words[1:] if word.startswith("-")]
     rest = [word for word in words[1:] if not word.startswith("-")]
     if any(flag in ("-V", "-Version") for flag in flags):
@@ -182,15 +187,19 @@ def _ss(kernel: Any, words: list[str]) -> Printed:
                     (
                         one.protocol,
                         one.port,
-                        "127.0.0.1" if one.port in (10249, 10257, 10259, 2381) else "*",
+                        one.address or ("127.0.0.1" if one.port in (10257, 10259, 2381) else "*"),
                         container or name,
                     )
                     for one in listening
                 ]
-    for number, (protocol, port, address, program) in enumerate(sorted(own, key=lambda row: (row[0] != "udp", row[1]))):
+    own.sort(key=lambda row: (row[0] != "udp", row[1]))
+    pids = {program: 700 + number * 13 for number, program in enumerate(dict.fromkeys(row[3] for row in own))}
+    for number, (protocol, port, address, program) in enumerate(own):
         if protocol in wanted:
             peer = "*:*" if address == "*" else "0.0.0.0:*"
-            users = f'users:(("{program[:15]}",pid={700 + number * 13},fd=3))' if "p" in flags and program else ""
+            users = (
+                f'users:(("{program[:15]}",pid={pids[program]},fd={3 + number}))' if "p" in flags and program else ""
+            )
             rows.append((protocol, f"{address}:{port}", f"{peer:<17}{users}" if users else peer))
     both = len(wanted) > 1
     head = ("Netid " if both else "") + "State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess"
@@ -204,14 +213,16 @@ def _ss(kernel: Any, words: list[str]) -> Printed:
     return Printed("\n".join(lines) + "\n")
 
 
-def _sysctl(words: list[str]) -> Printed:
+def _sysctl(kernel: Any, words: list[str]) -> Printed:
+    tables = kernel.state.tables.current()
+    known = SYSCTL | (VS_SYSCTL if tables.ruleset.ipvs is not None else {}) | tables.sysctl
     names = [word for word in words if not word.startswith("-")]
     printed = Printed()
-    for name in names or SYSCTL:
+    for name in names or sorted(known):
         if "=" in name:
             printed.err, printed.code = printed.err + "sysctl: setting values is not simulated\n", 1
-        elif name in SYSCTL:
-            printed.out += f"{name} = {SYSCTL[name]}\n"
+        elif name in known:
+            printed.out += f"{name} = {known[name]}\n"
         else:
             path = name.replace(".", "/")
             printed.err, printed.code = (

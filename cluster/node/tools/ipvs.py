@@ -1,4 +1,4 @@
-"""``ipvsadm`` (``-L -n --stats --rate -c --timeout -S -C``) and ``ipset`` (``list``, ``save``, ``flush``, ``destroy``).
+"""``ipvsadm`` (``-L -n --stats --rate -c --timeout -S -C``, ``-A -E -D -a -e -d``, ``--set``) and ``ipset`` (``list``, ``save``, ``flush``, ``destroy``).
 
 Counters are of what really went through (a packet is 60 bytes here), connections those of the node's conntrack; rates are not kept.
 
@@ -10,14 +10,15 @@ from typing import Any
 from cluster.netfilter.conntrack import TIMEOUTS
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.ipset import contains, list_sets, save_sets
-from cluster.netfilter.ipvs import Ipvs, list_servers, place, save_servers, sorted_reals, sorted_servers
+from cluster.netfilter.ipvs import Ipvs, apply_line, list_servers, place, save_servers, sorted_reals, sorted_servers
 from cluster.netfilter.rules import SetMatch
 from cluster.netfilter.tables import Ruleset
 from cluster.node.tools import Printed
 
 NAMES = ("ipvsadm", "ipvsadm-save", "ipset")
-KEPT = {"ESTABLISHED": 900, "SYN_RECV": 60, "UDP": 300}
+SYN_RECV = 60
 """Seconds that IPVS remembers a connection in that state without a packet."""
+EDITS = {"--add-service": "-A", "--edit-service": "-E", "--delete-service": "-D", "--add-server": "-a", "--edit-server": "-e", "--delete-server": "-d"}  # fmt: skip
 HEAD = "IP Virtual Server version 1.2.1 (size=4096)\n"
 
 
@@ -28,6 +29,9 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
     if not kernel.state.modules.get("ip_vs", kernel.config.ipvs):
         return Printed(err="Can't initialize ipvs: Protocol not available\nAre you sure that IP Virtual Server is built in the kernel or as module?\n", code=1)  # fmt: skip
     ipvs = ruleset.ipvs or Ipvs()
+    if len(words) > 1 and (EDITS.get(words[1], words[1]) in EDITS.values() or words[1] == "--set"):
+        ruleset.ipvs = ipvs
+        return _edit(ipvs, [EDITS.get(words[1], words[1]), *words[2:]])
     flags = [word for word in words[1:] if word.startswith("-")]
     short = "".join(word[1:] for word in flags if not word.startswith("--"))
     if words[0] == "ipvsadm-save" or "S" in short or "--save" in flags:
@@ -46,14 +50,56 @@ def run(kernel: Any, words: list[str], stdin: str, now: int) -> Printed:
         and word not in ("--stats", "--rate", "--numeric", "--list", "--connection", "--exact", "--sort", "--timeout")
     ]
     if unknown or set(short) - set("Llnc"):
-        return Printed(err=f"ipvsadm: option {unknown[0] if unknown else '-' + (set(short) - set('Llnc')).pop()!r} is not simulated: -L -n --stats --rate -c --timeout -S -C\n", code=1)  # fmt: skip
+        return Printed(err=f"ipvsadm: option {unknown[0] if unknown else '-' + (set(short) - set('Llnc')).pop()!r} is not simulated: -L -n --stats --rate -c --timeout -S -C -A -E -D -a -e -d --set\n", code=1)  # fmt: skip
     if "--timeout" in flags:
-        return Printed("Timeout (tcp tcpfin udp): 900 120 300\n")
+        return Printed(f"Timeout (tcp tcpfin udp): {' '.join(map(str, ipvs.timeouts))}\n")
     if "c" in short or "--connection" in flags:
-        return Printed(_connections(kernel, now))
+        return Printed(_connections(kernel, ipvs, now))
     if "--stats" in flags or "--rate" in flags:
         return Printed(_stats(kernel, ipvs, "--rate" in flags, "--exact" in flags))
     return Printed(list_servers(ipvs, kernel.state.conntrack.by_server(now)))
+
+
+def _edit(ipvs: Ipvs, words: list[str]) -> Printed:
+    """One change, as ``ipvsadm-restore`` would read it."""
+    verb, rest = words[0], words[1:]
+    if verb == "--set":
+        if len(rest) != 3 or not all(word.isdigit() for word in rest):
+            return Printed(err="ipvsadm: --set takes three numbers of seconds: tcp tcpfin udp\n", code=2)
+        ipvs.timeouts = tuple(int(new) or old for new, old in zip(rest, ipvs.timeouts, strict=True))
+        return Printed()
+    scratch = Ipvs()
+    try:
+        if verb in ("-A", "-E", "-D"):
+            apply_line(scratch, 1, " ".join(["-A", *rest]))
+        else:
+            apply_line(scratch, 1, " ".join(["-A", *rest[:2]]))
+            apply_line(scratch, 1, " ".join(["-a", *rest]))
+    except ParseError as error:
+        return Printed(err=f"ipvsadm: {error.reason}\n", code=2)
+    (wanted,) = scratch.servers.values()
+    there = ipvs.servers.get(wanted.key)
+    if verb == "-A" and there is not None:
+        return Printed(err="Service already exists\n", code=255)
+    if verb != "-A" and there is None:
+        return Printed(err=f"{'No such service' if verb in ('-E', '-D') else 'Service not defined'}\n", code=255)
+    if there is None or verb == "-A":
+        ipvs.servers[wanted.key] = wanted
+    elif verb == "-E":
+        there.scheduler, there.persistent, there.flags = wanted.scheduler, wanted.persistent, wanted.flags
+    elif verb == "-D":
+        del ipvs.servers[wanted.key]
+        ipvs.dying = {one: None for one in ipvs.dying if one[0] != wanted.key}
+    else:
+        (real,) = wanted.servers.values()
+        if (verb == "-a") == (real.target in there.servers):
+            return Printed(err=f"{'Destination already exists' if verb == '-a' else 'No such destination'}\n", code=255)
+        if verb == "-d":
+            del there.servers[real.target]
+            ipvs.dying.pop((wanted.key, real.target), None)
+        else:
+            there.servers[real.target] = real
+    return Printed()
 
 
 def _stats(kernel: Any, ipvs: Ipvs, rate: bool, exact: bool) -> str:
@@ -89,13 +135,15 @@ def _large(value: int, exact: bool) -> str:
     return f" {value:>8}"
 
 
-def _connections(kernel: Any, now: int) -> str:
+def _connections(kernel: Any, ipvs: Ipvs, now: int) -> str:
     lines = ["IPVS connection entries", "pro expire state       source             virtual            destination"]
+    tcp, fin, udp = ipvs.timeouts
+    kept = {"ESTABLISHED": tcp, "SYN_RECV": SYN_RECV, "UDP": udp}
     for flow in kernel.state.conntrack.translated(now):
         o, r = flow.original, flow.reply
         state = "UDP" if o.protocol == "udp" else "SYN_RECV" if flow.state == "SYN_SENT" else flow.state
         last = flow.expires - TIMEOUTS.get((o.protocol, flow.state), 0)
-        left = (last - now) // 1_000_000_000 + KEPT.get(state, 120)
+        left = (last - now) // 1_000_000_000 + kept.get(state, fin)
         if left < 0:  # conntrack remembers it longer
             continue
         lines.append(

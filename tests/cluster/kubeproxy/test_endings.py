@@ -119,3 +119,18 @@ def test_udp_flows_to_dead_endpoints_are_forgotten() -> None:
     dead.services = tracker.services
     assert places(dead) == ()  # while nobody serves, nothing is forgotten
     assert cleanup_needed(["d/dns"], tracker) and not cleanup_needed(["d/other"], tracker)
+
+
+def test_virtual_servers_of_others_go_unless_their_network_is_excluded() -> None:
+    def by_hand() -> Ipvs:
+        kernel = Ipvs()
+        for address in ("192.0.2.9", "198.51.100.9"):
+            kernel.servers[address, 80, "tcp"] = VirtualServer(address, 80, "tcp")
+        return kernel
+
+    wanted = ipvs("10.1.0.1:80")
+    assert bring(by_hand(), wanted, lambda *_: 0)[2:] == ["-D -t 192.0.2.9:80", "-D -t 198.51.100.9:80"]
+    assert bring(by_hand(), wanted, lambda *_: 0, ("192.0.2.0/24",))[2:] == ["-D -t 198.51.100.9:80"]
+    kept = by_hand()
+    bring(kept, wanted, lambda *_: 0, ("0.0.0.0/0",))
+    assert bring(kept, Ipvs(), lambda *_: 0, ("0.0.0.0/0",)) == [], "and those of a Service that has gone stay, too"

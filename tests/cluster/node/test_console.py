@@ -218,6 +218,33 @@ def test_udp_flows_to_an_endpoint_that_is_gone_are_forgotten(desk: Desk) -> None
     assert gone not in asked(), "and not only because the entry ran out, which takes two minutes"
 
 
+def test_health_check_node_ports_answer(desk: Desk) -> None:
+    spec = {
+        "type": "LoadBalancer",
+        "externalTrafficPolicy": "Local",
+        "selector": {"run": "who"},
+        "ports": [{"port": 80}],
+    }
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb"}, "spec": spec}
+    assert desk.ask("POST", "/api/v1/namespaces/default/services", body)[0] == 201
+    desk.lab.run_until(desk.lab.now + 2 * SECOND)
+    port = desk.get("/api/v1/namespaces/default/services/lb")["spec"]["healthCheckNodePort"]
+    node = desk.get("/api/v1/namespaces/default/pods/who")["spec"]["nodeName"]
+    for name, address in (("node-1", "172.18.0.11"), ("node-2", "172.18.0.12")):
+        said = desk.type(f"kubectl exec tool -- curl -si {address}:{port}")[0]
+        assert said.startswith(
+            f"HTTP/1.1 {'200 OK' if name == node else '503 Service Unavailable'}\r\nContent-Type: application/json\r\n"
+        )
+        assert f"X-Load-Balancing-Endpoint-Weight: {1 if name == node else 0}\r\n" in said
+        assert f'"localEndpoints": {1 if name == node else 0},' in said
+    assert on(desk, "curl -s localhost:10249/proxyMode") == "iptables"
+    assert desk.type("ssh node-1 curl -s 172.18.0.11:10249/proxyMode")[2] == 7, "the metrics are for the node itself"
+    assert "127.0.0.1:10249" in on(desk, "ss -tln") and f"*:{port}" in on(desk, "ss -tln")
+    assert desk.type("kubectl delete service lb")[2] == 0
+    desk.lab.run_until(desk.lab.now + 2 * SECOND)
+    assert desk.type(f"kubectl exec tool -- curl -s 172.18.0.11:{port}")[2] == 7
+
+
 def test_a_flush_is_real_until_kube_proxy_writes_again(desk: Desk) -> None:
     on(desk, "iptables -t nat -F", "node-1")
     on(desk, "iptables -t nat -F", "node-2")
@@ -254,7 +281,15 @@ def test_ipvs_beside_the_rules_of_iptables_mode(desk: Desk) -> None:
     )
     assert (made, came, went) == (1, 3, 2) and size_in > 60 + 52 + 52 and size_out > 600, "nginx's page is in it"
     assert policies(desk, node, "nat")["PREROUTING"] != policies(desk, node, "mangle")["PREROUTING"]
+    on(desk, "ipvsadm -A -t 192.0.2.9:80 -s wrr", node)
+    on(desk, "ipvsadm -a -t 192.0.2.9:80 -r 10.244.9.9:80 -m -w 3", node)
+    assert re.search(
+        r"^TCP  192\.0\.2\.9:80 wrr\n  -> 10\.244\.9\.9:80 +Masq    3 ", on(desk, "ipvsadm -Ln", node), re.M
+    )
+    assert desk.type(f"ssh {node} ipvsadm -A -t 192.0.2.9:80")[1:] == ("Service already exists\n", 255)
+    assert on(desk, "sysctl net.ipv4.vs.conntrack net.ipv4.conf.all.arp_ignore", node).split()[2::3] == ["1", "0"]
     an_endpoint_goes(desk)
+    assert "192.0.2.9" not in on(desk, "ipvsadm -Ln", node), "kube-proxy takes away what no Service asks for"
     on(desk, "ipvsadm -C", "node-1")
     on(desk, "ipvsadm -C", "node-2")
     assert desk.type("kubectl exec tool -- curl -s -m 2 web")[2] != 0

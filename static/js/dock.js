@@ -58,7 +58,7 @@ export async function open() {
   return load();
 }
 
-export const lines = () => Number(/\.r(\d+)$/.exec(row.dataset.dock)?.[1] ?? 10);
+export const lines = () => Number(getComputedStyle(row).getPropertyValue("--lines"));
 
 export function resize(to) {
   const even = Math.min(Math.max(Math.round(to / 2) * 2, LEAST), MOST);
@@ -67,7 +67,8 @@ export function resize(to) {
   return even;
 }
 
+// Whoever has not chosen a height keeps the one that suits the window.
 function remember() {
-  row.dataset.dock = `${dock.open ? "open" : "shut"}.r${lines()}`;
+  row.dataset.dock = `${dock.open ? "open" : "shut"}${/\.r\d+$/.exec(row.dataset.dock)?.[0] ?? ""}`;
   document.cookie = `dock=${row.dataset.dock}; path=/; max-age=31536000; samesite=lax`;
 }

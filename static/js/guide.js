@@ -8,10 +8,12 @@ import { t, what } from "./words.js";
 
 const KEY = `guide:${cluster}`;
 const ORDER = ["stored", "pods", "node", "ready"];
-const fresh = () => ({ name: "web", line: "", id: 0, code: 0, way: [], opened: false });
+const BORN = 32;
+const fresh = () => ({ name: "web", namespace: "default", id: 0, code: 0, way: [], opened: false });
 
 let state = fresh();
 let mine = new Set();
+const born = new Map(); // a request → the Deployment that it made: somebody may give it any name
 
 const guide = () => document.querySelector("[data-guide]");
 
@@ -93,7 +95,7 @@ async function choose() {
 function request(event) {
   if (state.id || event.verb !== "create" || event.resource !== "deployments" || !event.outside || event.initiator) return;
   if (mine.size && !mine.has(event.id)) return;
-  Object.assign(state, { id: event.id, code: event.code });
+  Object.assign(state, { id: event.id, code: event.code }, born.get(event.id));
   if (event.code < 300) state.way.push("stored");
   tell(t("g.sent", { what: what(event), code: event.code }));
   keep();
@@ -101,7 +103,13 @@ function request(event) {
 }
 
 function object(event) {
-  if (!state.id || event.resource !== "pods" || event.namespace !== "default" || !event.name.startsWith(`${state.name}-`)) return;
+  if (event.resource === "deployments" && event.type === "ADDED") {
+    const { name, namespace } = event;
+    born.set(event.cause, { name, namespace });
+    if (born.size > BORN) born.delete(born.keys().next().value);
+    if (event.cause === state.id) Object.assign(state, { name, namespace });
+  }
+  if (!state.id || event.resource !== "pods" || event.namespace !== state.namespace || !event.name.startsWith(`${state.name}-`)) return;
   const reached = { Pending: 1, Creating: 2, Running: 2, Ready: 3 }[event.phase];
   if (reached === undefined || state.way.includes(ORDER[reached])) return;
   state.way = ORDER.slice(0, reached + 1);

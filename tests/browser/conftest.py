@@ -133,6 +133,7 @@ class Windows:
         for kind, context in self.taken:
             try:
                 for page in context.pages:
+                    page.goto("about:blank")  # one that is just leaving for another address may never close
                     page.close()
                 # Asked on a page that goes nowhere: one that is just leaving for another address may never answer.
                 blank = context.new_page()

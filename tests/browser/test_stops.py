@@ -313,10 +313,17 @@ def test_the_dock_grows_by_keys_and_is_remembered(opened: Open) -> None:
     page.locator("[data-console-grip]").focus()
     page.keyboard.press("ArrowUp")
     assert page.evaluate(tall) > before
-    expect(page.locator("[data-console-grip]")).to_have_attribute("aria-valuenow", "12")
+    expect(page.locator("[data-console-grip]")).to_have_attribute("aria-valuenow", "10")
     page.reload()
     page.locator("html[data-ready]").wait_for()
     assert page.evaluate(tall) > before
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+def test_what_happens_is_said_over_the_open_console(opened: Open, width: int, height: int) -> None:
+    page = console(opened(width=width, height=height))
+    said, dock = (page.locator(which).bounding_box() for which in (".caption", ".dock-row"))
+    assert said and dock and said["y"] + said["height"] <= dock["y"]
 
 
 def test_a_key_opens_the_console_from_anywhere(opened: Open) -> None:
@@ -339,8 +346,11 @@ MINE = {
 POD = {"t": "object", "type": "MODIFIED", "resource": "pods", "namespace": "default", "uid": "u1", "node": "node-1"}
 
 
-@pytest.mark.parametrize(("language", "done"), [("en", "Trace of request #9300"), ("ko", "요청 #9300 추적")])
-def test_the_first_steps_tick_themselves_off(opened: Open, site: Site, language: str, done: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "done", "name"), [("en", "Trace of request #9300", "web-2"), ("ko", "요청 #9300 추적", "my-own")]
+)
+def test_the_first_steps_tick_themselves_off(opened: Open, site: Site, language: str, done: str, name: str) -> None:
+    """Whatever the Deployment is called, and though it is there before its request is answered."""
     page = opened(language=language)
     guide = page.locator("[data-guide]")
     expect(guide.locator("[data-guide-line]")).to_have_text("kubectl create deployment web-2 --image=nginx")
@@ -350,13 +360,21 @@ def test_the_first_steps_tick_themselves_off(opened: Open, site: Site, language:
     expect(page.locator("#line")).to_be_focused()
     steps = guide.locator("[data-guide-step]")
     expect(steps.nth(0)).to_have_attribute("aria-current", "step")
-    site.frame(MINE)
+    born = {
+        "t": "object",
+        "type": "ADDED",
+        "resource": "deployments",
+        "namespace": "default",
+        "uid": "d1",
+        "cause": 9300,
+    }
+    site.frame({**born, "name": name}, MINE)
     expect(steps.nth(0)).to_have_class("is-done")
     link = guide.locator("[data-guide-trace]")
     expect(link).to_have_text(done)
     expect(link).to_have_attribute("href", "/clusters/demo/requests/9300/")
     for phase in ("Pending", "Creating", "Ready"):
-        site.frame({**POD, "name": "web-2-abc-1", "phase": phase})
+        site.frame({**POD, "name": f"{name}-abc-1", "phase": phase})
     expect(steps.nth(1)).to_have_class("is-done")
     expect(steps.nth(2)).to_have_attribute("aria-current", "step")
 

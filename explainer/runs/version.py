@@ -13,9 +13,9 @@ from pathlib import Path
 @functools.cache
 def world_version(door: str = "cluster.lab") -> str:
     """The fingerprint of the package that ``door`` is in."""
-    spec = importlib.util.find_spec(door)
-    assert spec is not None and spec.origin is not None
-    folder = Path(spec.origin).parent
+    package = importlib.util.find_spec(door.rpartition(".")[0])
+    assert package is not None and package.submodule_search_locations
+    folder = Path(package.submodule_search_locations[0])
     digest = blake2b(digest_size=12)
     for file in sorted(folder.rglob("*.py")):
         digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())

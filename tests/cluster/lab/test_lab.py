@@ -1,11 +1,11 @@
 """A whole cluster, headless: the main job through the one door, and what time, faults and restarts do to it."""
 
 import contextlib
+from typing import get_args
 
 import orjson
 import pytest
 
-from cluster import lab as lab_module
 from cluster.lab import (
     Entry,
     EtcdGatewayIn,
@@ -13,6 +13,7 @@ from cluster.lab import (
     EtcdWatchIn,
     HostOp,
     HttpIn,
+    Input,
     Lab,
     LinkIn,
     MemberAddIn,
@@ -23,7 +24,9 @@ from cluster.lab import (
     PartitionIn,
     ProcessOp,
     UnknownName,
+    operations,
 )
+from cluster.lab.lab import ACTS
 from cluster.sim.clock import SECOND
 from tests.cluster.lab.desk import ADMIN, NOBODY, Desk
 
@@ -47,6 +50,10 @@ SERVICE = {
     "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
 }
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
+
+
+def test_every_kind_of_input_has_its_act() -> None:
+    assert set(get_args(Input)) == set(ACTS)
 
 
 @pytest.fixture(scope="module")
@@ -383,7 +390,7 @@ def test_a_cluster_in_nftables_mode_sends_packets_by_its_table() -> None:
 
 
 def test_old_operations_are_forgotten_and_cursors_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_module, "OPS_KEPT", 20)
+    monkeypatch.setattr(operations, "OPS_KEPT", 20)
     desk = Desk.boot(bare=True)
     cursor, seen = 0, []
     for number in range(60):

@@ -31,7 +31,9 @@ from cluster.wire import etcd as w
 READ_RETRY = 500 * MILLISECOND
 _CHANGES = (w.MemberAddRequest, w.MemberRemoveRequest, w.MemberPromoteRequest, w.MemberUpdateRequest)
 _FOR_LEADER = (w.LeaseKeepAliveRequest, w.LeaseTimeToLiveRequest, w.MemberPromoteRequest)
-_LOCAL = (w.StatusRequest, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest)
+_PAGES = (w.StatusRequest, w.MetricsRequest, w.VersionRequest)
+"""What every member says of itself, a learner too."""
+_LOCAL = (*_PAGES, w.HashKVRequest, w.DefragmentRequest, w.LeaseLeasesRequest, w.SnapshotRequest)
 
 
 def way_of(q: Any, r: Raft) -> str:
@@ -39,7 +41,7 @@ def way_of(q: Any, r: Raft) -> str:
     answer from what is "local" or the leader's own ("time to live"), "pass on" to the leader, "change" the membership, "move" leadership, or "propose"."""
     kind = type(q)
     if r.learners and r.is_learner():
-        asked = kind in (w.StatusRequest, w.SnapshotRequest) or (kind is w.RangeRequest and q.serializable)
+        asked = kind in (*_PAGES, w.SnapshotRequest) or (kind is w.RangeRequest and q.serializable)
         if not asked:
             return "refuse"
     if kind is w.RangeRequest:
@@ -85,7 +87,7 @@ class ClientSide(LeaseSide):
                 s.queued.append(Waiter(src, q, out.cause, now))
                 self._next_round(now, out)
             case "local":
-                out.send(src, self.local(q))
+                out.send(src, self.local(q, now))
             case "pass on":
                 self._pass_on(src, q, now, out)
             case "time to live":
@@ -150,6 +152,8 @@ class ClientSide(LeaseSide):
 
     def _fail(self, id_: int, why: tuple[int, str], out: Outbox) -> None:
         pending = self.state.pending.pop(id_)
+        if len(pending.request) > 1 and type(pending.request[0]) not in _CHANGES:
+            self.state.counts.proposals_failed += 1
         out.send(pending.client, w.EtcdError(id_, *why), cause=pending.cause)
 
     def deadline(self, now: int, out: Outbox) -> None:
@@ -241,6 +245,7 @@ class ClientSide(LeaseSide):
         s = self.state
         current, s.round = s.round, None
         assert current is not None
+        s.counts.reads_failed += why == errors.TIMEOUT
         for waiter in current.waiters:
             answer: Any
             if type(waiter.request) is w.LeaseRevokeRequest:

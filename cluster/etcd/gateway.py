@@ -188,6 +188,8 @@ _PATHS: Final[dict[str, Callable[[Any, int], Any]]] = {
     ),
     "/v3/maintenance/snapshot": _simple(w.SnapshotRequest, {}),
     "/v3/maintenance/status": _simple(w.StatusRequest, {}),
+    "/metrics": _simple(w.MetricsRequest, {}),
+    "/version": _simple(w.VersionRequest, {}),
     "/v3/maintenance/defragment": _simple(w.DefragmentRequest, {}),
     "/v3/maintenance/hash": _simple(w.HashKVRequest, {}, revision=int64),
     "/v3/maintenance/transfer-leadership": _simple(
@@ -327,8 +329,12 @@ def _response_op(answer: Any) -> dict[str, Any]:
     return {names[type(answer)]: document(answer)}
 
 
-def response(answer: Any) -> tuple[int, dict[str, Any]]:
-    """The HTTP answer: status and document."""
+def response(answer: Any) -> tuple[int, dict[str, Any] | str]:
+    """The HTTP answer: status and document, or text."""
+    if isinstance(answer, w.MetricsResponse):
+        return 200, answer.text
+    if isinstance(answer, w.VersionResponse):
+        return 200, {"etcdserver": VERSION, "etcdcluster": answer.cluster or "not_decided"}
     if isinstance(answer, w.EtcdError):
         return error(answer.code, answer.message)
     return 200, document(answer)
@@ -383,22 +389,3 @@ def _event(event: w.WatchEvent) -> dict[str, Any]:
             "prev_kv": None if event.prev_kv is None else _kv(event.prev_kv),
         }
     )
-
-
-def version(cluster_version: str) -> dict[str, Any]:
-    """``GET /version``."""
-    return {"etcdserver": VERSION, "etcdcluster": cluster_version or "not_decided"}
-
-
-def health(
-    has_leader: bool, alarms: tuple[tuple[int, str], ...] = (), read_ok: bool = True
-) -> tuple[int, dict[str, Any]]:
-    """``GET /health``: 200 and true, or 503, false and why."""
-    reason = ""
-    if alarms:
-        reason = f"ALARM {alarms[0][1]}"
-    elif not has_leader:
-        reason = "RAFT NO LEADER"
-    elif not read_ok:
-        reason = "QGET ERROR:etcdserver: request timed out"
-    return (200, {"health": "true", "reason": ""}) if not reason else (503, {"health": "false", "reason": reason})

@@ -11,6 +11,7 @@ from typing import Any
 from cluster.etcd import bolt, errors
 from cluster.etcd.errors import Refused
 from cluster.etcd.membership import Joining
+from cluster.etcd.metrics import exposition
 from cluster.etcd.raft import ConfChange
 from cluster.etcd.raft_side import RaftSide
 from cluster.etcd.state import VERSION
@@ -31,10 +32,14 @@ class Maintenance(RaftSide):
         """Where clients reach this member."""
         return (f"https://{self.address(self.config.host)}:2379",)
 
-    def local(self, q: Any) -> Any:
+    def local(self, q: Any, now: int) -> Any:
         """Answer from what this member knows by itself."""
         s = self.state
         store, r = s.app.store, s.raft
+        if type(q) is w.MetricsRequest:
+            return w.MetricsResponse(q.id, exposition(self.config, s, now))
+        if type(q) is w.VersionRequest:
+            return w.VersionResponse(q.id, s.app.version)
         if type(q) is w.HashKVRequest:
             return w.HashKVResponse(q.id, self.header(), store.hash_kv(q.revision), store.compacted)
         if type(q) is w.DefragmentRequest:

@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster.etcd import durable
 from cluster.etcd.apply import apply
+from cluster.etcd.counts import IDLE, weight
 from cluster.etcd.errors import UNKNOWN, Refused
 from cluster.etcd.membership import Joining, seed_member
 from cluster.etcd.peers import PeerHello
@@ -153,11 +154,14 @@ class RaftSide(Telling):
                 out.send(src, PeerHello(self.config.id, reply=True, gone=True))
             return
         self.heard(m.frm, now)
+        received = s.counts.received
+        received[m.frm] = received.get(m.frm, 0) + (weight(m) if m.entries else IDLE)
         if m.frm not in s.app.membership.processes:
             s.remotes[m.frm] = src
         if m.type == "MsgHeartbeat" and m.term == r.term and m.frm == r.lead and m.commit <= r.log.committed:
             # The commonest message by far, and nothing else can follow from it.
             r.election_since = r.tick
+            s.counts.sent[m.frm] = s.counts.sent.get(m.frm, 0) + IDLE
             out.send(src, RaftMessage(type="MsgHeartbeatResp", to=m.frm, frm=r.id, term=r.term, context=m.context))
             return
         if m.type == "MsgHeartbeatResp" and m.context is None and m.term == r.term and r.role == "leader":
@@ -204,11 +208,12 @@ class RaftSide(Telling):
 
     def _send(self, out: Outbox) -> None:
         s = self.state
-        processes = s.app.membership.processes
+        processes, sent = s.app.membership.processes, s.counts.sent
         messages, s.raft.messages = s.raft.messages, []
         for m in messages:
             process = processes.get(m.to) or s.remotes.get(m.to)
             if process is not None:
+                sent[m.to] = sent.get(m.to, 0) + (weight(m) if m.entries else IDLE)
                 cause = m.entries[-1].cause if m.entries else None
                 out.send(process, m, cause=cause)
 
@@ -258,6 +263,7 @@ class RaftSide(Telling):
         if batch is None or batch.token != token:
             return
         s.writing = None
+        s.counts.fsync(now - batch.started)
         self._trace_stored(batch, now, out)
         self._keep(batch.after, out)
         self.ready(now, out)
@@ -272,6 +278,7 @@ class RaftSide(Telling):
             else:
                 process = processes.get(m.to) or s.remotes.get(m.to)
                 if process is not None:
+                    s.counts.sent[m.to] = s.counts.sent.get(m.to, 0) + IDLE
                     out.send(process, m)
 
     # -- applying -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 
+from cluster.etcd.counts import Counts
 from cluster.etcd.lease import Lessor
 from cluster.etcd.membership import MemberSeed, Membership
 from cluster.etcd.mvcc import Store
@@ -212,6 +213,7 @@ class MemberState(Struct):
     published: bool = False
     version_proposed: bool = False
     progress_armed: bool = False
+    counts: Counts = field(default_factory=Counts)
     read_armed: bool = False
     deadline_armed: bool = False
 

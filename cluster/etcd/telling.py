@@ -47,6 +47,7 @@ class Telling(PeerSide):
         if r.lead != before[3] or (r.role == "leader") != (before[0] == "leader"):
             if r.lead and r.lead != before[3]:
                 s.lead_since = now
+                s.counts.leader_changes += 1
             self.leader_changed(before[0] == "leader", r.lead != 0 and r.lead != before[3], now, out)
 
     def _trace_new(self, now: int, out: Outbox) -> None:

@@ -263,6 +263,32 @@ class StatusResponse(Struct, frozen=True, tag=True):
     errors: tuple[str, ...] = ()
 
 
+class MetricsRequest(Struct, frozen=True, tag=True):
+    """``GET /metrics``: what this member has counted."""
+
+    id: int
+
+
+class MetricsResponse(Struct, frozen=True, tag=True):
+    """``text``: Prometheus' format."""
+
+    id: int
+    text: str
+
+
+class VersionRequest(Struct, frozen=True, tag=True):
+    """``GET /version``."""
+
+    id: int
+
+
+class VersionResponse(Struct, frozen=True, tag=True):
+    """``cluster``: what all members agreed on; "" before they did."""
+
+    id: int
+    cluster: str
+
+
 class HashKVRequest(Struct, frozen=True, tag=True):
     id: int
     revision: int = 0
@@ -398,5 +424,6 @@ Request = (
     RangeRequest | PutRequest | DeleteRangeRequest | TxnRequest | CompactionRequest | LeaseGrantRequest
     | LeaseRevokeRequest | LeaseKeepAliveRequest | LeaseTimeToLiveRequest | LeaseLeasesRequest | StatusRequest
     | HashKVRequest | MemberListRequest | MemberAddRequest | MemberRemoveRequest | MemberPromoteRequest
-    | MemberUpdateRequest | MoveLeaderRequest | AlarmRequest | DefragmentRequest | SnapshotRequest
+    | MemberUpdateRequest | MoveLeaderRequest | AlarmRequest | DefragmentRequest | SnapshotRequest | MetricsRequest
+    | VersionRequest
 )  # fmt: skip

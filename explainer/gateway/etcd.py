@@ -1,8 +1,8 @@
 """etcd's v3 JSON gateway of every member, as raw ASGI: on its own ports for the default cluster, by path for any.
 
 In → ``POST /v3/…`` on the door of a member, or ``/clusters/<c>/etcd/<member>/v3/…`` on the web door; out → what the member
-answers, streamed for watches. Like the real one it ignores content types. ``GET /health`` and ``/version`` are answered
-like etcd's own by asking the member.
+answers, streamed for watches. Like the real one it ignores content types. ``GET /version``, ``/metrics`` and the pages of ``etcd_health`` are
+answered like etcd's own by asking the member.
 
 Errors: a member that is down refuses the connection in the real world; here the connection is cut without an answer on a
 member's port, and 503 says so on the web door (it is not the member that answers there).
@@ -10,23 +10,24 @@ member's port, and 503 says so on the web door (it is not the member that answer
 
 import asyncio
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from cluster.etcd.gateway import STREAMS
+from explainer.gateway import etcd_health, etcd_urls
 from explainer.gateway.kubernetes import Receive, Scope, Send, read_body
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import item
 
-BY_PATH = re.compile(r"/clusters/([^/]+)/etcd/([^/]+)(/(?:v3|health|version)(?:/.*)?)$")
+BY_PATH = re.compile(r"/clusters/([^/]+)/etcd/([^/]+)(/(?:v3|health|livez|readyz|metrics|version)(?:/.*)?)$")
 BODY_LIMIT = 1536 * 1024
 """etcd's ``--max-request-bytes`` default."""
-HEALTH_PATIENCE = 1.0
-"""Seconds that a health check waits for its read, as measured at etcd 3.4 (3.5 waits 7)."""
-VERSION = b'{"etcdserver":"3.5.26","etcdcluster":"3.5.0"}'
+TEXT = b"text/plain; charset=utf-8"
+METRICS = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class EtcdApp:
@@ -44,12 +45,10 @@ class EtcdApp:
             assert match is not None
             cluster, member, path = match.groups()
         body = await read_body(receive)
-        allowed = ("GET", "HEAD") if path in ("/version", "/health") else ("POST",)
-        if scope["method"] not in allowed and (allowed != ("POST",) or path.startswith("/v3")):
-            await answer(send, 405, b"Method Not Allowed\n", b"text/plain; charset=utf-8")
-            return
-        if path == "/version":
-            await answer(send, 200, VERSION)
+        healthy = etcd_health.known(path)
+        page = healthy or path == "/version"
+        if scope["method"] != ("GET" if page else "POST") and (page or path.startswith("/v3")):
+            await answer(send, 405, b"Method Not Allowed\n", TEXT, [(b"allow", b"GET")] if page else [])
             return
         if len(body) > BODY_LIMIT:
             await answer(
@@ -59,10 +58,9 @@ class EtcdApp:
             )
             return
         try:
-            if path == "/health":
-                await self._health(scope, send, cluster, member)
-                return
-            if path in STREAMS:
+            if healthy:
+                await self._healthy(scope, send, cluster, member, path)
+            elif path in STREAMS:
                 await self._relay(scope, receive, send, cluster, member, path, body)
             else:
                 await self._answer(scope, send, cluster, member, path, body)
@@ -78,8 +76,17 @@ class EtcdApp:
                 await _down(scope, send, member, piece)
             else:
                 said = piece.get("body", b"")
-                kind = b"text/plain; charset=utf-8" if isinstance(said, str) else b"application/json"
+                if scope["clearplane.door"] != "web" and path.startswith(etcd_urls.PREFIX) and piece["status"] == 200:
+                    said = await self._outside(scope, cluster, member, said)
+                kind = (METRICS if path == "/metrics" else TEXT) if isinstance(said, str) else b"application/json"
                 await answer(send, piece["status"], as_bytes(said), kind)
+
+    async def _outside(self, scope: Scope, cluster: str, member: str, said: Any) -> Any:
+        """An answer about members with the URLs that this client can reach."""
+        document = said if isinstance(said, dict) else msgspec.json.decode(as_bytes(said))
+        named = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+        at = etcd_urls.place(named, scope["clearplane.connection"].local())
+        return await etcd_urls.reachable(self.bus, cluster, document, member, at)
 
     async def _relay(
         self, scope: Scope, receive: Receive, send: Send, cluster: str, member: str, path: str, body: bytes
@@ -116,23 +123,16 @@ class EtcdApp:
             gone.cancel()
             await pieces.aclose()  # type: ignore[attr-defined]
 
-    async def _health(self, scope: Scope, send: Send, cluster: str, member: str) -> None:
-        """As etcd 3.5 finds out: alarms, a leader, and a linearizable read (or, on request, one of the member's own)."""
-        local = b"serializable=true" in scope.get("query_string", b"")
+    async def _healthy(self, scope: Scope, send: Send, cluster: str, member: str, path: str) -> None:
+        async def ask(path: str, document: dict[str, Any]) -> dict[str, Any]:
+            return await self._once(cluster, member, path, msgspec.json.encode(document), etcd_health.PATIENCE)
+
         try:
-            found = await self._once(cluster, member, "/v3/maintenance/status", b"{}")
-            reason = ill(found.get("errors", []), local)
-            if not reason:
-                request = {"key": "AA==", "range_end": "AA==", "limit": 1, "keys_only": True, "serializable": local}
-                found = await self._once(cluster, member, "/v3/kv/range", msgspec.json.encode(request), HEALTH_PATIENCE)
-                reason = f"RANGE ERROR:{found['error']}" if "error" in found else ""
+            status, text = await etcd_health.check(path, scope.get("query_string", b"").decode("latin-1"), ask)
         except Down as down:
             await _down(scope, send, member, {"error": str(down)})
-            return
-        except Unavailable:
-            reason = "RANGE ERROR:context deadline exceeded"
-        said = msgspec.json.encode({"health": "false" if reason else "true", "reason": reason})
-        await answer(send, 503 if reason else 200, said + b"\n" * bool(reason), b"text/plain; charset=utf-8")
+        else:
+            await answer(send, status, text.encode(), TEXT)
 
     async def _once(
         self, cluster: str, member: str, path: str, body: bytes, patience: float | None = None
@@ -153,14 +153,6 @@ class Down(Exception):
     """The member does not run."""
 
 
-def ill(errors: list[str], local: bool) -> str:
-    """Why a member with these ``errors`` in its status is not healthy; "" if it is."""
-    for error in errors:
-        if "alarm:" in error:
-            return f"ALARM {error.split('alarm:')[1].strip()}"
-    return "RAFT NO LEADER" if not local and "etcdserver: no leader" in errors else ""
-
-
 def in_stream(piece: dict[str, Any], data: bytes) -> bytes:
     """A piece of a stream: a line; what refuses the stream says so in an object of its own, as grpc-gateway does."""
     status, said = piece["status"], piece.get("body")
@@ -179,9 +171,13 @@ def as_bytes(body: Any) -> bytes:
     return body.encode() if isinstance(body, str) else msgspec.json.encode(body)
 
 
-async def answer(send: Send, status: int, body: bytes, kind: bytes = b"application/json") -> None:
+async def answer(
+    send: Send, status: int, body: bytes, kind: bytes = b"application/json", more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     """A whole answer, JSON if nothing else is said."""
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more]
+    if kind == TEXT and status >= 400:
+        headers.append((b"x-content-type-options", b"nosniff"))  # as Go's http.Error
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -38,6 +38,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
 from explainer.gateway import etcd_messages as messages
+from explainer.gateway import etcd_urls
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import item
@@ -65,10 +66,11 @@ class Down(Exception):
 class Call:
     """One stream: messages in, messages out, a status at the end."""
 
-    def __init__(self, connection: GrpcProtocol, stream: int, path: str) -> None:
+    def __init__(self, connection: GrpcProtocol, stream: int, path: str, authority: str = "") -> None:
         self.connection = connection
         self.stream = stream
         self.path = path
+        self.authority = authority
         self.arrived: asyncio.Queue[bytes | None] = asyncio.Queue()
         self.rest = bytearray()
         self.begun = False
@@ -200,8 +202,9 @@ class GrpcProtocol(Protocol):
     def _happened(self, event: Any) -> None:
         match event:
             case RequestReceived():
-                path = next((value for name, value in event.headers or () if name == ":path"), "")
-                self.calls[event.stream_id] = Call(self, event.stream_id, str(path))
+                said = {str(name): str(value) for name, value in event.headers or ()}
+                call = Call(self, event.stream_id, said.get(":path", ""), said.get(":authority", ""))
+                self.calls[event.stream_id] = call
             case DataReceived():
                 self.http.acknowledge_received_data(event.flow_controlled_length or 0, event.stream_id)
                 call = self.calls.get(event.stream_id)
@@ -293,7 +296,12 @@ class GrpcProtocol(Protocol):
             service, _, method = call.path.strip("/").partition("/")
             raise Refused(UNIMPLEMENTED, f"unknown method {method} for service {service}: Clearplane does not have it")
         data = await call.arrived.get()
-        call.answer(await self.ask(known.path, _document(data or b"", known.request)), known.response)
+        answer = await self.ask(known.path, _document(data or b"", known.request))
+        if known.path.startswith(etcd_urls.PREFIX):
+            local = self.transport.getHost() if self.transport is not None else None
+            at = etcd_urls.place(call.authority, local)
+            answer = await etcd_urls.reachable(self.bus, self.cluster, answer, self.member, at)
+        call.answer(answer, known.response)
 
     async def _snapshot(self, call: Call) -> None:
         await call.arrived.get()

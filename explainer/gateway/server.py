@@ -79,6 +79,10 @@ class Connection:
         self._transport.write(b"\r\n".join(lines))
         self._transport.loseConnection()
 
+    def local(self) -> Any:
+        """The address that the client dialled (``host``, ``port``)."""
+        return self._transport.getHost()
+
     def abort(self) -> None:
         """Break it off without a word, as a dead server's host does."""
         transport = self._transport

@@ -233,7 +233,10 @@ def test_etcd_ports_and_paths(product: Product) -> None:
     assert connection.getresponse().read() == b'/v3/kv/range{"key":"YQ=="}'
     connection.close()
     assert product.call("GET", "/clusters/demo/etcd/m3/health")[1] == '{"health":"true","reason":""}'
-    assert product.call("GET", "/clusters/demo/etcd/m3/version")[1]["etcdcluster"] == "3.5.0"
+    web = http.client.HTTPConnection("127.0.0.1", product.port, timeout=10)
+    web.request("GET", "/clusters/demo/etcd/m3/version")
+    assert web.getresponse().read() == b"/version{}"  # the member says it, nobody else
+    web.close()
     status, _ = product.call("POST", "/clusters/nowhere/etcd/m1/v3/kv/put", b"{}")
     assert status == 404
 

@@ -140,10 +140,11 @@ def test_watch_lines() -> None:
     assert delete["events"] == [{"type": "DELETE", "kv": {"key": b64(b"k"), "mod_revision": "3"}}]
 
 
-def test_health_and_version() -> None:
-    assert gateway.health(True)[0] == 200
-    assert gateway.health(False)[1]["health"] == "false"
-    assert gateway.version("3.5.0")["etcdcluster"] == "3.5.0"
+def test_the_version_is_the_clusters_own() -> None:
+    c = Cluster(1)
+    version = c.ask(c.wait_leader().name, w.VersionRequest)
+    assert gateway.response(version)[1]["etcdcluster"] == "3.5.0"
+    assert gateway.response(w.VersionResponse(1, ""))[1]["etcdcluster"] == "not_decided"
 
 
 @pytest.mark.parametrize(

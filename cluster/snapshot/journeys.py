@@ -56,6 +56,7 @@ def _service(key: str, doc: dict[str, Any], ready: int) -> dict[str, Any]:
         "loadBalancerIPs": [row["ip"] for row in ingress if row.get("ip")],
         "externalTrafficPolicy": spec.get("externalTrafficPolicy", ""),
         "internalTrafficPolicy": spec.get("internalTrafficPolicy", ""),
+        "healthCheckNodePort": spec.get("healthCheckNodePort", 0),
         "sessionAffinity": spec.get("sessionAffinity", "None"),
         "ports": [
             {

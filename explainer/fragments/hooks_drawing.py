@@ -2,7 +2,8 @@
 
 In → out: a journey (``cluster/netfilter/journey.py``) in, coordinates out. A station stands on the rail of its hook; the packet rides on the
 rail, so it never covers a name. Upper lane: PREROUTING, routing, FORWARD, POSTROUTING; below, right to left, INPUT; lowest OUTPUT, from
-the processes of the node up to POSTROUTING. At the right the ends that the packet can have, as thick as they are likely.
+the processes of the node up to POSTROUTING. INPUT and OUTPUT are slim when the packet doesn't pass them: the rules under the picture need the room. At the
+right the ends that the packet can have, as thick as they are likely.
 
 Units: user units of the viewBox. ``big``: a projector's letters; stations without a rule are left out then.
 """
@@ -22,43 +23,66 @@ SHOWN_ENDS = 5
 
 
 class Sizes:
-    """Measures of the two sheets."""
+    """Measures of the two sheets. ``slim``: which of INPUT and OUTPUT the packet doesn't pass; ``marks``: lines of text under the upper rail."""
 
-    def __init__(self, big: bool, offset: int = 0) -> None:
-        self.big = big
+    def __init__(self, big: bool, offset: int = 0, slim: frozenset[str] = frozenset(), marks: int = 1) -> None:
+        self.big, self.slim = big, slim
         self.cell, self.tall = (96, 68) if big else (67, 44)
-        self.lane = 166 if big else 112
         self.top = offset + (40 if big else 26)
-        self.rail = self.top + self.tall + (22 if big else 16)
+        self.pad = 22 if big else 16
+        self.rail = self.top + self.tall + self.pad
         self.gap = 22 if big else 24
         self.box = 152 if big else 128
         self.row = 62 if big else 42
         self.half = 52 if big else 42
         self.letters = 11 if big else 14
         self.name_y, self.steps_y = (30, 58) if big else (18, 36)
+        self.inset = 0 if big else 72
+        """Where the stations of a slim hook begin: its name stands before them; a projector shows the name only."""
+        self.lanes: dict[str, tuple[int, int, int]] = {}
+        """INPUT and OUTPUT → (upper edge, height of a station, rail)."""
+        rail, last = self.rail, ""
+        for name in ("INPUT", "OUTPUT"):
+            if name in slim:
+                tall, pad = (30, 8) if big else (24, 8)
+                room = (
+                    (10 if last else 44 + 24 * max(0, marks - 1))
+                    if big
+                    else (12 if last else 36 + 16 * max(0, marks - 1))
+                )
+            else:
+                tall, pad = self.tall, self.pad
+                apart = last not in slim if last else marks > 0  # text stands under the rail above
+                room = (76 if big else 52) if apart else (44 if big else 30)
+            edge = rail + room
+            rail = edge + tall + pad
+            self.lanes[name] = edge, tall, rail
+            last = name
 
     @property
     def height(self) -> int:
         """Of the whole picture."""
-        return self.rail + 2 * self.lane + (28 if self.big else 24)
+        return self.lanes["OUTPUT"][2] + (28 if self.big else 24)
 
 
 def picture(
-    journey: dict[str, Any], big: bool = False, offset: int = 0, first: tuple[int, int] = (1, 0)
+    journey: dict[str, Any], big: bool = False, offset: int = 0, first: tuple[int, int] = (1, 0), upper: bool = False
 ) -> dict[str, Any]:
     """Return everything the template draws; ``directions``: request and reply, each with its way and its ends.
 
-    ``offset``: down to where it begins; ``first``: the numbers of the first step of the request and of the reply (0: after the request).
+    ``upper``: only the upper lane is wanted. ``offset``: down to where it begins; ``first``: the numbers of the first step of the request and of the reply (0: after the request).
     """
-    sizes = Sizes(big, offset)
-    used = {frame.get("station") for frame in [*journey["frames"], *journey["reply"]] if frame.get("station")}
+    frames = [*journey["frames"], *journey["reply"]]
+    passed = {frame["hook"] for frame in frames}
+    sizes = Sizes(big, offset, frozenset() if upper else frozenset({"INPUT", "OUTPUT"} - passed), _mark_lines(journey))
+    used = {frame.get("station") for frame in frames if frame.get("station")}
     if not big:  # few stations have room: the ends stay at the right
         stations = sum(len(journey["hooks"][name]) for name in UPPER)
         sizes.cell = max(67, min(92, 67 * 8 // max(stations, 1)))
     hooks = {name: _hook(name, rows, sizes, used) for name, rows in journey["hooks"].items()}
     # The way down to INPUT passes beside its last station.
     before = hooks["PREROUTING"]
-    before["w"] = max(before["w"], hooks["INPUT"]["w"] - sizes.half + sizes.gap // 2)
+    before["w"] = max(before["w"], hooks["INPUT"]["w"] - hooks["INPUT"]["inset"] - sizes.half + sizes.gap // 2)
     _place(hooks, sizes)
     middle = hooks["PREROUTING"]["right"] + sizes.gap + sizes.half
     ends = hooks["POSTROUTING"]["right"] + sizes.gap + 8
@@ -69,7 +93,7 @@ def picture(
         "hooks": list(hooks.values()),
         "route": _route(middle, sizes),
         "source": _box(sizes.rail - sizes.tall + 4, sizes.tall + 10, sizes),
-        "process": _box(sizes.rail + sizes.lane - 18, sizes.lane + 36, sizes),
+        "process": _box(sizes.lanes["INPUT"][2] - 18, sizes.lanes["OUTPUT"][2] - sizes.lanes["INPUT"][2] + 36, sizes),
         "ends_x": ends,
     }
     geometry["rails"] = _rails(hooks, geometry, sizes)
@@ -91,12 +115,29 @@ def picture(
     geometry["height"] = max(sizes.height, lowest + (10 if big else 8))
     if not big and "conntrack" in journey:
         left = hooks["POSTROUTING"]["x"]
+        ends_low = max((_low(end) for one in geometry["directions"] for end in one["ends"]), default=0)
+        card_y = max(sizes.height - 88, ends_low + 6)
+        geometry["height"] = max(geometry["height"], card_y + 88)
         geometry["card"] = {
-            "x": left, "y": sizes.height - 88, "w": WIDTH - left - 4, "h": 80, "text_x": left + 14,
+            "x": left, "y": card_y, "w": WIDTH - left - 4, "h": 80, "text_x": left + 14,
             "from": next(f["number"] for f in [{**f, "number": n} for n, f in enumerate(journey["frames"], 1)] if f["kind"] == "confirm"),
             **journey["conntrack"],
         }  # fmt: skip
     return geometry | _pill(sizes) | {"ends_box": ends + 12, "ends_text": ends + 20, "ends_w": WIDTH - ends - 16}
+
+
+def _low(end: dict[str, Any]) -> int:
+    """The lower edge of an end."""
+    return round(end["text_y"] if "more" in end else end["box_y"] + end["box_h"])
+
+
+def _mark_lines(journey: dict[str, Any]) -> int:
+    """How many lines stand under the upper rail at PREROUTING, at most."""
+    counts = [0]
+    for frames in (journey["frames"], journey["reply"]):
+        changes = [(f["before"], f["after"]) for f in frames if f["hook"] == "PREROUTING"]
+        counts.append(sum((b[ip], b[port]) != (a[ip], a[port]) for b, a in changes for ip, port in (("dst", "dport"), ("src", "sport"))))  # fmt: skip
+    return max(counts)
 
 
 LANE = ("PREROUTING", "route", "FORWARD", "forwarded", "POSTROUTING", "leave")
@@ -112,15 +153,19 @@ def with_second_node(
         end["verdict"] = "DROP" if beyond["verdict"] == "drop" else "REJECT"
     sender = {"name": journey["node"], "pod": ""}
     there = {**beyond, "ways": [end], "way": 0, "from": sender}
-    offset = drawing["height"] + (44 if big else 26)
-    far = picture(there, big, offset, first)
+    offset = drawing["height"] + (36 if big else 24)
+    far = picture(there, big, offset, first, upper=True)
     sizes = Sizes(big, offset)
     drawing["hooks"] += [hook for hook in far["hooks"] if hook["name"] in UPPER]
     drawing["rails"] |= {f"far-{name}": far["rails"][name] for name in LANE}
     shown = dict(zip(("request", "reply"), ("there", "back"), strict=True))
     directions = [{**one, "name": shown[one["name"]], "box": far["source"]} for one in far["directions"]]
     drawing["far"] = {"route": far["route"], "node": beyond["node"], "y": drawing["height"] + (14 if big else 8)}
-    drawing["height"] = sizes.rail + (70 if big else 46)
+    low = [mark["text_y"] for one in directions for mark in one["marks"]]
+    low += [one["wall"]["text_y"] for one in directions if one["wall"]] + [
+        _low(end) for one in directions for end in one["ends"]
+    ]
+    drawing["height"] = max(sizes.rail + (34 if big else 28), *(y + 8 for y in low))
     return directions
 
 
@@ -166,6 +211,8 @@ def _hook(name: str, rows: list[dict[str, Any]], sizes: Sizes, used: set[str]) -
     shown = [row for row in rows if not sizes.big or row["id"] in used or row["id"] == "conntrack" or row["rules"] > 0]
     # A projector keeps at least one table a hook.
     shown = shown or rows[-1:]
+    if name in sizes.slim and sizes.big:
+        shown = []
     if name == "INPUT":
         shown = shown[::-1]
     cells = [
@@ -174,26 +221,36 @@ def _hook(name: str, rows: list[dict[str, Any]], sizes: Sizes, used: set[str]) -
     ]
     names_need = {"FORWARD": (130, 80), "POSTROUTING": (180, 112), "PREROUTING": (176, 100)}
     least = names_need.get(name, (0, 0))[0 if sizes.big else 1]
-    return {"name": name, "cells": cells, "w": max(len(cells) * sizes.cell, least)}
+    inset = sizes.inset if name in sizes.slim else 0
+    return {"name": name, "cells": cells, "inset": inset, "w": max(inset + len(cells) * sizes.cell, least)}
 
 
 def _place(hooks: dict[str, dict[str, Any]], sizes: Sizes) -> None:
     x = 8 + sizes.box + sizes.gap
-    lanes = {"INPUT": 1, "OUTPUT": 2}
     for name in (*UPPER, "INPUT", "OUTPUT"):
         hook = hooks[name]
-        lane = lanes.get(name, 0)
+        edge, tall, rail = sizes.lanes.get(name, (sizes.top, sizes.tall, sizes.rail))
+        slim = name in sizes.slim
         if name in ("INPUT", "OUTPUT"):
             x = 8 + sizes.box + sizes.gap
         hook |= {
             "x": x,
             "right": x + hook["w"],
-            "y": sizes.top + lane * sizes.lane,
-            "rail": sizes.rail + lane * sizes.lane,
+            "y": edge,
+            "rail": rail,
+            "name_y": edge + (sizes.name_y - 6 if sizes.big else sizes.name_y - 1) if slim else edge - 8,
         }
         for at, cell in enumerate(hook["cells"]):
-            left = x + at * sizes.cell
-            cell |= {"x": left, "cx": left + sizes.cell / 2, "y": hook["y"], "rail": hook["rail"]}
+            left = x + hook["inset"] + at * sizes.cell
+            cell |= {
+                "x": left,
+                "cx": left + sizes.cell / 2,
+                "y": edge,
+                "under": edge + tall,
+                "tall": tall,
+                "rail": rail,
+            }
+            cell["name_y"] = edge + sizes.name_y - slim
         x += hook["w"] + sizes.gap + (2 * sizes.half + sizes.gap if name == "PREROUTING" else 0)
 
 
@@ -201,7 +258,7 @@ def _rails(
     hooks: dict[str, dict[str, Any]], geometry: dict[str, Any], sizes: Sizes
 ) -> dict[str, list[tuple[float, float]]]:
     """Every stretch of rail by name, as points in the direction of travel."""
-    y1, y2, y3 = (sizes.rail + lane * sizes.lane for lane in range(3))
+    y1, y2, y3 = sizes.rail, sizes.lanes["INPUT"][2], sizes.lanes["OUTPUT"][2]
     route, box = geometry["route"], 8 + sizes.box
     post = hooks["POSTROUTING"]
     join = post["x"] - sizes.gap / 2
@@ -427,6 +484,8 @@ def _ends(journey: dict[str, Any], geometry: dict[str, Any], sizes: Sizes) -> li
             if gone
             else f"{journey['packet']['dst']}:{journey['packet']['dport']}"
         )
+        if sizes.big and not pod and len(title) > room:
+            title = names.cut(end.get("node") or title, room)
         rows.append(
             {
                 "way": way,

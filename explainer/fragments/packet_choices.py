@@ -57,11 +57,21 @@ def targets(service: dict[str, Any] | None, nodes: list[dict[str, Any]]) -> list
             for node in nodes:
                 address = f"{node['ip']}:{port['nodePort']}"
                 out.append({"value": address + end, "label": f"{address} ({node['name']})", "kind": _("node port")})
+    if service.get("healthCheckNodePort"):
+        for node in nodes:
+            address = f"{node['ip']}:{service['healthCheckNodePort']}"
+            out.append({"value": f"{address}/tcp", "label": f"{address} ({node['name']})", "kind": _("health check")})
     return out
 
 
-def sources(model: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return who can send: pods, nodes, and a client from outside; in groups."""
+def typed(packet: dict[str, Any]) -> dict[str, str]:
+    """Return what was typed instead of chosen, as an option that stands for it."""
+    host = f"[{packet['dst']}]" if ":" in packet["dst"] else packet["dst"]
+    return {"value": "", "label": f"{host}:{packet['port']}/{packet['protocol'].upper()}", "kind": _("typed")}
+
+
+def sources(model: dict[str, Any], src: str = "") -> list[dict[str, Any]]:
+    """Return who can send: pods, nodes, and a client from outside; in groups. ``src``: who was typed, if none of them."""
     pods = [p for p in model["pods"] if not p["terminating"]]
     pods.sort(key=lambda p: (p["key"].startswith("kube-system/"), p["node"], p["key"]))
     groups = [
@@ -72,6 +82,8 @@ def sources(model: dict[str, Any]) -> list[dict[str, Any]]:
         (_("Nodes"), [{"value": n["name"], "label": f"{n['name']} ({n['ip']})"} for n in model["nodes"]]),
         (_("Outside"), [{"value": OUTSIDE, "label": _("a client outside (%(ip)s)") % {"ip": OUTSIDE}}]),
     ]
+    if src and src not in {option["value"] for _label, options in groups for option in options}:
+        groups.insert(0, (_("typed"), [{"value": src, "label": src}]))
     return [{"label": label, "options": options} for label, options in groups if options]
 
 
@@ -98,6 +110,7 @@ def packet(
             "port": port if port is not None and port < 65536 else 80,
             "protocol": sane,
             "custom": True,
+            "to": "",
         }
     wanted = asked.get("to") or (to[0]["value"] if to else "")
     address, _slash, protocol = wanted.partition("/")

@@ -14,7 +14,7 @@ let drawn = ""; // the address that the page shows, but for the step
 
 export function start() {
   document.addEventListener("submit", send);
-  document.addEventListener("change", (event) => event.target.form?.matches(".js-look[data-auto]") && !event.target.closest(".net-other") && event.target.form.requestSubmit());
+  document.addEventListener("change", chosen);
   document.addEventListener("click", click);
   document.addEventListener("keydown", keys);
   addEventListener("popstate", () => {
@@ -39,6 +39,19 @@ function packet() {
   const there = new URLSearchParams(location.search);
   there.delete("step");
   return String(there);
+}
+
+// What is chosen from a list takes the place of what was typed for it.
+const TYPED = { from: ["src"], to: ["dst", "port", "protocol"], service: ["dst", "port", "protocol"] };
+
+function chosen(event) {
+  const form = event.target.form;
+  if (!form?.matches(".js-look[data-auto]") || event.target.closest(".net-other")) return;
+  for (const name of TYPED[event.target.name] ?? []) {
+    const field = form.querySelector(`.net-other [name="${name}"]`);
+    if (field) field.value = "";
+  }
+  form.requestSubmit();
 }
 
 // A choice is another address: read in place, as another moment is.

@@ -61,6 +61,8 @@ async def choices(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any]
     if asked.get("to") and asked["to"] not in {one["value"] for one in to}:
         asked.pop("to")
     packet = packet_choices.packet(asked, service, model, to)
+    if packet is not None and not packet["to"]:
+        to = [packet_choices.typed(packet), *to]
     written = {n["name"]: n.get("mode") or (n["proxy"] or {}).get("mode", "") for n in model["nodes"]}
     nodes = [name for name, mode in written.items() if mode]
     node = asked["node"] if asked.get("node") in nodes else ""
@@ -73,7 +75,7 @@ async def choices(request: HttpRequest, frame: dict[str, Any]) -> dict[str, Any]
         "asked": asked,
         "service": service,
         "services": model["services"],
-        "sources": packet_choices.sources(model),
+        "sources": packet_choices.sources(model, packet["src"] if packet else ""),
         "targets": to,
         "packet": packet,
         "nodes": nodes,

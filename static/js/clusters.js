@@ -8,13 +8,15 @@ const one = (selector, root = document) => root.querySelector(selector);
 export function start() {
   const make = one("[data-new]");
   const topology = one("[data-topology]");
-  topology.addEventListener("change", () => (one("[data-external]").hidden = topology.value !== "external"));
+  const shown = () => {
+    one("[data-external]").hidden = topology.value === "stacked";
+    for (const part of document.querySelectorAll("[data-whole]")) part.hidden = topology.value === "bare";
+  };
+  topology.addEventListener("change", shown);
+  shown(); // a form that the browser filled in again
   make.addEventListener("submit", (event) => {
     event.preventDefault();
-    const data = new FormData(make);
-    const number = (name) => Number(data.get(name));
-    const body = { name: data.get("name"), seed: number("seed"), topology: data.get("topology"), controlPlanes: number("controlPlanes"), workers: number("workers"), proxyMode: data.get("proxyMode"), paused: data.has("paused") };
-    if (body.topology === "external") body.etcdMembers = number("etcdMembers");
+    const body = asked(new FormData(make));
     send(make, t("making", { name: body.name }), () => ask("POST", "/api/clusters", JSON.stringify(body)));
   });
   const load = one("[data-import]");
@@ -27,6 +29,23 @@ export function start() {
   deleting();
 }
 
+// What the control API is asked for: only what matters to such a cluster.
+function asked(data) {
+  const number = (name) => Number(data.get(name));
+  const pair = (name) => data.getAll(name).map(Number);
+  const topology = data.get("topology");
+  const body = {
+    name: data.get("name"), seed: number("seed"), paused: data.has("paused"), heartbeatMs: number("heartbeatMs"), electionMs: number("electionMs"),
+    linkMs: pair("linkMs"), fsyncMs: pair("fsyncMs"), preVote: data.has("preVote"), checkQuorum: data.has("checkQuorum"),
+  };
+  if (topology !== "stacked") body.etcdMembers = number("etcdMembers");
+  if (topology === "bare") return { ...body, bare: true };
+  return {
+    ...body, topology, controlPlanes: number("controlPlanes"), workers: number("workers"), proxyMode: data.get("proxyMode"),
+    registerControlPlane: data.has("registerControlPlane"), legacyServiceAccountTokens: data.has("legacyServiceAccountTokens"),
+  };
+}
+
 async function send(form, words, work) {
   const [said, status, button] = [one("[data-said]", form), one("[data-status]", form), one("button", form)];
   said.hidden = true;
@@ -34,7 +53,7 @@ async function send(form, words, work) {
   button.disabled = true;
   try {
     const made = await work();
-    location.assign(`/clusters/${encodeURIComponent(made.name)}/`);
+    location.assign(`/clusters/${encodeURIComponent(made.name)}/${made.bare ? "etcd/" : ""}`);
   } catch (error) {
     said.hidden = false;
     said.textContent = t("failed", { why: error.message });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -30,27 +31,35 @@ def test_a_circle_of_parents_loses_no_cluster() -> None:
     assert sorted(row["name"] for row, _depth in view.family(rows)) == ["a", "b", "c"]
 
 
-def test_a_cluster_is_made_with_what_was_chosen(open_page: Open, site: Site) -> None:
+ALWAYS = {
+    "seed": 1, "paused": False, "heartbeatMs": 100, "electionMs": 1000, "linkMs": [0.5, 1.5], "fsyncMs": [1, 20],
+    "preVote": False, "checkQuorum": True, "etcdMembers": 5,
+}  # fmt: skip
+WHOLE = {
+    "topology": "external", "controlPlanes": 3, "workers": 12, "proxyMode": "iptables", "registerControlPlane": True,
+    "legacyServiceAccountTokens": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("topology", "wanted"), [("external", WHOLE), ("bare", {"bare": True})])
+def test_a_cluster_is_made_with_what_was_chosen(
+    open_page: Open, site: Site, topology: str, wanted: dict[str, Any]
+) -> None:
     page = open_page("/clusters/", quiet=False)
     before = len(site.calls())
     form = page.locator("[data-new]")
     form.get_by_label("Name").fill("class-7")
-    form.get_by_label("Topology").select_option("external")
-    form.get_by_label("etcd members").select_option("5")
     form.get_by_label("Workers").fill("12")
+    form.get_by_label("Topology").select_option(topology)
+    form.get_by_label("etcd members").select_option("5")
+    expect(form.get_by_label("Workers")).to_be_visible(visible=topology != "bare")
+    form.get_by_text("etcd's timing, links and disks").click()
+    form.get_by_label("Pre-vote").uncheck()
+    form.get_by_role("group", name="A disk's fsync, ms").get_by_label("at most").fill("20")
     form.get_by_role("button", name="Make it").click()
     page.wait_for_url(re.compile("/clusters/class-7/"))
     body = next(call[2] for call in site.calls()[before:] if call[1] == "/api/clusters")
-    assert body == {
-        "name": "class-7",
-        "seed": 1,
-        "topology": "external",
-        "controlPlanes": 3,
-        "workers": 12,
-        "proxyMode": "iptables",
-        "paused": False,
-        "etcdMembers": 5,
-    }
+    assert body == {"name": "class-7", **ALWAYS, **wanted}
 
 
 def test_deleting_asks_first(open_page: Open, site: Site) -> None:

@@ -9,6 +9,7 @@ Upstream: iptables/iptables-save.c, ``xtables_save_string``, ``save_rule4``.
 """
 
 from functools import lru_cache
+from itertools import accumulate
 from typing import assert_never
 
 from cluster.netfilter.rules import (
@@ -237,16 +238,16 @@ def save(ruleset: Ruleset, *, counters: bool = True, only: str = "") -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def layout(ruleset: Ruleset) -> dict[tuple[str, str], int]:
-    """(table, chain) → the line of its first rule in ``save``'s text."""
+def layout(ruleset: Ruleset, table: str) -> dict[str, int]:
+    """Chain of ``table`` → the line of its first rule in ``save``'s text."""
     at = 0
-    first: dict[tuple[str, str], int] = {}
-    for table in ordered_tables(ruleset):
-        chains = ruleset.tables[table]
-        names = ordered_chains(table, chains)
-        at += 1 + len(names)
-        for name in names:
-            first[table, name] = at + 1
-            at += len(chains[name].rules)
-        at += 1
-    return first
+    for each in ordered_tables(ruleset):
+        chains = ruleset.tables[each]
+        if each == table:
+            names = ordered_chains(table, chains)
+            first = at + 1 + len(names) + 1
+            return dict(
+                zip(names, accumulate([len(chains[name].rules) for name in names], initial=first), strict=False)
+            )
+        at += 1 + len(chains) + sum([len(chain.rules) for chain in chains.values()]) + 1
+    return {}

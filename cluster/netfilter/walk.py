@@ -79,12 +79,12 @@ class Walker(Passage):
         self.recent = recent
         self.bridge_in = bridge_in
         self.ipvs = ruleset.ipvs
-        self.first_lines: dict[tuple[str, str], int] | None = None
-        """(table, chain) → the line of its first rule, for tables that were not read from a text."""
+        self.first_lines: dict[str, dict[str, int]] = {}
+        """Table → chain → the line of its first rule, for tables that were not read from a text."""
 
     def walk(self, packet: Packet, *, local: bool | None = None, ctstate: str = "NEW") -> Walk:
         """Send ``packet``. ``local``: the node itself sends it (None: if its source is one of the node's addresses)."""
-        self.first_lines = None  # somebody may have written since the last walk
+        self.first_lines = {}  # somebody may have written since the last walk
         return super().walk(packet, local=local, ctstate=ctstate)
 
     # -- stations: tables -----------------------------------------------------------------------------------------
@@ -262,9 +262,10 @@ class Walker(Passage):
         lines = self.ruleset.tables[table][name].lines
         if lines:
             return lines[index]
-        if self.first_lines is None:
-            self.first_lines = layout(self.ruleset)
-        return self.first_lines.get((table, name), 0) + index
+        first = self.first_lines.get(table)
+        if first is None:
+            first = self.first_lines[table] = layout(self.ruleset, table)
+        return first.get(name, 0) + index
 
     def _rule_step(self, hook: str, table: str, name: str, index: int, rule: Rule, outcome: str, flow: Flow) -> None:
         if self.hits is not None and not flow.assumed:

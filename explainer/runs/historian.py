@@ -5,7 +5,7 @@ from Redis, never its inbox, and writes nothing that a live cluster reads, excep
 
 The worlds themselves live in processes of their own (``frozen``): this one only knows which there are and where each stands, and
 asks the nearest one before the moment in question to go on to it. Their number and memory are bounded; those that nobody needed for
-a while end; this process alone takes 30 MB until somebody looks back.
+a while end; this process alone takes 40 MB.
 
 Several historians may run: a cluster's frozen worlds are with one of them (a lease that expires), and the others hand its questions on.
 One that was killed is started again and takes up what it had not answered.
@@ -48,6 +48,8 @@ RECENT = 600_000_000_000
 """Virtual ns behind the live edge in which looking back is made quick beforehand."""
 SPACING = 0.06
 """Wall seconds of running between two frozen worlds there."""
+LEARNED = 5.0
+"""Wall seconds after its start at which the historian reads the world's modules, when everybody else has started: the first who looks back waits less."""
 SWEEP = 10_000_000_000
 """Virtual ns after which what came since is made quick, too, while somebody looks."""
 
@@ -80,6 +82,7 @@ class Historian(Steps, Making):
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         readers = [asyncio.ensure_future(self._read_questions()), asyncio.ensure_future(self._read_handed_on())]
         keeping = asyncio.ensure_future(self._housekeep())
+        loop.call_later(LEARNED, import_module, self.door)
         await self.stopping.wait()
         for task in (*readers, keeping):
             task.cancel()

@@ -303,6 +303,7 @@ class Run:
     def _heal(self) -> int:
         world = self.world
         world.state.network.heal()
+        self.slow = False  # nor has who joins from now on a slow disk
         leader = self.leader()
         if leader and self.dice.chance(0.5):
             world.stop(leader)

@@ -7,7 +7,7 @@ only the leader uses. Upstream: server/etcdserver/apply.go and txn.
 
 from typing import Any, Final
 
-from cluster.etcd import errors
+from cluster.etcd import auth, errors
 from cluster.etcd.errors import Refused
 from cluster.etcd.lease import MAX_TTL
 from cluster.etcd.state import Application, ClusterVersion, Publish
@@ -51,6 +51,8 @@ def apply(
         return w.CompactionResponse(request.id, header), ()
     if kind is w.AlarmRequest:
         return _alarm(app, request, header), ()
+    if kind is w.AuthRequest:
+        return auth.apply(app.auth, request, header), ()
     if kind is Publish:
         app.membership.publish(request.member, request.name, request.client_urls)
         return None, ()

@@ -48,6 +48,22 @@ TOO_MANY_LEARNERS: Final = _etcd(PRECONDITION, "too many learner members in clus
 NOT_FOR_LEARNER: Final = _etcd(PRECONDITION, "rpc not supported for learner")
 NOT_LEADER: Final = _etcd(PRECONDITION, "not leader")
 BAD_TRANSFEREE: Final = _etcd(PRECONDITION, "bad leader transferee")
+USER_EMPTY: Final = _etcd(INVALID, "user name is empty")
+USER_EXISTS: Final = _etcd(PRECONDITION, "user name already exists")
+USER_NOT_FOUND: Final = _etcd(PRECONDITION, "user name not found")
+ROLE_EMPTY: Final = _etcd(INVALID, "role name is empty")
+ROLE_EXISTS: Final = _etcd(PRECONDITION, "role name already exists")
+ROLE_NOT_FOUND: Final = _etcd(PRECONDITION, "role name not found")
+ROLE_NOT_GRANTED: Final = _etcd(PRECONDITION, "role is not granted to the user")
+PERMISSION_NOT_GIVEN: Final = _etcd(INVALID, "permission not given")
+PERMISSION_NOT_GRANTED: Final = _etcd(PRECONDITION, "permission is not granted to the role")
+NO_ROOT_USER: Final = _etcd(PRECONDITION, "root user does not exist")
+NO_ROOT_ROLE: Final = _etcd(PRECONDITION, "root user does not have root role")
+AUTH_NOT_ENABLED: Final = _etcd(PRECONDITION, "authentication is not enabled")
+AUTH_STAYS_OFF: Final = (
+    PRECONDITION,
+    "Clearplane's etcd keeps authentication off: users and roles are kept, nobody is asked who they are",
+)
 NO_LEADER: Final = _etcd(UNAVAILABLE, "no leader")
 LEADER_CHANGED: Final = _etcd(UNAVAILABLE, "leader changed")
 UNHEALTHY: Final = _etcd(UNAVAILABLE, "unhealthy cluster")

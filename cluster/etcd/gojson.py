@@ -322,7 +322,8 @@ def enum(type_: str, *names: str) -> Reader:
     def read_enum(value: Any) -> str:
         if isinstance(value, str):
             if value not in names:
-                raise BadJSON(f'unknown value "{value}" for enum etcdserverpb.{type_}')
+                package = "" if "." in type_ else "etcdserverpb."
+                raise BadJSON(f'unknown value "{value}" for enum {package}{type_}')
             return value
         number = _integer(value, -(1 << 31), 1 << 31, "int32")
         return names[number] if 0 <= number < len(names) else str(number)

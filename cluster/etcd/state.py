@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 
+from cluster.etcd.auth import AuthStore
 from cluster.etcd.counts import Counts
 from cluster.etcd.lease import Lessor
 from cluster.etcd.membership import MemberSeed, Membership
@@ -106,6 +107,7 @@ class AppSnapshot(Struct, frozen=True):
     membership: Membership
     alarms: tuple[tuple[int, str], ...]
     version: str
+    auth: AuthStore = field(default_factory=AuthStore)
 
 
 class Application(Struct):
@@ -115,6 +117,7 @@ class Application(Struct):
     lessor: Lessor = field(default_factory=Lessor)
     membership: Membership = field(default_factory=Membership)
     alarms: list[tuple[int, str]] = field(default_factory=list)
+    auth: AuthStore = field(default_factory=AuthStore)
     version: str = ""
     term: int = 0
     """Term of the last applied entry: what response headers call raft_term."""
@@ -122,13 +125,19 @@ class Application(Struct):
     def snapshot(self) -> AppSnapshot:
         """A copy that later applies do not touch."""
         return AppSnapshot(
-            self.store.copy(), self.lessor.copy(), self.membership.copy(), tuple(self.alarms), self.version
+            self.store.copy(),
+            self.lessor.copy(),
+            self.membership.copy(),
+            tuple(self.alarms),
+            self.version,
+            self.auth.copy(),
         )
 
     def load(self, data: AppSnapshot, term: int) -> None:
         """Become what a snapshot says."""
         self.store, self.lessor, self.membership = data.store.copy(), data.lessor.copy(), data.membership.copy()
         self.alarms, self.version, self.term = list(data.alarms), data.version, term
+        self.auth = data.auth.copy()
 
 
 class Pending(Struct):

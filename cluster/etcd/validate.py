@@ -104,4 +104,12 @@ def size(request: Any) -> int:
     if isinstance(request, w.TxnRequest):
         compares = sum(len(c.key) + 16 + (len(c.value) if isinstance(c.value, bytes) else 8) for c in request.compare)
         return 16 + compares + sum(size(op) for op in (*request.success, *request.failure))
+    if isinstance(request, w.AuthRequest):
+        permission = request.permission
+        return (
+            32
+            + len(request.name)
+            + len(request.role)
+            + (len(permission.key) + len(permission.range_end) if permission else 0)
+        )
     return 32 + len(getattr(request, "key", b"")) + len(getattr(request, "value", b""))

@@ -180,6 +180,8 @@ def request_text(request: Any) -> str:
             return f"lease revoke {request.lease:x}"
         case w.AlarmRequest():
             return f"alarm {request.action.lower()} {request.alarm}"
+        case w.AuthRequest():
+            return " ".join(word for word in ("auth", request.op, request.name, request.role) if word)
         case ConfChange():
             who = "" if request.context is None else f" {request.context.process}"
             return f"{request.type} {request.node:x}{who}"

@@ -373,6 +373,36 @@ class AlarmResponse(Struct, frozen=True, tag=True):
     alarms: tuple[tuple[int, str], ...] = ()
 
 
+class Permission(Struct, frozen=True, tag=True):
+    """authpb.Permission: ``may`` is READ, WRITE, READWRITE, or the text of a number that means nothing."""
+
+    may: str = "READ"
+    key: bytes = b""
+    range_end: bytes = b""
+
+
+class AuthRequest(Struct, frozen=True, tag=True):
+    """All calls of the Auth service: ``op`` as etcdctl calls them ("user add", "role get", "enable" …). Passwords stay at the door."""
+
+    id: int
+    op: str
+    name: str = ""
+    role: str = ""
+    permission: Permission | None = None
+
+
+class AuthResponse(Struct, frozen=True, tag=True):
+    """``revision`` is the auth store's."""
+
+    id: int
+    header: ResponseHeader
+    op: str
+    roles: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    revision: int = 0
+
+
 class DefragmentRequest(Struct, frozen=True, tag=True):
     id: int
 
@@ -425,5 +455,5 @@ Request = (
     | LeaseRevokeRequest | LeaseKeepAliveRequest | LeaseTimeToLiveRequest | LeaseLeasesRequest | StatusRequest
     | HashKVRequest | MemberListRequest | MemberAddRequest | MemberRemoveRequest | MemberPromoteRequest
     | MemberUpdateRequest | MoveLeaderRequest | AlarmRequest | DefragmentRequest | SnapshotRequest | MetricsRequest
-    | VersionRequest
+    | VersionRequest | AuthRequest
 )  # fmt: skip

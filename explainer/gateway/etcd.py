@@ -16,8 +16,9 @@ from typing import Any
 
 import msgspec
 
-from cluster.etcd.gateway import STREAMS
-from explainer.gateway import etcd_health, etcd_urls
+from cluster.etcd.gateway import STREAMS, error
+from explainer.gateway import etcd_concurrency, etcd_health, etcd_urls
+from explainer.gateway.etcd_ask import Down, Member, Refused, without_password
 from explainer.gateway.kubernetes import Receive, Scope, Send, read_body
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
@@ -60,6 +61,8 @@ class EtcdApp:
         try:
             if healthy:
                 await self._healthy(scope, send, cluster, member, path)
+            elif path in etcd_concurrency.CALLS:
+                await self._concurrently(scope, receive, send, Member(self.bus, cluster, member), path, body)
             elif path in STREAMS:
                 await self._relay(scope, receive, send, cluster, member, path, body)
             else:
@@ -71,7 +74,8 @@ class EtcdApp:
 
     async def _answer(self, scope: Scope, send: Send, cluster: str, member: str, path: str, body: bytes) -> None:
         """What is answered once. Nobody is told to stop when the client goes away: as at a member, the request takes effect all the same."""
-        async for piece in self.bus.stream(cluster, "EtcdGatewayIn", member=member, path=path, body=body or b"{}"):
+        body = without_password(path, body or b"{}")
+        async for piece in self.bus.stream(cluster, "EtcdGatewayIn", member=member, path=path, body=body):
             if not piece.get("status"):
                 await _down(scope, send, member, piece)
             else:
@@ -80,6 +84,51 @@ class EtcdApp:
                     said = await self._outside(scope, cluster, member, said)
                 kind = (METRICS if path == "/metrics" else TEXT) if isinstance(said, str) else b"application/json"
                 await answer(send, piece["status"], as_bytes(said), kind)
+
+    async def _concurrently(
+        self, scope: Scope, receive: Receive, send: Send, member: Member, path: str, body: bytes
+    ) -> None:
+        """A lock or an election: whoever goes away while waiting is told to leave the queue."""
+        serving = asyncio.ensure_future(self._serve(scope, send, member, path, body))
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((serving, gone), return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+        finally:
+            gone.cancel()
+            serving.cancel()
+            await asyncio.wait((serving,))
+
+    async def _serve(self, scope: Scope, send: Send, member: Member, path: str, body: bytes) -> None:
+        answers, begun = etcd_concurrency.serve(member, path, body), False
+        try:
+            async for document in answers:
+                if path != etcd_concurrency.OBSERVE:
+                    await answer(send, 200, msgspec.json.encode(document))
+                    return
+                if not begun:
+                    begun = True
+                    headers = [(b"content-type", b"application/json")]
+                    await send({"type": "http.response.start", "status": 200, "headers": headers})
+                data = msgspec.json.encode({"result": document}) + b"\n"
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+        except Refused as refused:
+            status, document = error(refused.code, str(refused))
+            data = msgspec.json.encode(document)
+            if path == etcd_concurrency.OBSERVE:
+                data = in_stream({"status": status, "body": document}, data)
+            if not begun:
+                await answer(send, status, data)
+                return
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        except Down as down:
+            await _down(scope, send, member.name, {"error": str(down)}, begun)
+            return
+        finally:
+            await answers.aclose()
+        if begun:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _outside(self, scope: Scope, cluster: str, member: str, said: Any) -> Any:
         """An answer about members with the URLs that this client can reach."""
@@ -125,7 +174,10 @@ class EtcdApp:
 
     async def _healthy(self, scope: Scope, send: Send, cluster: str, member: str, path: str) -> None:
         async def ask(path: str, document: dict[str, Any]) -> dict[str, Any]:
-            return await self._once(cluster, member, path, msgspec.json.encode(document), etcd_health.PATIENCE)
+            try:
+                return await Member(self.bus, cluster, member).ask(path, document, etcd_health.PATIENCE)
+            except Refused as refused:
+                return {"error": str(refused)}
 
         try:
             status, text = await etcd_health.check(path, scope.get("query_string", b"").decode("latin-1"), ask)
@@ -133,24 +185,6 @@ class EtcdApp:
             await _down(scope, send, member, {"error": str(down)})
         else:
             await answer(send, status, text.encode(), TEXT)
-
-    async def _once(
-        self, cluster: str, member: str, path: str, body: bytes, patience: float | None = None
-    ) -> dict[str, Any]:
-        """The one answer to a request, as a document. Down, Unavailable, Failed."""
-        async for piece in self.bus.stream(cluster, "EtcdGatewayIn", patience, member=member, path=path, body=body):
-            if not piece.get("status"):
-                raise Down(piece.get("error", "down"))
-            try:
-                found = msgspec.json.decode(as_bytes(piece.get("body", b"{}")))
-            except msgspec.DecodeError:
-                found = None
-            return found if isinstance(found, dict) else {}
-        raise Unavailable("no answer")
-
-
-class Down(Exception):
-    """The member does not run."""
 
 
 def in_stream(piece: dict[str, Any], data: bytes) -> bytes:

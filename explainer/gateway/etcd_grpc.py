@@ -37,8 +37,10 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
+from explainer.gateway import etcd_concurrency as concurrency
 from explainer.gateway import etcd_messages as messages
 from explainer.gateway import etcd_urls
+from explainer.gateway.etcd_ask import Down, Member, Refused, result
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import item
@@ -49,18 +51,6 @@ MESSAGE_LIMIT = 2 * 1024 * 1024
 STREAMS = 250
 """Calls at once on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS)."""
 UNKNOWN, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 2, 8, 12, 13, 14
-
-
-class Refused(Exception):
-    """A gRPC status instead of an answer."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Down(Exception):
-    """The member doesn't run: the connection breaks."""
 
 
 class Call:
@@ -149,6 +139,7 @@ class GrpcProtocol(Protocol):
 
     def __init__(self, bus: Bus, member: str, cluster: str = clusters.DEFAULT) -> None:
         self.bus, self.member, self.cluster = bus, member, cluster
+        self.asked = Member(bus, cluster, member)
         self.http = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self.calls: dict[int, Call] = {}
         self.early: bytearray | None = bytearray()
@@ -163,7 +154,7 @@ class GrpcProtocol(Protocol):
     async def _knock(self) -> None:
         """Nobody shakes hands for a member that is down: then the client's dialling fails, as it would at a dead host."""
         try:
-            await self.ask("/v3/maintenance/status", {})
+            await self.asked.ask("/v3/maintenance/status", {})
         except (Down, Unavailable, Failed):
             self.abort()
             return
@@ -285,23 +276,37 @@ class GrpcProtocol(Protocol):
             return
         if call.path == messages.KEEP_ALIVE:
             async for data in call.requests():
-                document = await self.ask(messages.KEEP_ALIVE_PATH, _document(data, "LeaseKeepAliveRequest"))
+                document = await self.asked.ask(messages.KEEP_ALIVE_PATH, _document(data, "LeaseKeepAliveRequest"))
                 call.answer(document, "LeaseKeepAliveResponse")
             return
         if call.path == messages.SNAPSHOT:
             await self._snapshot(call)
+            return
+        if call.path in concurrency.BY_GRPC:
+            await self._concurrently(call, concurrency.BY_GRPC[call.path])
             return
         known = messages.CALLS.get(call.path)
         if known is None:
             service, _, method = call.path.strip("/").partition("/")
             raise Refused(UNIMPLEMENTED, f"unknown method {method} for service {service}: Clearplane does not have it")
         data = await call.arrived.get()
-        answer = await self.ask(known.path, _document(data or b"", known.request))
+        answer = await self.asked.ask(known.path, _document(data or b"", known.request))
         if known.path.startswith(etcd_urls.PREFIX):
             local = self.transport.getHost() if self.transport is not None else None
             at = etcd_urls.place(call.authority, local)
             answer = await etcd_urls.reachable(self.bus, self.cluster, answer, self.member, at)
         call.answer(answer, known.response)
+
+    async def _concurrently(self, call: Call, path: str) -> None:
+        known = concurrency.CALLS[path]
+        data = await call.arrived.get()
+        said = msgspec.json.encode(_document(data or b"", known.request))
+        answers = concurrency.serve(self.asked, path, said)
+        try:
+            async for answer in answers:
+                call.answer(answer, known.response)
+        finally:
+            await answers.aclose()
 
     async def _snapshot(self, call: Call) -> None:
         await call.arrived.get()
@@ -311,35 +316,12 @@ class GrpcProtocol(Protocol):
         async for piece in pieces:
             call.answer(result(piece), "SnapshotResponse")
 
-    async def ask(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        """One request to the member: its answer's document."""
-        pieces = self.bus.stream(
-            self.cluster, "EtcdGatewayIn", member=self.member, path=path, body=msgspec.json.encode(document)
-        )
-        async for piece in pieces:
-            return result(piece)
-        raise Unavailable("no answer")
-
 
 def _document(data: bytes, name: str) -> dict[str, Any]:
     try:
         return messages.to_document(data, name)
     except ValueError as error:
         raise Refused(INTERNAL, f"grpc: failed to unmarshal the received message: {error}") from error
-
-
-def result(piece: dict[str, Any]) -> dict[str, Any]:
-    """The document in a piece of the member's answer. Down, or Refused with the member's status."""
-    if not piece.get("status"):
-        raise Down(piece.get("error", "down"))
-    body = piece.get("body") or {}
-    document = msgspec.json.decode(body) if isinstance(body, bytes | str) else body
-    if piece["status"] != 200 or "error" in document:
-        problem = document.get("error", "")
-        if isinstance(problem, dict):
-            raise Refused(int(problem.get("grpc_code", UNKNOWN)), str(problem.get("message", "")))
-        raise Refused(int(document.get("code", UNKNOWN)), str(document.get("message", problem)))
-    return document.get("result", document)
 
 
 class Watches:

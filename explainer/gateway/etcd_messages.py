@@ -6,8 +6,7 @@ in base64), which is why nothing of etcd's meaning needs saying twice.
 
 Upstream: etcd 3.5 api/etcdserverpb/rpc.proto, api/mvccpb/kv.proto.
 
-Simplified here: of Maintenance there is no Hash of the whole backend (HashKV is) and no Downgrade; authentication is off, and its calls are not
-there. Each answers UNIMPLEMENTED.
+Simplified here: of Maintenance there is no Hash of the whole backend (HashKV is) and no Downgrade: both answer UNIMPLEMENTED.
 """
 
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ ENUMS = {
     "EventType": "PUT DELETE",
     "AlarmAction": "GET ACTIVATE DEACTIVATE",
     "AlarmType": "NONE NOSPACE CORRUPT",
+    "PermissionType": "READ WRITE READWRITE",
 }
 
 MESSAGES = """
@@ -80,6 +80,38 @@ MoveLeaderResponse: header=1:ResponseHeader
 AlarmRequest: action=1:AlarmAction memberID=2:uint64 alarm=3:AlarmType
 AlarmMember: memberID=1:uint64 alarm=2:AlarmType
 AlarmResponse: header=1:ResponseHeader alarms=2:AlarmMember*
+LockRequest: name=1:bytes lease=2:int64
+LockResponse: header=1:ResponseHeader key=2:bytes
+UnlockRequest: key=1:bytes
+UnlockResponse: header=1:ResponseHeader
+LeaderKey: name=1:bytes key=2:bytes rev=3:int64 lease=4:int64
+CampaignRequest: name=1:bytes lease=2:int64 value=3:bytes
+CampaignResponse: header=1:ResponseHeader leader=2:LeaderKey
+ProclaimRequest: leader=1:LeaderKey value=2:bytes
+ProclaimResponse: header=1:ResponseHeader
+LeaderRequest: name=1:bytes
+LeaderResponse: header=1:ResponseHeader kv=2:KeyValue
+ResignRequest: leader=1:LeaderKey
+ResignResponse: header=1:ResponseHeader
+AuthRequest:
+AuthResponse: header=1:ResponseHeader
+AuthStatusResponse: header=1:ResponseHeader enabled=2:bool authRevision=3:uint64
+AuthenticateRequest: name=1:string password=2:string
+AuthenticateResponse: header=1:ResponseHeader token=2:string
+AuthUserAddOptions: no_password=1:bool
+AuthUserAddRequest: name=1:string password=2:string options=3:AuthUserAddOptions hashedPassword=4:string
+AuthNameRequest: name=1:string
+AuthUserGetResponse: header=1:ResponseHeader roles=2:string*
+AuthUserListResponse: header=1:ResponseHeader users=2:string*
+AuthUserChangePasswordRequest: name=1:string password=2:string hashedPassword=3:string
+AuthUserGrantRoleRequest: user=1:string role=2:string
+AuthUserRevokeRoleRequest: name=1:string role=2:string
+AuthRoleRequest: role=1:string
+Permission: permType=1:PermissionType key=2:bytes range_end=3:bytes
+AuthRoleGetResponse: header=1:ResponseHeader perm=2:Permission*
+AuthRoleListResponse: header=1:ResponseHeader roles=2:string*
+AuthRoleGrantPermissionRequest: name=1:string perm=2:Permission
+AuthRoleRevokePermissionRequest: role=1:string key=2:bytes range_end=3:bytes
 StatusRequest:
 StatusResponse: header=1:ResponseHeader version=2:string dbSize=3:int64 leader=4:uint64 raftIndex=5:uint64 raftTerm=6:uint64 raftAppliedIndex=7:uint64 errors=8:string* dbSizeInUse=9:int64 isLearner=10:bool
 """
@@ -159,6 +191,11 @@ class Call(NamedTuple):
     response: str
 
 
+def _auth(method: str, path: str, request: str = "AuthRequest", response: str = "AuthResponse") -> tuple[str, Call]:
+    """A call of the Auth service; messages of the same fields share a name here."""
+    return f"/{PACKAGE}.Auth/{method}", Call(f"/v3/auth/{path}", request, response)
+
+
 def _unary(service: str, method: str, path: str, name: str = "") -> tuple[str, Call]:
     name = name or method
     return f"/{PACKAGE}.{service}/{method}", Call(path, f"{name}Request", f"{name}Response")
@@ -180,6 +217,23 @@ CALLS = dict(
         _unary("Cluster", "MemberUpdate", "/v3/cluster/member/update"),
         _unary("Cluster", "MemberList", "/v3/cluster/member/list"),
         _unary("Cluster", "MemberPromote", "/v3/cluster/member/promote"),
+        _auth("AuthEnable", "enable"),
+        _auth("AuthDisable", "disable"),
+        _auth("AuthStatus", "status", response="AuthStatusResponse"),
+        _auth("Authenticate", "authenticate", "AuthenticateRequest", "AuthenticateResponse"),
+        _auth("UserAdd", "user/add", "AuthUserAddRequest"),
+        _auth("UserGet", "user/get", "AuthNameRequest", "AuthUserGetResponse"),
+        _auth("UserList", "user/list", response="AuthUserListResponse"),
+        _auth("UserDelete", "user/delete", "AuthNameRequest"),
+        _auth("UserChangePassword", "user/changepw", "AuthUserChangePasswordRequest"),
+        _auth("UserGrantRole", "user/grant", "AuthUserGrantRoleRequest"),
+        _auth("UserRevokeRole", "user/revoke", "AuthUserRevokeRoleRequest"),
+        _auth("RoleAdd", "role/add", "AuthNameRequest"),
+        _auth("RoleGet", "role/get", "AuthRoleRequest", "AuthRoleGetResponse"),
+        _auth("RoleList", "role/list", response="AuthRoleListResponse"),
+        _auth("RoleDelete", "role/delete", "AuthRoleRequest"),
+        _auth("RoleGrantPermission", "role/grant", "AuthRoleGrantPermissionRequest"),
+        _auth("RoleRevokePermission", "role/revoke", "AuthRoleRevokePermissionRequest"),
         _unary("Maintenance", "Alarm", "/v3/maintenance/alarm"),
         _unary("Maintenance", "Status", "/v3/maintenance/status"),
         _unary("Maintenance", "Defragment", "/v3/maintenance/defragment"),

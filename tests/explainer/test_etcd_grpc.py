@@ -6,6 +6,8 @@ import re
 import shutil
 import socket
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -51,7 +53,7 @@ class Client:
         return parse(call.response, answer)
 
 
-def message(name: str, **fields: Any) -> bytes:
+def message(name: str, /, **fields: Any) -> bytes:
     return messages.message(name)(**fields).SerializeToString()
 
 
@@ -110,8 +112,8 @@ def test_refusals_are_etcds_own(client: Client, method: str, fields: Any, code: 
 
 def test_what_is_not_there_says_so(client: Client) -> None:
     with pytest.raises(grpc.RpcError) as refused:
-        client.channel.unary_unary("/etcdserverpb.Auth/AuthEnable")(b"", timeout=SECONDS)
-    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED and "AuthEnable" in refused.value.details()
+        client.channel.unary_unary("/etcdserverpb.Maintenance/Downgrade")(b"", timeout=SECONDS)
+    assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED and "Downgrade" in str(refused.value.details())
 
 
 def test_a_snapshot_comes_in_pieces_with_its_checksum(client: Client) -> None:
@@ -180,6 +182,43 @@ def test_a_lease_is_kept_alive(client: Client) -> None:
     assert [parse("LeaseKeepAliveResponse", one).TTL for one in answers] == [60, 60]
     client("Lease/LeaseRevoke", ID=lease)
     assert client("Lease/LeaseTimeToLive", ID=lease).TTL == -1
+
+
+def test_a_lock_is_handed_on_and_a_client_that_leaves_the_queue_leaves_no_key(client: Client, live: Product) -> None:
+    lock = client.channel.unary_unary("/v3lockpb.Lock/Lock")
+    first = parse("LockResponse", lock(message("LockRequest", name=b"queue"), timeout=SECONDS))
+    gone, second = (lock.future(message("LockRequest", name=b"queue"), timeout=SECONDS) for _ in range(2))
+
+    def waiting(number: int) -> bool:
+        return client("KV/Range", key=b"queue/", range_end=b"queue0").count == number
+
+    wait_for(lambda: waiting(3), "two who wait", SECONDS)
+    gone.cancel()
+    wait_for(lambda: waiting(2), "one who left", SECONDS)
+    assert not second.done()
+    unlock = message("UnlockRequest", key=first.key)
+    client.channel.unary_unary("/v3lockpb.Lock/Unlock")(unlock, timeout=SECONDS)
+    assert parse("LockResponse", second.result()).key.startswith(b"queue/") and waiting(1)
+
+
+def test_an_election_by_two_doors(client: Client, live: Product) -> None:
+    def post(path: str, said: Any) -> Any:
+        request = urllib.request.Request(f"http://127.0.0.1:{port(live, 2)}/v3/election/{path}", orjson.dumps(said))
+        return urllib.request.urlopen(request, timeout=SECONDS)
+
+    won = orjson.loads(post("campaign", {"name": "ZQ==", "value": "b25l"}).read())["leader"]
+    watched = client.channel.unary_stream("/v3electionpb.Election/Observe")(message("LeaderRequest", name=b"e"))
+    assert parse("LeaderResponse", next(watched)).kv.value == b"one"
+    post("proclaim", {"leader": won, "value": "dHdv"})
+    assert parse("LeaderResponse", next(watched)).kv.value == b"two"
+    post("resign", {"leader": won})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post("leader", {"name": "ZQ=="})
+    assert refused.value.code == 500 and b"election: no leader" in refused.value.read()
+    campaign = client.channel.unary_unary("/v3electionpb.Election/Campaign")
+    campaign(message("CampaignRequest", name=b"e", value=b"three"), timeout=SECONDS)
+    assert parse("LeaderResponse", next(watched)).kv.value == b"three"
+    watched.cancel()
 
 
 def test_a_member_that_is_down_shakes_no_hands(live: Product) -> None:

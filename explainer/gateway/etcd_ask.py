@@ -82,7 +82,11 @@ def result(piece: dict[str, Any]) -> dict[str, Any]:
     if not piece.get("status"):
         raise Down(piece.get("error", "down"))
     body = piece.get("body") or {}
-    document = msgspec.json.decode(body) if isinstance(body, bytes | str) else body
+    try:
+        found = msgspec.json.decode(body) if isinstance(body, bytes | str) else body
+    except msgspec.DecodeError:
+        found = None  # a text
+    document: dict[str, Any] = found if isinstance(found, dict) else {}
     if piece["status"] != 200 or "error" in document:
         problem = document.get("error", "")
         if isinstance(problem, dict):

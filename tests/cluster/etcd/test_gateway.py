@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ class Curl:
         self.cluster.wait_leader()
         self.cluster.run(1)
 
-    def __call__(self, path: str, **body: object) -> tuple[int, dict]:
+    def __call__(self, path: str, **body: object) -> tuple[int, Any]:
         request = gateway.request(path, json.dumps(body).encode(), self.cluster.next_id())
         self.cluster.post("m1", request)
         self.cluster.run(0.1)

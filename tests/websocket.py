@@ -12,9 +12,10 @@ class Socket:
 
     def __init__(self, product: Product, path: str, **headers: str) -> None:
         self.line = socket.create_connection(("127.0.0.1", product.port), 10)
+        host = headers.pop("Host", f"127.0.0.1:{product.port}")
         extra = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.line.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{product.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{extra}\r\n".encode()
         )
         self.file = self.line.makefile("rb")

@@ -16,6 +16,7 @@ Simplified here: a step takes no time (actors that model cost pass ``delay``), a
 import heapq
 import pickle
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 from io import BytesIO
 from typing import Any, Protocol
@@ -450,15 +451,19 @@ PLAIN = {
 
 
 class PlainUnpickler(pickle.Unpickler):
-    """Reads only this package's Structs and a few builtins, so that a checkpoint can hold no code to run."""
+    """Reads only this package's Structs and a few builtins, so that a checkpoint can hold no code to run.
+
+    What is found is handed out wrapped: it can be called, and that is all. A class itself could be given new attributes by the
+    stream (BUILD), for every cluster of the process.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if module.startswith("cluster."):
             found = super().find_class(module, name)
             if isinstance(found, type) and issubclass(found, Struct):
-                return found
+                return partial(found)
         elif (module, name) in PLAIN:
-            return super().find_class(module, name)
+            return partial(super().find_class(module, name))
         raise pickle.UnpicklingError(f"a checkpoint holds plain data only, not {module}.{name}")
 
 

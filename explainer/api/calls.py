@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import msgspec
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from explainer.api.guard import refused
+from explainer.fragments.whole import whole
 from explainer.runs.bus import Bus, Failed, Unavailable, current
 
 log = logging.getLogger("clearplane.web")
@@ -48,6 +50,8 @@ def call(*methods: str) -> Callable[[View], Callable[..., Awaitable[HttpResponse
                 return json({"error": sentence(error.error)}, error.status)
             except Unavailable as error:
                 return json({"error": sentence(str(error))}, 503)
+            except RequestDataTooBig:
+                return json({"error": "The body is larger than this call takes."}, 413)
             except OverflowError:  # found where it is written down: no field takes so many digits
                 return json({"error": "A number in this call is larger than 64 bits can hold."}, 422)
             return answer if isinstance(answer, HttpResponseBase) else json(answer)
@@ -108,6 +112,7 @@ def number(request: HttpRequest, name: str, default: int) -> int:
     text = request.GET.get(name, "")
     if not text:
         return default
-    if not text.isascii() or not text.isdigit():
-        raise Failed(400, f"{name} is a whole number, not {text!r}")
-    return int(text)
+    value = whole(text, 18)
+    if value is None:
+        raise Failed(400, f"{name} is a whole number of at most 18 digits, not {text[:40]!r}")
+    return value

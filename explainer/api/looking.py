@@ -9,9 +9,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from explainer.api.bodies import CompleteBody, ConsoleBody, InterruptBody, PacketBody
 from explainer.api.calls import ask, body_as, call, number
-from explainer.runs.bus import Bus, Failed
+from explainer.runs import keys
+from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import item
-from explainer.sockets.consumers import hub
+from explainer.sockets.consumers import WAITING, TooSlow, hub, room, waiting
 from explainer.sockets.hub import frames_after
 
 CONSOLE_SECONDS = 60.0
@@ -135,16 +136,27 @@ async def _console_lines(bus: Bus, cluster: str, session: str, pieces: AsyncIter
             bus.send(cluster, "input", item("ConsoleInterruptIn", session=session))
 
 
-class _Line:
-    """A listener that is an HTTP answer."""
+class Line:
+    """A listener that is an HTTP answer. Whoever doesn't read is let go: the answer ends, and they come back with their cursor."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
         self.frames: asyncio.Queue[str] = asyncio.Queue()
+        """Frames to send; an empty one ends the answer."""
 
     async def frame(self, text: str) -> None:
+        """A frame to send. TooSlow, and the end, when too much waits already."""
+        if waiting(self.scope) > WAITING:
+            await self.close(4408)
+            raise TooSlow("the client does not read")
         self.frames.put_nowait(text)
 
+    async def room(self) -> None:
+        """Until the client has read nearly all. TooSlow."""
+        await room(self.scope)
+
     async def close(self, code: int) -> None:
+        """No more frames."""
         self.frames.put_nowait("")
 
 
@@ -153,7 +165,9 @@ async def events(request: HttpRequest, bus: Bus, cluster: str) -> Any:
     """Frames after a cursor, a line each; ``follow=1`` goes on with those to come. ``{"gone":true}`` as on the websocket."""
     after = number(request, "after", -1)
     if request.GET.get("follow") in ("1", "true"):
-        return StreamingHttpResponse(_follow(cluster, after if after >= 0 else None), content_type=NDJSON)
+        return StreamingHttpResponse(
+            _follow(request.scope, cluster, after if after >= 0 else None), content_type=NDJSON
+        )
     frames = await frames_after(bus, cluster, after) if after >= 0 else await _kept(bus, cluster)
     if frames is None:
         return HttpResponse('{"gone":true}\n', content_type=NDJSON)
@@ -161,17 +175,24 @@ async def events(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 
 
 async def _kept(bus: Bus, cluster: str) -> list[tuple[int, str]] | None:
-    from explainer.runs import keys
-
     first = await bus.call_redis("XRANGE", keys.events(cluster), "-", "+", "COUNT", 1)
     return await frames_after(bus, cluster, int(first[0][0].partition(b"-")[0]) - 1) if first else []
 
 
-async def _follow(cluster: str, after: int | None) -> AsyncIterator[bytes]:
-    line = _Line()
-    await hub().join(cluster, line, after)
+async def _follow(scope: dict[str, Any], cluster: str, after: int | None) -> AsyncIterator[bytes]:
+    line = Line(scope)
+    joining = asyncio.ensure_future(_join(cluster, line, after))
     try:
         while text := await line.frames.get():
             yield text.encode() + b"\n"
     finally:
+        joining.cancel()
         hub().leave(cluster, line)
+
+
+async def _join(cluster: str, line: Line, after: int | None) -> None:
+    """Beside the answer, as what is caught up with waits for the client to read."""
+    try:
+        await hub().join(cluster, line, after)
+    except (Unavailable, TooSlow):
+        await line.close(1013)

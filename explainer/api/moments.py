@@ -1,6 +1,6 @@
 """A moment as a file, and a cluster from such a file. What is in it says ``explainer.runs.moment``.
 
-Errors: no such file 400, made by another version or not replaying 422, name taken 409.
+Errors: no such file 400, larger than 64 MiB, made by another version or not replaying 422, name taken 409.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ async def save(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 @call("POST")
 async def load(request: HttpRequest, bus: Bus) -> Any:
     """A cluster from a file, with its whole past; it begins paused at the moment of the file. 201."""
-    data = request.body
+    data = request.read(files.LIMIT + 1)  # (``body`` is what may be as large as a call)
     if not data.startswith(files.HEAD[:18]):
         raise Failed(400, "this is not a file that Clearplane exported")
     try:

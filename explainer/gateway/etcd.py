@@ -2,7 +2,8 @@
 
 In → ``POST /v3/…`` on the door of a member, or ``/clusters/<c>/etcd/<member>/v3/…`` on the web door; out → what the member
 answers, streamed for watches. Like the real one it ignores content types. ``GET /version``, ``/metrics`` and the pages of ``etcd_health`` are
-answered like etcd's own by asking the member.
+answered like etcd's own by asking the member. Unlike the real one it takes nothing from foreign pages (403, ``explainer.origin``): a page
+that somebody has open beside could write keys otherwise.
 
 Errors: a member that is down refuses the connection in the real world; here the connection is cut without an answer on a
 member's port, and 503 says so on the web door (it is not the member that answers there).
@@ -20,6 +21,7 @@ from cluster.etcd.gateway import STREAMS, error
 from explainer.gateway import etcd_concurrency, etcd_health, etcd_urls
 from explainer.gateway.etcd_ask import Down, Member, Refused, without_password
 from explainer.gateway.kubernetes import Receive, Scope, Send, read_body
+from explainer.origin import foreign_site, names
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
 from explainer.runs.mail import item
@@ -45,6 +47,10 @@ class EtcdApp:
             match = BY_PATH.match(scope["path"])
             assert match is not None
             cluster, member, path = match.groups()
+        foreign = foreign_site(names(scope["headers"]))
+        if foreign:
+            await answer(send, 403, msgspec.json.encode({"error": foreign}))
+            return
         body = await read_body(receive)
         healthy = etcd_health.known(path)
         page = healthy or path == "/version"

@@ -1,6 +1,6 @@
 """``/ws/clusters/<c>``: the feed of one cluster. The server sends frames; the client may say ``{"after": "<cursor>"}``.
 
-Only pages of this very host are let in (the Origin header must name the host that was asked). Close codes: 4403 foreign
+Only our own pages are let in (``explainer.origin``). Close codes: 4403 foreign
 origin, 4404 no such cluster, 4408 the client reads too slowly: what is kept for it here is bounded, and it goes on from its cursor
 when it comes back.
 """
@@ -8,12 +8,12 @@ when it comes back.
 import asyncio
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from explainer.fragments.whole import whole
+from explainer.origin import foreign_page, names
 from explainer.runs.bus import NoCluster, Unavailable, current
 from explainer.sockets.followers import Followers
 from explainer.sockets.hub import Hub
@@ -49,15 +49,6 @@ class After(msgspec.Struct, frozen=True):
     after: str | int | None = None
 
 
-def same_origin(scope: dict[str, Any]) -> bool:
-    """The page that opened the socket came from the host it is opened to. Scripts send no Origin and are let in."""
-    headers = dict(scope["headers"])
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin:
-        return True
-    return urlsplit(origin).netloc.lower() == headers.get(b"host", b"").decode("latin-1").lower()
-
-
 class TooSlow(ConnectionError):
     """The client doesn't read what it is sent."""
 
@@ -71,6 +62,15 @@ def waiting(scope: dict[str, Any]) -> int:
     return len(getattr(transport, "dataBuffer", b"")) - sent + getattr(transport, "_tempDataLen", 0)
 
 
+async def room(scope: dict[str, Any]) -> None:
+    """Until the scope's client has read nearly all that it was sent. TooSlow after ``PATIENCE``."""
+    until = time.monotonic() + PATIENCE
+    while waiting(scope) > WAITING // 8:
+        if time.monotonic() > until:
+            raise TooSlow("the client does not read")
+        await asyncio.sleep(0.02)
+
+
 class EventsConsumer(AsyncWebsocketConsumer):
     """One onlooker."""
 
@@ -78,7 +78,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self.cluster = self.scope["url_route"]["kwargs"]["cluster"]
-        if not same_origin(self.scope):
+        if foreign_page(names(self.scope["headers"])):
             await self.close(4403)
             return
         try:
@@ -113,13 +113,12 @@ class EventsConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=text)
 
     async def room(self) -> None:
-        """Until the client has read nearly all that it was sent."""
-        until = time.monotonic() + PATIENCE
-        while waiting(self.scope) > WAITING // 8:
-            if time.monotonic() > until:
-                await self.close(4408)
-                raise TooSlow(self.cluster)
-            await asyncio.sleep(0.02)
+        """Until the client has read nearly all that it was sent. TooSlow when it doesn't: it is closed with 4408."""
+        try:
+            await room(self.scope)
+        except TooSlow:
+            await self.close(4408)
+            raise
 
     async def _join(self, after: int | None) -> None:
         try:

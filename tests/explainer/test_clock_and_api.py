@@ -1,6 +1,7 @@
 """The control API as a script and as a browser see it."""
 
 import gzip
+import http.client
 import json
 import re
 import subprocess
@@ -112,8 +113,6 @@ def test_a_cluster_is_made_forked_exported_imported_and_forgotten(product: Produ
     assert product.call("GET", "/api/clusters/second/bookmarks")[1] == [marked]
     assert product.call("POST", "/api/clusters/second/fork", {"name": "branch"})[0] == 409
     assert f":{product.api_port}/clusters/branch\n" in product.call("GET", "/clusters/branch/kubeconfig")[1]
-    import http.client
-
     web = http.client.HTTPConnection("127.0.0.1", product.port)
     web.request("GET", "/api/clusters/second/export")
     file = web.getresponse().read()
@@ -150,6 +149,41 @@ def test_a_foreign_page_is_refused(product: Product) -> None:
         ({"Referer": own + "/clusters/demo/"}, 200),
     ):
         assert product.call("GET", "/api/clusters", None, headers)[0] == expected, headers
+
+
+def test_a_foreign_page_writes_no_keys(product: Product) -> None:
+    path, key = "/clusters/demo/etcd/m1/v3/kv/range", b'{"key":"YQ=="}'
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},  # a name that was made to point here
+        {"Sec-Fetch-Site": "cross-site"},
+    ):
+        assert product.call("POST", path, key, headers)[0] == 403, headers
+    own = {"Origin": f"http://127.0.0.1:{product.port}"}
+    assert product.call("GET", "/clusters/demo/etcd/m1/version", None, own)[0] == 200
+
+
+def test_what_is_too_large_or_no_number_is_a_sentence(product: Product) -> None:
+    demo = "/api/clusters/demo"
+    for path, body, expected in (
+        (f"{demo}/requests?limit={'9' * 5000}", None, 400),
+        (f"{demo}/events?after=%C2%B2", None, 400),
+        (f"{demo}/packets", b" " * (9 << 20), 413),
+        ("/api/import", b"clearplane moment 2\n" + b"x" * (9 << 20), 422),
+    ):
+        status, answer = product.call("POST" if body else "GET", path, body)
+        assert status == expected and answer["error"].endswith("."), (path[:40], answer)
+
+
+def test_pages_that_cannot_be_made_say_so_in_the_readers_language(product: Product) -> None:
+    korean = {"Accept-Language": "ko"}
+    for path, headers, body, expected, said in (
+        ("/nope", korean, None, 404, "여기에 없습니다"),
+        ("/", korean | {"Host": "evil.example"}, None, 400, "읽을 수 없는 요청입니다"),
+        ("/", korean, b"x=1", 403, "이 페이지에서 온 요청이 아닙니다"),
+    ):
+        status, text = product.call("POST" if body else "GET", path, body, headers)
+        assert status == expected and said in text, (path, headers, text)
 
 
 def test_a_browser_must_show_its_token(product: Product) -> None:
@@ -218,17 +252,22 @@ def test_events_as_lines_are_the_same_frames(product: Product) -> None:
     frame = Socket(product, "/ws/clusters/demo").frame()
     text = product.call("GET", f"/api/clusters/demo/events?after={int(frame['cursor']) - 1}")[1]
     assert json.loads(text.splitlines()[0]) == frame
+    before = int(frame["cursor"]) - 1
+    following = http.client.HTTPConnection("127.0.0.1", product.port, timeout=10)
+    following.request("GET", f"/api/clusters/demo/events?follow=1&after={before}")
+    answer = following.getresponse()
+    assert [int(json.loads(answer.readline())["cursor"]) - before for _ in range(5)] == [1, 2, 3, 4, 5]
+    following.close()
 
 
 def test_foreign_origins_and_unknown_clusters_get_no_feed(product: Product) -> None:
-    assert b" 403 " in Socket(product, "/ws/clusters/demo", Origin="http://evil.example").head
+    for origin in ({}, {"Host": "evil.example"}):
+        assert b" 403 " in Socket(product, "/ws/clusters/demo", Origin="http://evil.example", **origin).head
     kind, data = Socket(product, "/ws/clusters/nowhere").frame()
     assert kind == 0x88 and int.from_bytes(data[:2], "big") == 4404
 
 
 def test_static_files_and_policy(product: Product) -> None:
-    import http.client
-
     web = http.client.HTTPConnection("127.0.0.1", product.port)
     web.request("GET", "/static/django_htmx/htmx-2.min.js")
     answer = web.getresponse()

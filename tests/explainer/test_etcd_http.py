@@ -47,7 +47,13 @@ def watched(door: str, pieces: list[dict[str, Any]]) -> tuple[list[dict[str, Any
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"clearplane.door": door, "clearplane.connection": connection, "method": "POST", "path": path}
+    scope = {
+        "clearplane.door": door,
+        "clearplane.connection": connection,
+        "method": "POST",
+        "path": path,
+        "headers": [],
+    }
     run(EtcdApp(Bus(pieces))(scope, receive, send))  # type: ignore[arg-type]
     return sent, connection
 

@@ -1,9 +1,13 @@
 """The physics: order, causes, faults, disks, and that a restored world goes on as the first one would have."""
 
+import pickle
+from io import BytesIO
+
 import pytest
 from msgspec import Struct, field
 
 from cluster.sim import MILLISECOND, SECOND, Actor, Fsynced, Link, PeerDown, Timer, World
+from cluster.sim.world import PlainUnpickler
 from cluster.trace.notes import Effect  # a Struct of this package: any message will do
 
 
@@ -177,6 +181,15 @@ def test_a_checkpoint_may_hold_plain_data_only():
     made.actors["a"].state = Note("not of this package")
     with pytest.raises(Exception, match="plain data only"):
         World.restore(made.checkpoint(), {"parrot": Parrot})
+
+
+def test_a_checkpoint_changes_no_class():
+    poison = b"\x80\x04ccluster.sim.actor\nTimer\n(N}(X\x01\x00\x00\x00aK\x01utb."  # Timer, then BUILD with {"a": 1}
+    assert pickle.loads(poison) is Timer and Timer.a == 1
+    del Timer.a
+    with pytest.raises(TypeError):
+        PlainUnpickler(BytesIO(poison)).load()
+    assert not hasattr(Timer, "a")
 
 
 @pytest.mark.parametrize("message", [Timer("t"), Fsynced(1), PeerDown("a")])

@@ -159,8 +159,10 @@ def test_a_foreign_page_writes_no_keys(product: Product) -> None:
         {"Sec-Fetch-Site": "cross-site"},
     ):
         assert product.call("POST", path, key, headers)[0] == 403, headers
-    own = {"Origin": f"http://127.0.0.1:{product.port}"}
-    assert product.call("GET", "/clusters/demo/etcd/m1/version", None, own)[0] == 200
+    door = http.client.HTTPConnection("127.0.0.1", product.port, timeout=10)
+    door.request("POST", path, key, {"Origin": f"http://127.0.0.1:{product.port}"})
+    assert door.getresponse().status == 200
+    door.close()
 
 
 def test_what_is_too_large_or_no_number_is_a_sentence(product: Product) -> None:

@@ -17,16 +17,16 @@ PREFIX: Final = "/v3/cluster/member/"
 """The calls whose answers list members."""
 DOORS: Final = 3
 """The members that have a port (``config.etcd_ports``)."""
-_PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})")
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}")
 
 
 def place(authority: str, local: Any) -> tuple[str, int]:
-    """Host and port that the client dialled: what it says (``:authority``, ``Host``), or where it arrived."""
-    found = _PLACE.fullmatch(authority)
-    if found is not None and int(found[2]) < 65536:
-        return found[1], int(found[2])
-    host = getattr(local, "host", "127.0.0.1")
-    return (f"[{host}]" if ":" in host else host), getattr(local, "port", 0)
+    """Where the client dialled: the host that it names (``:authority``, ``Host``), the port at which it arrived.
+
+    A client with several endpoints names one of them, whichever it is talking to.
+    """
+    found, host = _HOST.fullmatch(authority), getattr(local, "host", "127.0.0.1")
+    return found[1] if found is not None else f"[{host}]" if ":" in host else host, getattr(local, "port", 0)
 
 
 async def reachable(bus: Bus, cluster: str, answer: dict[str, Any], member: str, at: tuple[str, int]) -> dict[str, Any]:

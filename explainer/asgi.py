@@ -25,6 +25,7 @@ from django.urls import re_path  # noqa: E402
 
 from explainer import static_files  # noqa: E402
 from explainer.gateway import etcd, kubernetes  # noqa: E402
+from explainer.gateway.server import answered  # noqa: E402
 from explainer.runs import bus  # noqa: E402
 from explainer.sockets import consumers  # noqa: E402
 
@@ -35,8 +36,7 @@ _kubernetes: kubernetes.KubernetesApp | None = None
 _etcd: etcd.EtcdApp | None = None
 
 
-async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """The process's one ASGI application."""
+async def _route(scope: dict[str, Any], receive: Any, send: Any) -> None:
     global _kubernetes, _etcd
     if _kubernetes is None or _etcd is None:
         _kubernetes, _etcd = kubernetes.KubernetesApp(bus.current()), etcd.EtcdApp(bus.current())
@@ -60,3 +60,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await _etcd(scope, receive, send)
     else:
         await _django(scope, receive, send)
+
+
+application = answered(_route)
+"""The process's one ASGI application."""

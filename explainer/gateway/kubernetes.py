@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from explainer import pki
 from explainer.gateway import tunnel
 from explainer.gateway.server import Connection, Throttle
@@ -26,10 +28,6 @@ from explainer.runs.mail import item
 
 PREFIX = b"/clusters/"
 NOT_FOUND = b"404 page not found\n"
-UNAVAILABLE = (
-    b'{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"%b","reason":"ServiceUnavailable",'
-    b'"code":503}\n'
-)
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io", tunnel.PROTOCOL)
 DROPPED = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
 """Hop-by-hop headers: ours to say, not the world's."""
@@ -135,7 +133,7 @@ class KubernetesApp:
             await _plain(scope, send, 404, NOT_FOUND)
             return
         except (Unavailable, Failed) as error:
-            await _plain(scope, send, 503, UNAVAILABLE % str(error).encode(), b"application/json")
+            await _plain(scope, send, 503, unavailable(str(error)), b"application/json")
             return
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send, cluster, path, peer)
@@ -352,14 +350,23 @@ def peer_of(connection: Connection, authority: pki.Authority) -> dict[str, Any]:
 
 
 def headers_out(headers: Any, length: int | None) -> list[tuple[bytes, bytes]]:
-    """The world's headers as ASGI wants them; a length for an answer that is whole."""
+    """The world's headers as ASGI wants them; a length for an answer that is whole.
+
+    As Go writes them: UTF-8 (a warning may quote a Korean name), and a line break is a space.
+    """
     out = []
     for name, value in headers:
         if name.lower() not in ("content-length", "connection", "transfer-encoding"):
-            out.append((name.encode("latin-1"), value.encode("latin-1")))
+            out.append((name.encode(), value.replace("\n", " ").replace("\r", " ").encode()))
     if length is not None:
         out.append((b"content-length", b"%d" % length))
     return out
+
+
+def unavailable(why: str) -> bytes:
+    """The Status of a cluster that can't answer at the moment."""
+    status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": why}
+    return msgspec.json.encode(status | {"reason": "ServiceUnavailable", "code": 503}) + b"\n"
 
 
 async def read_body(receive: Receive) -> bytes:

@@ -16,7 +16,7 @@ Upstream: Go net/http server.go (``tlsRecordHeaderLooksLikeHTTP``, ``readRequest
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -37,6 +37,8 @@ from explainer.runs.bus import Bus
 
 log = logging.getLogger("clearplane.web")
 
+App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+"""An ASGI application."""
 BODY_LIMIT = 3 * 1024 * 1024
 """apiserver's limit for a request body (``MaxRequestBodyBytes``). One byte more is kept, so that the excess can be seen."""
 HEADER_LIMIT = (1 << 20) + 4096
@@ -261,6 +263,35 @@ def _choose_protocol(_: SSL.Connection, offered: list[bytes]) -> Any:
     return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
 
+def answered(app: App) -> App:
+    """``app``, but a bug in it ends the request: with 500 if nothing was said yet, else by cutting the connection.
+
+    Daphne looks for broken applications once a second, and looks no more after one that broke in the middle of its answer.
+    """
+
+    async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        begun = False
+
+        async def sending(message: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await app(scope, receive, sending)
+        except Exception:
+            log.exception("the answer to %s broke", scope["path"])
+            if begun or scope["type"] != "http":
+                scope["clearplane.connection"].abort()
+                return
+            body = b"Internal Server Error\n"
+            headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+    return guarded
+
+
 class ClearplaneServer(Server):
     """See the module."""
 
@@ -295,4 +326,4 @@ class ClearplaneServer(Server):
         return reactor.listenTCP(port, factory, backlog=256, interface=host)  # type: ignore[attr-defined]
 
 
-__all__ = ["BODY_LIMIT", "CannotListenError", "ClearplaneServer", "Connection", "Contexts"]
+__all__ = ["BODY_LIMIT", "CannotListenError", "ClearplaneServer", "Connection", "Contexts", "answered"]

@@ -145,10 +145,7 @@ def decode_doc(
     """
     group, version, kind = expected
     said_version, said_kind = doc.get("apiVersion"), doc.get("kind")
-    if (said_kind is not None and said_kind != kind) or (said_version is not None and said_version != _join(expected)):
-        said = _said(said_version, said_kind, expected)
-        if said != expected:
-            _refuse(scheme, said, expected)
+    check_kind(doc, scheme, expected)
     found = scheme.schema(group, version, kind)
     if found is None:
         raise LookupError(f"no schema for {expected}")
@@ -166,6 +163,17 @@ def decode_doc(
             raise cannot_handle(expected, kind, f"strict decoding error: {', '.join(problems)}")
         return Body(out, problems, expected)
     return Body(out, (), expected)
+
+
+def check_kind(doc: Doc, scheme: "Scheme", expected: GVK) -> None:
+    """ApiError 400 when ``doc`` says that it is something else."""
+    said_version, said_kind = doc.get("apiVersion"), doc.get("kind")
+    if (said_kind is not None and said_kind != expected[2]) or (
+        said_version is not None and said_version != _join(expected)
+    ):
+        said = _said(said_version, said_kind, expected)
+        if said != expected:
+            _refuse(scheme, said, expected)
 
 
 def _join(gvk: GVK) -> str:

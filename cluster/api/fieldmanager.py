@@ -12,10 +12,9 @@ Simplified here: sets of managers that wrote another version of the kind are not
 Upstream: apimachinery/pkg/util/managedfields, sigs.k8s.io/structured-merge-diff/v4/merge/update.go.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-from cluster.api import fieldset, meta, status
+from cluster.api import fieldset, meta, status, typed
 from cluster.api.fieldset import Tree
 from cluster.api.schema import ListNode, Node, Schema, StructNode
 
@@ -159,15 +158,17 @@ def applied(
     return _with_entries(merged, _sorted(kept))
 
 
-def undeclared(schema: Schema, config: Doc, problems: Sequence[str], who: tuple[str, str]) -> status.ApiError | None:
-    """The refusal of a configuration with fields that the kind doesn't have: what is applied must be owned.
+def misfit(schema: Schema, config: Doc, who: tuple[str, str]) -> status.ApiError | None:
+    """The refusal of a configuration that does not fit its kind's schema: what is applied must be owned.
 
-    ``problems``: what decoding found; ``who``: namespace and name.
+    ``who``: namespace and name. Simplified here: of a custom resource only undeclared fields are found.
     """
-    paths = [p.split('"')[1] for p in problems if p.startswith("unknown field ")]
-    if not paths:
+    errors = typed.problems(config, schema.root)
+    if not isinstance(schema.root, StructNode):
+        unknown = [p.split('"')[1] for p in schema.decode(config).problems if p.startswith("unknown field ")]
+        errors = [f"{fieldset.located(config, schema.root, p)}: field not declared in schema" for p in unknown]
+    if not errors:
         return None
-    errors = [f"{fieldset.located(config, schema.root, path)}: field not declared in schema" for path in paths]
     said = errors[0] if len(errors) == 1 else "\n  ".join(("errors:", *errors))
     group_version = f"{schema.group}/{schema.version}, Kind={schema.kind}"
     return status.plain_error(500, f"failed to create typed patch object ({who[0]}/{who[1]}; {group_version}): {said}")
@@ -209,9 +210,16 @@ def _entries_for_update(live: Doc | None, new: Doc, subresource: str) -> list[Do
     stored = meta.meta_of(live).get("managedFields") if live is not None else None
     if not subresource:
         said = meta.meta_of(new).get("managedFields")
-        if said:
-            return [] if said == [{}] else [e for e in said if e.get("fieldsV1") and e.get("operation")]
+        if said == [{}]:
+            return []
+        if said and all(_decodable(e) for e in said):
+            return [e for e in said if e.get("fieldsV1")]
     return list(stored or ())
+
+
+def _decodable(entry: Doc) -> bool:
+    """Else the request's list counts as not said: a client that does not understand it must not delete it."""
+    return entry.get("operation") in (UPDATE, APPLY) and entry.get("fieldsType") in ("FieldsV1", "", None)
 
 
 def _with_entries(doc: Doc, entries: list[Doc]) -> Doc:

@@ -289,7 +289,7 @@ def paths(tree: Tree, prefix: str = "") -> list[str]:
     for key in sorted(tree):
         if key == ".":
             continue
-        path = prefix + _written(key)
+        path = prefix + written(key)
         if _member(tree[key]):
             found.append(path)
         found.extend(paths(tree[key], path))
@@ -307,12 +307,13 @@ def located(value: Any, node: Node | None, path: str) -> str:
             continue
         value = value[int(index)] if isinstance(value, list) else None
         keyed = isinstance(node, ListNode) and node.list_type == "map"
-        out += _written(item_key(value, node)) if keyed and node is not None else f"[{index}]"
+        out += written(item_key(value, node)) if keyed and node is not None else f"[{index}]"
         node = _element(node)
     return out
 
 
-def _written(key: str) -> str:
+def written(key: str) -> str:
+    """A path element as upstream writes it in sentences: ``.spec``, ``[name="c"]``."""
     kind, rest = key[:2], key[2:]
     if kind == "f:":
         return f".{rest}"

@@ -329,6 +329,9 @@ def validate_owner_references(references: list[Doc], path: str) -> list[FieldErr
         for name in ("kind", "name", "uid"):
             if not reference.get(name):
                 errors.append(field.invalid(f"{path}.{name}", "", f"{name} must not be empty"))
+        if (reference.get("apiVersion"), reference.get("kind")) == ("v1", "Event"):
+            why = "/v1, Kind=Event is disallowed from being an owner"
+            errors.append(field.invalid(path, field.GoText(_owner_text(reference)), why))
         if reference.get("controller"):
             if controller:
                 why = (
@@ -338,6 +341,34 @@ def validate_owner_references(references: list[Doc], path: str) -> list[FieldErr
                 errors.append(field.invalid(path, references, why))
             controller = reference.get("name", "")
     return errors
+
+
+def _owner_text(reference: Doc) -> str:
+    """As the reference's ``String()`` writes it."""
+
+    def flag(name: str) -> str:
+        return f"*{str(reference[name]).lower()}" if reference.get(name) is not None else "nil"
+
+    said = ("kind", "name", "uid", "apiVersion")
+    shown = ",".join(f"{n[0].upper() + n[1:] if n != 'uid' else 'UID'}:{reference.get(n, '')}" for n in said)
+    return (
+        f"&OwnerReference{{{shown.replace('ApiVersion', 'APIVersion')},Controller:{flag('controller')},"
+        f"BlockOwnerDeletion:{flag('blockOwnerDeletion')},}}"
+    )
+
+
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def validate_standard_finalizers(doc: Doc, path: str = "metadata") -> list[FieldError]:
+    """Built-in kinds take no finalizer without a domain but the three that Kubernetes itself knows."""
+    return [
+        field.invalid(
+            f"{path}.finalizers[{n}]", name, "name is neither a standard finalizer name nor is it fully qualified"
+        )
+        for n, name in enumerate(meta_of(doc).get("finalizers") or ())
+        if "/" not in name and name not in _STANDARD_FINALIZERS
+    ]
 
 
 def validate_finalizers(finalizers: list[str], path: str) -> list[FieldError]:

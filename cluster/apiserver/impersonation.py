@@ -3,7 +3,9 @@
 Upstream: apiserver/pkg/endpoints/filters/impersonation.go (v1.32).
 """
 
+from html import escape
 from typing import Any
+from urllib.parse import unquote
 
 from cluster.api import status
 from cluster.apiserver import authorization
@@ -21,6 +23,7 @@ from cluster.apiserver.view import here
 from cluster.sim import Outbox
 
 _EXTRA = "impersonate-extra-"
+_AUTHN = "authentication.k8s.io/v1"
 
 
 def impersonate(server: Any, job: Job, out: Outbox) -> None:
@@ -32,13 +35,19 @@ def impersonate(server: Any, job: Job, out: Outbox) -> None:
     name = request.header("impersonate-user")
     groups = tuple(value for key, value in request.headers if key == "impersonate-group")
     uid = request.header("impersonate-uid")
-    extra = [(key[len(_EXTRA) :], value) for key, value in request.headers if key.startswith(_EXTRA)]
+    extra = [(unquote(key[len(_EXTRA) :]), value) for key, value in request.headers if key.startswith(_EXTRA)]
     if not (name or groups or uid or extra):
         job.stage(out, "impersonation", "skip", "The request asks for no impersonation", here())
         return
     if not name:
         job.stage(out, "impersonation", "error", "Groups or extra were given without a user", here())
-        raise status.internal_error("requested [{...}] without impersonating a user")
+        asked = [f"{{Group  {group}    }}" for group in groups]  # Go's %v of ObjectReferences
+        asked += [f"{{UserExtra  {value}  {_AUTHN}  {key}}}" for key, value in extra]
+        asked += [f"{{UID  {uid}  {_AUTHN}  }}"] if uid else []
+        path = request.path + (f"?{request.query}" if request.query else "")
+        why = f"requested [{' '.join(asked)}] without impersonating a user"
+        said = f'Internal Server Error: "{path}": {why}'
+        raise status.plain_text(500, escape(said, quote=False))
     account = service_account_name(name)
     asks = [Attributes(job.user, "impersonate", resource="users", name=name)]
     if account is not None:

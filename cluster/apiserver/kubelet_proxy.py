@@ -8,9 +8,10 @@ Simplified here: the kubelet is found by the node's name and is asked over a con
 Upstream: pkg/registry/core/pod/rest/{log,subresources}.go, pkg/kubelet/client (v1.32).
 """
 
+import re
 from typing import Any
 
-from cluster.api import status
+from cluster.api import field, status
 from cluster.apiserver import respond, storage
 from cluster.apiserver.job import Job, continuation
 from cluster.apiserver.watch_cache import Item
@@ -19,9 +20,35 @@ from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpR
 from cluster.wire.kubelet import exec_path, logs_path
 
 
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
 def logs(server: Any, job: Job, out: Outbox) -> None:
     """GET pods/<name>/log."""
+    _check_log_options(job)
     _find(server, job, out, "log")
+
+
+def _check_log_options(job: Job) -> None:
+    """ApiError 400 for what is no number, 422 for what is no sensible one (``ValidatePodLogOptions``)."""
+    query = job.query
+    numbers: dict[str, int] = {}
+    for name in ("tailLines", "limitBytes", "sinceSeconds"):
+        if query.get(name):
+            if not _INTEGER.fullmatch(query[name]):
+                raise status.bad_request(f'strconv.ParseInt: parsing "{query[name]}": invalid syntax')
+            numbers[name] = int(query[name])
+    errors: list[field.FieldError] = []
+    if numbers.get("tailLines", 0) < 0:
+        errors.append(field.invalid("tailLines", numbers["tailLines"], "must be greater than or equal to 0"))
+    if numbers.get("limitBytes", 1) < 1:
+        errors.append(field.invalid("limitBytes", numbers["limitBytes"], "must be greater than 0"))
+    if "sinceSeconds" in numbers and query.get("sinceTime"):
+        errors.append(field.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified"))
+    elif numbers.get("sinceSeconds", 1) < 1:
+        errors.append(field.invalid("sinceSeconds", numbers["sinceSeconds"], "must be greater than 0"))
+    if errors:
+        raise status.invalid("", "PodLogOptions", job.info.name, errors)
 
 
 def execute(server: Any, job: Job, out: Outbox) -> None:

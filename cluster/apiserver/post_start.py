@@ -8,7 +8,7 @@
 - It establishes CustomResourceDefinitions, and removes their objects when they are deleted.
 
 Simplified here: the etcd lease is kept alive instead of being granted anew each 10 s; the identity Lease is renewed every
-minute instead of every 10 s; defaults that somebody deletes come back at the next start, not at once.
+minute instead of every 10 s; defaults that somebody deletes come back at the next start, not at once (the ``kubernetes`` Service does).
 
 Upstream: pkg/controlplane/{instance,controller,reconcilers}, apiextensions-apiserver/pkg/controller (v1.32).
 """
@@ -38,6 +38,10 @@ PARALLEL = 8
 START_SPREAD = 300 * MILLISECOND
 """Apiservers that start together begin up to so much apart, so that the first creates and the others find."""
 _MASTERS = b"/registry/masterleases/"
+_SERVICE = (
+    ("services", "default", "kubernetes"), ("endpoints", "default", "kubernetes"),
+    ("endpointslices.discovery.k8s.io", "default", "kubernetes"),
+)  # fmt: skip
 _PEER = TlsPeer(common_name=LOOPBACK_USER, organizations=(MASTERS,))
 _STATUS_APART = {"APIService": "", "FlowSchema": "api-priority-and-fairness-config-consumer-v1"}
 """Bootstrap kinds whose status is written after their creation, and by which field manager."""
@@ -90,21 +94,22 @@ def timer(server: Any, name: str, data: Any, out: Outbox) -> None:
 # -- bootstrap objects --------------------------------------------------------------------------------------------
 
 
-def _bootstrap(server: Any, out: Outbox) -> None:
+def _facts(server: Any) -> bootstrap.BootstrapConfig:
     config = server.config
-    wanted = bootstrap.documents(
-        bootstrap.BootstrapConfig(
-            now=server.view.timestamp,
-            addresses=(config.address,),
-            port=config.secure_port,
-            endpoint=config.external_host,
-            ca_pem=config.ca_pem.decode(),
-            ca_data=b64encode(config.ca_pem).decode(),
-            service_cidr=config.service_cidr,
-            kubeadm=False,
-        ),
-        server.scheme,
+    return bootstrap.BootstrapConfig(
+        now=server.view.timestamp,
+        addresses=(config.address,),
+        port=config.secure_port,
+        endpoint=config.external_host,
+        ca_pem=config.ca_pem.decode(),
+        ca_data=b64encode(config.ca_pem).decode(),
+        service_cidr=config.service_cidr,
+        kubeadm=False,
     )
+
+
+def _bootstrap(server: Any, out: Outbox) -> None:
+    wanted = bootstrap.documents(_facts(server), server.scheme)
     server.state.bootstrap = [
         (path, doc) for path, doc in wanted if not _present(server, doc) or _lacks_status(server, doc)
     ]
@@ -196,10 +201,23 @@ def recorded(server: Any, job: None, out: Outbox, answer: wire.PutResponse | wir
 
 def _keep_alive(server: Any, out: Outbox) -> None:
     out.timer("masterlease", KEEP_ALIVE, cause=0)
+    _keep_service(server, out)
     if not server.state.lease_number:
         _grant(server, out)
         return
     server.ask(out, None, wire.LeaseKeepAliveRequest(out.next_id(), server.state.lease_number), kept)
+
+
+def _keep_service(server: Any, out: Outbox) -> None:
+    """Create ``default/kubernetes`` anew when somebody deleted it, which takes its endpoints along."""
+    if not server.state.hooks.get("bootstrap") or all(server.view.get(*place) for place in _SERVICE):
+        return
+    wanted = bootstrap.documents(_facts(server), server.scheme)
+    own = [(path, doc) for path, doc in wanted if doc["metadata"]["name"] == "kubernetes" and not _present(server, doc)]
+    server.state.bootstrap.extend(own)
+    for _ in own:
+        _create_next(server, out)
+    out.timer("endpoints", SECOND, cause=0)
 
 
 @continuation

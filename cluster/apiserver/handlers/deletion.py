@@ -49,7 +49,7 @@ def _options(server: Any, job: Job, out: Outbox) -> DeleteOptions:
             else:
                 body = codec.load(request.body, codec.media_type(request.header("content-type")) or "application/json")
         except ValueError as error:
-            raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+            raise status.plain_error(500, f"couldn't get version/kind; json parse error: {error}") from None
     if body:
         body = _typed(server, body)
     options = delete_options(job.query, body)
@@ -61,8 +61,8 @@ def _typed(server: Any, body: Any) -> Doc:
     """``body`` checked to be DeleteOptions, which every group version has."""
     if not isinstance(body, dict):
         what = json_kind(body)
-        raise status.bad_request(
-            f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type "
+        raise status.plain_error(
+            500, f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type "
             'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
         )
     if body.get("kind") not in (None, "", "DeleteOptions"):

@@ -84,6 +84,7 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
         verbs = job.subresource.verbs
         full = f"{full}/{info.subresource}"
     verb = info.verb
+    _route(job, resource)
     named = bool(info.name) and info.path.rstrip("/").count("/") > _collection_depth(info)
     if (
         _METHODS.get(verb) != job.request.method
@@ -103,6 +104,20 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
         return
     handler = SPECIAL.get((full, verb)) if not resource.group or not resource.stored else None
     (handler or VERBS[verb])(server, job, out)
+
+
+def _route(job: Job, resource: Any) -> None:
+    """Does the path exist at all? A namespaced kind's objects only do within a namespace, others' never; across all
+    namespaces there are only GETs of lists."""
+    info = job.info
+    within = bool(info.namespace) and info.resource != "namespaces"
+    if within and not resource.namespaced:
+        raise status.resource_not_served()
+    if resource.namespaced and not within and resource.stored:
+        if info.path.rstrip("/").count("/") > _collection_depth(info):
+            raise status.resource_not_served()
+        if job.request.method != "GET":
+            raise status.method_not_allowed()
 
 
 def _collection_depth(info: Any) -> int:

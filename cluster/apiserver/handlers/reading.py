@@ -83,15 +83,18 @@ def list_objects(server: Any, job: Job, out: Outbox) -> None:
     assert resource is not None
     check_selectors(job)
     limit = parse_int(query.get("limit", ""), "limit")
+    parse_int(query.get("timeoutSeconds", ""), "timeoutSeconds")
     wanted, match, token = (
         query.get("resourceVersion", ""),
         query.get("resourceVersionMatch", ""),
         query.get("continue", ""),
     )
-    _validate(wanted, match, token)
+    _validate(wanted, match, token, "sendInitialEvents" in query)
     cache = server.cache_of(resource)
     revision = parse_revision(wanted, "resourceVersion")
     if token:
+        if wanted and wanted != "0":
+            raise status.bad_request("specifying resource version is not allowed when using continue")
         start, revision = decode_token(token, resource, job.info.namespace)
         _page(server, job, out, start, revision, limit)
     elif match == "Exact" or (limit and wanted != "0"):
@@ -237,13 +240,7 @@ def paged(
     assert resource is not None
     if isinstance(answer, EtcdError):
         if "compacted" in answer.message:
-            raise status.expired(
-                "The provided continue parameter is too old to display a consistent list result. You can start a new "
-                "list without the continue parameter, or use the continue token in this response to retrieve the "
-                "remainder of the results. Continuing with the provided token results in an inconsistent list - "
-                "objects that were created, modified, or deleted between the time the first chunk was returned and "
-                "now may show up in the list."
-            )
+            raise _too_old(job.query.get("continue", ""), job)
         if "future revision" in answer.message:
             raise status.ApiError(_too_large(revision, 0))
         raise storage.etcd_error(answer)
@@ -290,7 +287,23 @@ def decode_token(token: str, resource: Resource, namespace: str) -> tuple[str, i
         text = str(error)
         why = text if text.startswith("continue key") else f"continue key is not valid: {text}"
         raise status.bad_request(f"invalid continue token: {why}") from None
-    return doc.get("start", ""), int(doc["rv"])
+    return doc.get("start", ""), max(int(doc["rv"]), 0)
+
+
+def _too_old(token: str, job: Job) -> status.ApiError:
+    """410: the revision is compacted. Who was paging gets a token to go on with, at the newest revision (-1)."""
+    if not token:
+        return status.expired("The resourceVersion for the provided list is too old.")
+    error = status.expired(
+        "The provided continue parameter is too old to display a consistent list result. You can start a new "
+        "list without the continue parameter, or use the continue token in this response to retrieve the "
+        "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+        "objects that were created, modified, or deleted between the time the first chunk was returned and "
+        "now may show up in the list."
+    )
+    assert job.resource is not None
+    start, _ = decode_token(token, job.resource, job.info.namespace)
+    return status.ApiError({**error.status, "metadata": {"continue": encode_token(-1, start.removesuffix("\0"))}})
 
 
 def _as_runes(data: bytes) -> bytes:
@@ -353,7 +366,7 @@ def _unknown_field(label: str, known: Any) -> str:
     return f'"{label}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
-def _validate(wanted: str, match: str, token: str) -> None:
+def _validate(wanted: str, match: str, token: str, initial: bool) -> None:
     errors = []
     if match:
         if not wanted:
@@ -372,6 +385,8 @@ def _validate(wanted: str, match: str, token: str) -> None:
             errors.append(
                 forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
             )
+    if initial:
+        errors.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
     if errors:
         raise status.invalid("meta.k8s.io", "ListOptions", "", errors)
 

@@ -115,6 +115,8 @@ def create(server: Any, job: Job, out: Outbox) -> None:
     options = write_options(job.query, "CreateOptions")
     doc = decode(server, job, out, gvk_of(resource, job), options.field_validation)
     doc = in_namespace(doc, resource, job.info)
+    if resource.stored and not options.dry_run and revision_of(doc):
+        job.data["revision_said"] = True
     create_object(server, job, out, doc, options, 201)
 
 
@@ -219,6 +221,8 @@ def store_new(server: Any, job: Job, out: Outbox) -> None:
         return
     if len(job.request.body) > MAX_OBJECT and len(orjson.dumps(doc)) > MAX_OBJECT:
         raise too_large(resource, name)
+    if job.data.get("revision_said"):
+        raise status.plain_error(500, "resourceVersion should not be set on objects to be created")
     job.doc = doc
     storage.create(server, job, out, resource, namespace, name, doc, stored)
 
@@ -270,7 +274,9 @@ def update(server: Any, job: Job, out: Outbox) -> None:
     if name and name != info.name:
         raise status.bad_request(f"the name of the object ({name}) does not match the name on the URL ({info.name})")
     if not name:
-        doc = {**doc, "metadata": {"name": info.name, **doc["metadata"]}}
+        raise status.bad_request(
+            f"the name of the object ({info.name} based on URL) was undeterminable: name must be provided"
+        )
     job.doc = doc
     job.data["options"] = options
     revision_of(doc)
@@ -557,12 +563,12 @@ def _apply(server: Any, job: Job, live: Doc | None) -> Doc:
     resource, options = job.resource, job.data["options"]
     assert resource is not None
     gvk = (resource.group, resource.version, resource.kind)
-    config = codec.decode_doc(job.data["input"], server.scheme, gvk, "Warn")
+    codec.check_kind(job.data["input"], server.scheme, gvk)
     who = (job.info.namespace if resource.namespaced else "", job.info.name)
-    error = fieldmanager.undeclared(server.scheme.schema(*gvk), job.data["input"], config.warnings, who)
+    error = fieldmanager.misfit(server.scheme.schema(*gvk), job.data["input"], who)
     if error is not None:
         raise error
-    doc = config.doc
+    doc = codec.decode_doc(job.data["input"], server.scheme, gvk, "Warn").doc
     if not doc.get("metadata", {}).get("name"):
         doc = {**doc, "metadata": {"name": job.info.name, **doc.get("metadata", {})}}
     doc = in_namespace(doc, resource, job.info)
@@ -584,6 +590,10 @@ def apply_new(server: Any, job: Job, out: Outbox) -> None:
     decision = authorize(ask, server.view)
     if not decision.allowed:
         raise status.forbidden(resource.group_resource, job.info.name, forbidden_message(ask, decision.reason))
+    uid = (job.data["input"].get("metadata") or {}).get("uid")
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise status.conflict(resource.group_resource, job.info.name, why)
     doc = _apply(server, job, None)
     job.data["applied"] = True
     gvk = (resource.group, resource.version, resource.kind)

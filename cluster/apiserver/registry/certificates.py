@@ -41,7 +41,8 @@ class CertificateRequestStrategy(Strategy):
         errors: list[FieldError] = []
         spec = doc.get("spec") or {}
         if b"-----BEGIN CERTIFICATE REQUEST-----" not in b64decode(spec.get("request") or ""):
-            shown = field.GoText("[]byte")
+            said = b64decode(spec.get("request") or "")
+            shown = field.GoText(f"[]byte{{{', '.join(f'{byte:#x}' for byte in said)}}}" if said else "[]byte(nil)")
             errors.append(field.invalid("spec.request", shown, "PEM block type must be CERTIFICATE REQUEST"))
         if not spec.get("usages"):
             errors.append(field.required("spec.usages"))

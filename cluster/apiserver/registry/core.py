@@ -286,6 +286,16 @@ class LeaseStrategy(Strategy):
         return errors
 
 
+_QUOTA_AMOUNTS = frozenset((
+    "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage",
+    "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
+))  # fmt: skip
+_QUOTA_COUNTS = frozenset((
+    "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "persistentvolumeclaims", "configmaps",
+    "services.nodeports", "services.loadbalancers",
+))  # fmt: skip
+
+
 class ResourceQuotaStrategy(Strategy):
     """ResourceQuotas."""
 
@@ -298,10 +308,12 @@ class ResourceQuotaStrategy(Strategy):
         for name, text in (nested(doc, "spec", "hard", default={})).items():
             at = f"spec.hard[{name}]"
             errors += [field.invalid(at, name, why) for why in meta.qualified_name(name)]
+            if "/" not in name and name not in _QUOTA_AMOUNTS and name not in _QUOTA_COUNTS and "hugepages-" not in name:
+                errors.append(field.invalid(at, name, "must be a standard resource for quota"))
             amount = quantity.parse(text)
             if amount.nano < 0:
                 errors.append(field.invalid(at, text, "must be greater than or equal to 0"))
-            elif name in ("pods", "services", "secrets", "configmaps") and amount.nano % quantity.NANO:
+            elif name in _QUOTA_COUNTS and amount.nano % quantity.NANO:
                 errors.append(field.invalid(at, text, "must be an integer"))
         return errors
 
@@ -352,16 +364,24 @@ class LimitRangeStrategy(Strategy):
     @staticmethod
     def _order(amounts: dict[str, dict[str, quantity.Quantity]], at: str) -> list[FieldError]:
         errors: list[FieldError] = []
-        words = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
-        pairs = (("min", "max"), ("min", "defaultRequest"), ("defaultRequest", "max"), ("defaultRequest", "default"),
-                 ("default", "max"))  # fmt: skip
-        for low, high in pairs:
-            for name in sorted(amounts[low].keys() & amounts[high].keys()):
-                a, b = amounts[low][name], amounts[high][name]
-                if a > b:
-                    why = f"{words[low]} value {a} is greater than {words[high]} value {b}"
-                    errors.append(field.invalid(f"{at}.{low}[{name}]", a.text(), why))
+        for name in sorted(set().union(*amounts.values())):
+            for low, high, blamed in _LIMIT_ORDER:
+                a, b = amounts[low].get(name), amounts[high].get(name)
+                if a is None or b is None or a <= b:
+                    continue
+                said = "default limit" if (low, high) == ("defaultRequest", "default") else _LIMIT_WORDS[high]
+                why = f"{_LIMIT_WORDS[low]} value {a} is greater than {said} value {b}"
+                shown = field.GoText(amounts[blamed][name].text())  # a Quantity, which Go prints without quotes
+                errors.append(field.invalid(f"{at}.{blamed}[{name}]", shown, why))
         return errors
+
+
+_LIMIT_WORDS = {"min": "min", "defaultRequest": "default request", "default": "default", "max": "max"}
+_LIMIT_ORDER = (
+    ("min", "max", "min"), ("min", "defaultRequest", "defaultRequest"), ("defaultRequest", "max", "defaultRequest"),
+    ("defaultRequest", "default", "defaultRequest"), ("min", "default", "default"), ("default", "max", "default"),
+)  # fmt: skip
+"""What may not be greater than what, and whose field is wrong if it is."""
 
 
 class ServiceAccountStrategy(Strategy):

@@ -20,6 +20,7 @@ class CustomResourceStrategy(Strategy):
     """Of one resource; made anew per request, because definitions change."""
 
     counts_generation = True
+    standard_finalizers = False
     allow_unconditional_update = False
     status_keeps = ALL_META
 

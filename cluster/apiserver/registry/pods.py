@@ -227,6 +227,11 @@ class PodEphemeralContainersStrategy(PodStrategy):
 
     def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
         errors = pod_validation.validate_spec(new.get("spec") or {}, "spec")
+        for i, container in enumerate((new.get("spec") or {}).get("ephemeralContainers") or ()):
+            for name in ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources"):
+                if container.get(name):
+                    path = f"spec.ephemeralContainers[{i}].{name}"
+                    errors.append(field.forbidden(path, "cannot be set for an Ephemeral Container"))
         known = {c["name"]: c for c in (old.get("spec") or {}).get("ephemeralContainers") or ()}
         now = {c.get("name"): c for c in (new.get("spec") or {}).get("ephemeralContainers") or ()}
         for i, (name, container) in enumerate(known.items()):

@@ -257,7 +257,7 @@ class NetworkPolicyStrategy(Strategy):
 
 def _network(text: str) -> Any:
     try:
-        return ip_network(text, strict=False)
+        return ip_network(text, strict=False) if "/" in text else None
     except ValueError:
         return None
 

@@ -47,6 +47,7 @@ class Strategy:
     has_status: bool = False
     """Whether ``status`` is written only through its subresource."""
     counts_generation: bool = False
+    standard_finalizers: bool = True
     """Whether ``metadata.generation`` counts changes of the desired state."""
     name_check: Callable[[str], list[str]] = staticmethod(meta.dns1123_subdomain)
     field_labels: tuple[str, ...] = ("metadata.name", "metadata.namespace")
@@ -134,11 +135,16 @@ class Strategy:
 
     def validate(self, doc: Doc, ctx: Context) -> list[FieldError]:
         """What is wrong with a new object; [] when nothing is."""
-        return meta.validate_object_meta(doc, self.namespaced, self.name_check) + self.check(doc, ctx)
+        errors = meta.validate_object_meta(doc, self.namespaced, self.name_check)
+        if self.standard_finalizers:
+            errors += meta.validate_standard_finalizers(doc)
+        return errors + self.check(doc, ctx)
 
     def validate_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
         """What is wrong with a change; [] when nothing is."""
         errors = meta.validate_object_meta_update(new, old)
+        if self.standard_finalizers:
+            errors += meta.validate_standard_finalizers(new)
         if self.subresource == "status":
             return errors + self.check_status(new, old, ctx)
         return errors + self.check_update(new, old, ctx)

@@ -29,6 +29,11 @@ def _modes(modes: list[str], path: str) -> list[FieldError]:
     return errors
 
 
+def _shown(capacity: dict[str, quantity.Quantity]) -> field.GoText:
+    """A ResourceList as Go prints it; of what is in it only the names, since the rest is memory addresses and caches."""
+    return field.GoText(f"core.ResourceList{{{', '.join(map(field.quote, sorted(capacity)))}}}" if capacity else "core.ResourceList(nil)")
+
+
 class VolumeStrategy(Strategy):
     """PersistentVolumes."""
 
@@ -51,7 +56,7 @@ class VolumeStrategy(Strategy):
         if not capacity:
             errors.append(field.required("spec.capacity"))
         if "storage" not in capacity or len(capacity) > 1:
-            errors.append(field.not_supported("spec.capacity", field.GoText("core.ResourceList"), ("storage",)))
+            errors.append(field.not_supported("spec.capacity", _shown(capacity), ("storage",)))
         elif capacity["storage"].nano <= 0:
             errors.append(
                 field.invalid("spec.capacity[storage]", capacity["storage"].text(), "must be greater than zero")

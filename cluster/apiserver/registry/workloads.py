@@ -287,7 +287,8 @@ class StatefulSetStrategy(WorkloadStrategy):
         kind = strategy.get("type", "")
         if kind not in ("OnDelete", "RollingUpdate"):
             why = "must be 'RollingUpdate' or 'OnDelete'"
-            errors.append(field.invalid("spec.updateStrategy", GoText(field.go_value(strategy)), why))
+            shown = f"apps.StatefulSetUpdateStrategy{{Type:{field.quote(kind)}, RollingUpdate:(*apps.RollingUpdateStatefulSetStrategy)(nil)}}"
+            errors.append(field.invalid("spec.updateStrategy", GoText(shown), why))
         elif kind == "OnDelete" and strategy.get("rollingUpdate") is not None:
             why = "only allowed for updateStrategy 'RollingUpdate'"
             errors.append(field.invalid("spec.updateStrategy.rollingUpdate", GoText("rollingUpdate"), why))

@@ -146,13 +146,31 @@ def test_manager_names():
     assert fieldmanager.manager_name("mine", "curl/8.5.0") == "mine"
 
 
-def test_what_the_kind_does_not_have_cannot_be_applied():
-    pod = {"spec": {"containers": [{"name": "c", "imag": "nginx"}], "nodeNam": "x"}}
-    problems = POD.decode(pod).problems
-    error = fieldmanager.undeclared(POD, pod, problems, ("default", "web"))
-    assert error.code == 500 and error.message == (
-        "failed to create typed patch object (default/web; /v1, Kind=Pod): errors:\n"
-        '  .spec.containers[name="c"].imag: field not declared in schema\n'
-        "  .spec.nodeNam: field not declared in schema"
-    )
-    assert fieldmanager.undeclared(POD, pod, ['duplicate field "spec.x"'], ("default", "web")) is None
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"containers": [{"name": "c", "imag": "nginx"}], "nodeNam": "x"},
+         'errors:\n  .spec.containers[name="c"].imag: field not declared in schema\n  .spec.nodeNam: field not declared in schema'),
+        ({"containers": [{"name": "c", "env": [{"name": "A", "value": 1}]}]},
+         '.spec.containers[name="c"].env[name="A"].value: expected string, got &value.valueUnstructured{Value:1}'),
+        ({"containers": [{"name": "c", "env": [{"name": "A", "value": True}]}]},
+         '.spec.containers[name="c"].env[name="A"].value: expected string, got &value.valueUnstructured{Value:true}'),
+        ({"hostNetwork": "yes"}, ".spec.hostNetwork: expected boolean, got &{yes}"),
+        ({"terminationGracePeriodSeconds": "30"}, ".spec.terminationGracePeriodSeconds: expected numeric (int or float), got string"),
+        ({"containers": {"name": "c"}}, ".spec.containers: expected list, got &{map[name:c]}"),
+        ({"securityContext": [1, None]}, ".spec.securityContext: expected map, got &{[1 <nil>]}"),
+        ({"containers": [{"image": "a"}]},
+         '.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn\'t have default value)'),
+        ({"containers": [{"name": "a"}, {"name": "a"}]}, '.spec.containers: duplicate entries for key [name="a"]'),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_kind_cannot_be_applied(spec, said):
+    error = fieldmanager.misfit(POD, {"kind": "Pod", "apiVersion": "v1", "spec": spec}, ("default", "web"))
+    assert error.code == 500
+    assert error.message == f"failed to create typed patch object (default/web; /v1, Kind=Pod): {said}"
+
+
+def test_what_fits_can_be_applied():
+    pod = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [
+        {"name": "c", "resources": {"limits": {"cpu": 1}}, "ports": [{"containerPort": 80}], "livenessProbe": {"httpGet": {"port": "web"}}}]}}  # fmt: skip
+    assert fieldmanager.misfit(POD, pod, ("default", "web")) is None

@@ -16,8 +16,8 @@ from cluster.apiserver.handlers import dispatch
 from cluster.wire.http import HttpRequest, TlsPeer
 
 DOCUMENTED = re.compile(
-    r"strconv\.ParseUint|unable to find api field|requested \[\{\.\.\.\}\] without impersonating"
-    r"|Internal error occurred: jsonpatch|failed to create typed patch object|etcdserver: "
+    r"strconv\.ParseUint|unable to find api field|requested \[\{.*\}\] without impersonating|couldn't get version/kind"
+    r"|Internal error occurred: jsonpatch|failed to create typed patch object|etcdserver: |resourceVersion should not be set"
 )
 """Texts of answers that are a 500 in the real server as well."""
 

@@ -62,8 +62,9 @@ def _typed(server: Any, body: Any) -> Doc:
     if not isinstance(body, dict):
         what = json_kind(body)
         raise status.plain_error(
-            500, f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type "
-            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+            500,
+            f"couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type "
+            'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
         )
     if body.get("kind") not in (None, "", "DeleteOptions"):
         raise status.bad_request(

@@ -308,7 +308,12 @@ class ResourceQuotaStrategy(Strategy):
         for name, text in (nested(doc, "spec", "hard", default={})).items():
             at = f"spec.hard[{name}]"
             errors += [field.invalid(at, name, why) for why in meta.qualified_name(name)]
-            if "/" not in name and name not in _QUOTA_AMOUNTS and name not in _QUOTA_COUNTS and "hugepages-" not in name:
+            if (
+                "/" not in name
+                and name not in _QUOTA_AMOUNTS
+                and name not in _QUOTA_COUNTS
+                and "hugepages-" not in name
+            ):
                 errors.append(field.invalid(at, name, "must be a standard resource for quota"))
             amount = quantity.parse(text)
             if amount.nano < 0:

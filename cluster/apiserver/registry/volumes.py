@@ -31,7 +31,11 @@ def _modes(modes: list[str], path: str) -> list[FieldError]:
 
 def _shown(capacity: dict[str, quantity.Quantity]) -> field.GoText:
     """A ResourceList as Go prints it; of what is in it only the names, since the rest is memory addresses and caches."""
-    return field.GoText(f"core.ResourceList{{{', '.join(map(field.quote, sorted(capacity)))}}}" if capacity else "core.ResourceList(nil)")
+    return field.GoText(
+        f"core.ResourceList{{{', '.join(map(field.quote, sorted(capacity)))}}}"
+        if capacity
+        else "core.ResourceList(nil)"
+    )
 
 
 class VolumeStrategy(Strategy):

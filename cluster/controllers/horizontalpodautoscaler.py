@@ -2,7 +2,7 @@
 
 In → an autoscaler, every 15 s; out → its target's scale kept between minReplicas and maxReplicas, and conditions. There is no
 metrics server in this cluster (nor in a fresh real one), so the part that needs metrics fails with the real server's words:
-ScalingActive is False, FailedGetResourceMetric.
+ScalingActive is False, FailedGetResourceMetric; what was desired stays as it was, 0 for a new autoscaler.
 
 Simplified here: no metrics at all; scaling by bounds only; a target must be a Deployment, ReplicaSet or StatefulSet of apps/v1 or
 a ReplicationController.
@@ -24,6 +24,44 @@ _PLURALS = {
     "StatefulSet": ("apps/v1", "statefulsets"), "ReplicationController": ("v1", "replicationcontrollers"),
 }  # fmt: skip
 _NO_METRICS = "the server could not find the requested resource"
+_NO_CUSTOM = "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered"
+
+
+def _failure(metric: Doc, namespace: str) -> tuple[str, str, str]:
+    """(reason, text, what stands before the text in the sum of all failures) of a metric that nobody serves."""
+    kind = metric["type"]
+    if kind in ("Resource", "ContainerResource"):
+        source = metric["resource" if kind == "Resource" else "containerResource"]
+        resource = source["name"]
+        what = "usage" if source["target"].get("averageValue") is not None else "utilization"
+        text = (f"failed to get {resource} {what}: unable to get metrics for resource {resource}: unable to fetch metrics "
+                f"from resource metrics API: {_NO_METRICS} (get pods.metrics.k8s.io)")  # fmt: skip
+        if kind == "Resource":
+            return "FailedGetResourceMetric", text, f"failed to get {resource} resource metric value: "
+        return "FailedGetContainerResourceMetric", text, f"failed to get {source['container']} container metric value: "
+    source = metric[kind.lower()]
+    name = source["metric"]["name"]
+    if kind == "Pods":
+        return "FailedGetPodsMetric", f"unable to get metric {name}: {_NO_CUSTOM}", "failed to get pods metric value: "
+    if kind == "Object":
+        of = source["describedObject"]
+        text = f"unable to get metric {name}: {of['kind']} on {namespace} {of['name']}/{_NO_CUSTOM}"
+        return "FailedGetObjectMetric", text, "failed to get object metric value: "
+    text = (f"unable to get external metric {namespace}/{name}/{_selector(source['metric'].get('selector'))}: unable to fetch "
+            f"metrics from external metrics API: {_NO_METRICS} (get {name}.external.metrics.k8s.io)")  # fmt: skip
+    return "FailedGetExternalMetric", text, f"failed to get {name} external metric value: failed to get {name} external metric: "
+
+
+def _selector(selector: Doc | None) -> str:
+    """A LabelSelector's ``String()``."""
+    if selector is None:
+        return "nil"
+    labels = "".join(f"{k}: {v}," for k, v in sorted((selector.get("matchLabels") or {}).items()))
+    needs = "".join(
+        f"LabelSelectorRequirement{{Key:{e['key']},Operator:{e['operator']},Values:[{' '.join(e.get('values') or ())}],}},"
+        for e in selector.get("matchExpressions") or ()
+    )
+    return f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{needs}}},}}"
 
 
 class HorizontalPodAutoscalerController(Controller):
@@ -77,10 +115,9 @@ class HorizontalPodAutoscalerController(Controller):
             desired, reason = most, "Current number of replicas above Spec.MaxReplicas"
         elif current < least:
             desired, reason = least, "Current number of replicas below Spec.MinReplicas"
-        else:
+        else:  # what was desired when metrics could last be had stays
             conditions = self._without_metrics(hpa, conditions, now, out)
-        if desired == current:
-            self._write(hpa, scale, conditions, current, out)
+            self._write(hpa, scale, conditions, status_of(hpa).get("desiredReplicas", 0), out)
             return
         doc = {**scale, "spec": {**spec_of(scale), "replicas": desired}}
         self.request(out, "PUT", where, doc=doc, then="rescaled", args=(key, conditions, desired, reason))
@@ -108,24 +145,19 @@ class HorizontalPodAutoscalerController(Controller):
         self._write(hpa, response.doc, conditions, desired, out, rescaled=self.stamp(now))
 
     def _without_metrics(self, hpa: Doc, conditions: list[Doc], now: int, out: Outbox) -> list[Doc]:
-        metric = next((m for m in spec_of(hpa).get("metrics") or () if m["type"] == "Resource"), None)
-        if metric is None:
-            reason = "InvalidMetricSourceType"
-            text = "the HPA was unable to compute the replica count: no metrics API is served in this cluster"
-            return self._with(hpa, conditions, "ScalingActive", "False", reason, text, now)
-        resource = metric["resource"]["name"]
-        fetch = (f"unable to get metrics for resource {resource}: unable to fetch metrics from resource metrics API: "
-                 f"{_NO_METRICS} (get pods.metrics.k8s.io)")  # fmt: skip
-        what = f"failed to get {resource} utilization: {fetch}"
-        self.event(out, hpa, "horizontalpodautoscalers", "Warning", "FailedGetResourceMetric", what)
-        count = len(spec_of(hpa)["metrics"])
+        """An event for each metric that cannot be had, one for all of them; the condition speaks of the first."""
+        failures = [_failure(metric, hpa["metadata"]["namespace"]) for metric in spec_of(hpa).get("metrics") or ()]
+        for reason, text, _ in failures:
+            self.event(out, hpa, "horizontalpodautoscalers", "Warning", reason, text)
+        count = len(failures)
+        if not count:
+            return conditions
         self.event(
             out, hpa, "horizontalpodautoscalers", "Warning", "FailedComputeMetricsReplicas",
-            f"invalid metrics ({count} invalid out of {count}), first error is: "
-            f"failed to get {resource} resource metric value: {what}",
+            f"invalid metrics ({count} invalid out of {count}), first error is: {failures[0][2]}{failures[0][1]}",
         )  # fmt: skip
-        return self._with(hpa, conditions, "ScalingActive", "False", "FailedGetResourceMetric",
-                          f"the HPA was unable to compute the replica count: {what}", now)  # fmt: skip
+        return self._with(hpa, conditions, "ScalingActive", "False", failures[0][0],
+                          f"the HPA was unable to compute the replica count: {failures[0][1]}", now)  # fmt: skip
 
     def _cannot_scale(self, hpa: Doc, why: str, now: int, out: Outbox) -> None:
         self.event(out, hpa, "horizontalpodautoscalers", "Warning", "FailedGetScale", why)

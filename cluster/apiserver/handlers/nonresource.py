@@ -46,10 +46,17 @@ def handle(server: Any, job: Job, out: Outbox) -> None:
         media = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
         respond.document(server, job, out, 200, doc, content_type=media)
         return
+    if path == "/version" and accept and not _takes_json(accept):
+        raise status.not_acceptable(("application/json",))
     if path not in ("/version", "/"):
         job.accept = negotiate(accept, request.header("user-agent"), job.query.get("pretty"), "Metadata")
     job.accept = type(job.accept)(job.accept.media, pretty=job.accept.pretty or path == "/version")
     respond.document(server, job, out, 200, doc)
+
+
+def _takes_json(accept: str) -> bool:
+    media = [clause.partition(";")[0].strip() for clause in accept.split(",")]
+    return any(each in ("application/json", "application/*", "*/*", "*") for each in media)
 
 
 def _document(server: Any, job: Job, path: str) -> dict[str, Any] | None:

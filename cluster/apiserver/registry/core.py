@@ -295,6 +295,11 @@ _QUOTA_COUNTS = frozenset((
     "services.nodeports", "services.loadbalancers",
 ))  # fmt: skip
 
+_STANDARD = _QUOTA_AMOUNTS | _QUOTA_COUNTS
+_SCOPES = ("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity")
+_SCOPED = frozenset(("pods", "cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"))
+"""What all scopes but BestEffort can limit."""
+
 
 class ResourceQuotaStrategy(Strategy):
     """ResourceQuotas."""
@@ -320,6 +325,23 @@ class ResourceQuotaStrategy(Strategy):
                 errors.append(field.invalid(at, text, "must be greater than or equal to 0"))
             elif name in _QUOTA_COUNTS and amount.nano % quantity.NANO:
                 errors.append(field.invalid(at, text, "must be an integer"))
+        return errors + self._scopes(doc.get("spec") or {})
+
+    @staticmethod
+    def _scopes(spec: Doc) -> list[FieldError]:
+        errors: list[FieldError] = []
+        scopes = spec.get("scopes") or []
+        shown = field.GoText(f"[]core.ResourceQuotaScope{{{', '.join(map(field.quote, scopes))}}}")
+        for scope in scopes:
+            if scope not in _SCOPES:
+                errors.append(field.invalid("spec.scopes", shown, "unsupported scope"))
+            fits = frozenset(("pods",)) if scope == "BestEffort" else _SCOPED if scope in _SCOPES else _STANDARD
+            for name in sorted(spec.get("hard") or ()):
+                if name in _STANDARD and name not in fits:
+                    errors.append(field.invalid("spec.scopes", shown, "unsupported scope applied to resource"))
+        for kind in ("BestEffort", "Terminating"):
+            if kind in scopes and f"Not{kind}" in scopes:
+                errors.append(field.invalid("spec.scopes", shown, "conflicting scopes"))
         return errors
 
     def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:

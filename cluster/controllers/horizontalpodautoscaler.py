@@ -49,7 +49,11 @@ def _failure(metric: Doc, namespace: str) -> tuple[str, str, str]:
         return "FailedGetObjectMetric", text, "failed to get object metric value: "
     text = (f"unable to get external metric {namespace}/{name}/{_selector(source['metric'].get('selector'))}: unable to fetch "
             f"metrics from external metrics API: {_NO_METRICS} (get {name}.external.metrics.k8s.io)")  # fmt: skip
-    return "FailedGetExternalMetric", text, f"failed to get {name} external metric value: failed to get {name} external metric: "
+    return (
+        "FailedGetExternalMetric",
+        text,
+        f"failed to get {name} external metric value: failed to get {name} external metric: ",
+    )
 
 
 def _selector(selector: Doc | None) -> str:

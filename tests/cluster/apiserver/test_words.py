@@ -96,7 +96,9 @@ def test_groups_without_a_user_cannot_be_impersonated(server: Cluster) -> None:
 
 def test_a_managed_fields_entry_that_nobody_understands_is_not_taken(server: Cluster) -> None:
     _, before = server.ask("GET", f"{CM}/a")
-    odd = {"metadata": {"managedFields": [{"manager": "x", "operation": "Foo", "fieldsType": "FieldsV1", "fieldsV1": {}}]}}
+    odd = {
+        "metadata": {"managedFields": [{"manager": "x", "operation": "Foo", "fieldsType": "FieldsV1", "fieldsV1": {}}]}
+    }
     _, after = server.ask("PATCH", f"{CM}/a", odd, media=MERGE)
     assert after["metadata"]["managedFields"] == before["metadata"]["managedFields"]
 
@@ -123,4 +125,6 @@ def test_the_kubernetes_service_comes_back(server: Cluster) -> None:
     server.run(12 * 1_000_000_000)
     _, service = server.ask("GET", f"{NS}/services/kubernetes")
     _, endpoints = server.ask("GET", f"{NS}/endpoints/kubernetes")
-    assert service["spec"]["clusterIP"] == "10.96.0.1" and endpoints["subsets"][0]["addresses"] == [{"ip": "172.18.0.2"}]
+    assert service["spec"]["clusterIP"] == "10.96.0.1" and endpoints["subsets"][0]["addresses"] == [
+        {"ip": "172.18.0.2"}
+    ]

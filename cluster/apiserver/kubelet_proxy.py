@@ -19,7 +19,6 @@ from cluster.sim import Outbox
 from cluster.wire.http import HttpCancel, HttpChunk, HttpEnd, HttpRequest, HttpReset, HttpResponse
 from cluster.wire.kubelet import exec_path, logs_path
 
-
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 

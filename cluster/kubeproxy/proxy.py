@@ -147,8 +147,9 @@ class KubeProxy(ApiClient):
         config = self.config
         if self.state.document is not None:
             cidrs = {"service_cidrs": (config.service_cidr,)} if config.service_cidr else {}
+            node = {"spec": {"podCIDRs": list(self.state.pod_cidrs)}}
             return from_configuration(
-                self.state.document, None, node=config.node, node_ip=config.node_ip, node_ips=(config.node_ip,),
+                self.state.document, node, node=config.node, node_ip=config.node_ip, node_ips=(config.node_ip,),
                 zone=self.state.zone, mode=self.mode, **cidrs,
             )  # fmt: skip
         return ProxyOptions(
@@ -182,12 +183,16 @@ class KubeProxy(ApiClient):
             self._queue("endpoint", f"{new['metadata']['namespace']}/{_owner(new)}", now, out)
 
     def on_node(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
-        """Our Node changed: its zone matters to every Service with hints, and whether it is about to be deleted to its health."""
+        """Our Node changed: its zone matters to every Service with hints (its pods' addresses, to a NodeCIDR detector, to all), and whether it is about to be deleted to its health."""
         taints = (new.get("spec") or {}).get("taints") or ()
         leaving = any(taint.get("key") == health.DELETED_SOON for taint in taints)
         self.state.health.eligible = not leaving and not new["metadata"].get("deletionTimestamp")
         zone = "" if event_type == "DELETED" else (new["metadata"].get("labels") or {}).get(ZONE, "")
-        if zone != self.state.zone:
+        spec = new.get("spec") or {}
+        cidrs = tuple(spec.get("podCIDRs") or ([spec["podCIDR"]] if spec.get("podCIDR") else []))
+        moved = cidrs != self.state.pod_cidrs and (self.state.document or {}).get("detectLocalMode") == "NodeCIDR"
+        self.state.pod_cidrs = cidrs
+        if zone != self.state.zone or moved:
             self.state.zone = zone
             self.state.node_causes = out.cause
             self.state.need_full = True

@@ -66,6 +66,8 @@ class ProxyState(ClientState):
     refusal: str = ""
     """Why this proxy does nothing: its mode is not one it can write."""
     zone: str = ""
+    pod_cidrs: tuple[str, ...] = ()
+    """Of the Node: what ``detectLocalMode: NodeCIDR`` looks at."""
     node_causes: int = 0
     need_full: bool = True
     scheduled: bool = False

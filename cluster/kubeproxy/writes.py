@@ -23,6 +23,7 @@ from cluster.kubeproxy.options import ProxyOptions
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.hooks import BUILTIN
 from cluster.netfilter.nft_parse import parse_nft
+from cluster.netfilter.nft_syntax import keep_seen
 from cluster.netfilter.node_tables import Connections, NodeTables
 from cluster.netfilter.parse import parse_rule, restore
 from cluster.netfilter.tables import Ruleset
@@ -125,10 +126,11 @@ class NftablesWrite(Write, frozen=True):
         return type(earlier) is NftablesWrite
 
     def apply(self, tables: NodeTables, connections: Connections) -> None:
-        """Make the table anew; other tables stay."""
+        """Make the table anew; other tables stay, and what packets put into its sets."""
         text = nftables.table_text(dict(self.ports), self.options)
         made = parse_nft(text)
         for key, table in made.tables.items():
+            keep_seen(tables.nft.tables.get(key), table)
             tables.nft.tables[key] = table
 
 

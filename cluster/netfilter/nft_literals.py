@@ -102,6 +102,10 @@ def bounds(text: str) -> tuple[int, int] | None:
         if dash:
             first, last = bounds(low), bounds(high)
             return (first[0], last[1]) if first and last else None
+        if "/" in text and text.startswith("0x"):  # a mark's uppermost bits
+            value, _, length = text.partition("/")
+            rest = (1 << (32 - int(length))) - 1
+            return int(value, 0) & ~rest, int(value, 0) | rest
         if "/" in text:
             net = ip_network(text, strict=False)
             return int(net.network_address), int(net.broadcast_address)

@@ -22,14 +22,14 @@ NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 SECONDS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
-def list_ruleset(nft: Nft) -> str:
-    """The text."""
-    return "".join(f"{line}\n" for table in nft.tables.values() for line in _table(table))
+def list_ruleset(nft: Nft, now: int = -1) -> str:
+    """The text; with what packets put into dynamic sets if ``now`` (virtual ns) is given."""
+    return "".join(f"{line}\n" for table in nft.tables.values() for line in _table(table, now))
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, now: int) -> Iterator[str]:
     yield f"table {table.family} {table.name} {{"
-    blocks = [_set(name, found) for name, found in table.sets.items()] + [_chain(c) for c in table.chains.values()]
+    blocks = [_set(name, found, now) for name, found in table.sets.items()] + [_chain(c) for c in table.chains.values()]
     if table.comment:
         yield f'\tcomment "{table.comment}"'
     for number, block in enumerate(blocks):
@@ -39,7 +39,7 @@ def _table(table: Table) -> Iterator[str]:
     yield "}"
 
 
-def _set(name: str, found: Elements) -> Iterator[str]:
+def _set(name: str, found: Elements, now: int) -> Iterator[str]:
     yield f"{found.kind} {name} {{"
     head = [_timeout(line) for line in found.head]
     if any("dynamic" in line for line in head) and not any(line.startswith("size ") for line in head):
@@ -47,6 +47,12 @@ def _set(name: str, found: Elements) -> Iterator[str]:
     yield from (f"\t{line}" for line in head)
     if found.values:
         yield "\telements = { " + _elements(found) + " }"
+    elif now >= 0 and (alive := [value for value in sorted(found.seen, key=order) if found.remembers(value, now)]):
+        yield (
+            "\telements = { "
+            + NEXT_LINE.join(" . ".join(value) + _expires(found.seen[value], now) for value in alive)
+            + " }"
+        )
     yield "}"
 
 
@@ -87,12 +93,24 @@ def _timeout(line: str) -> str:
     word, _, rest = line.partition(" ")
     if word != "timeout" or not rest.removesuffix("s").isdigit():
         return line
-    left, text = int(rest.removesuffix("s")), ""
+    return f"timeout {_span(int(rest.removesuffix('s')))}"
+
+
+def _span(left: int) -> str:
+    """Seconds as ``2h59m58s``."""
+    text = ""
     for unit, size in SECONDS:
         if left >= size:
             text += f"{left // size}{unit}"
             left %= size
-    return f"timeout {text}"
+    return text
+
+
+def _expires(until: int, now: int) -> str:
+    left = (until - now) // 1_000_000
+    if not until:
+        return ""
+    return f" expires {_span(left // 1000)}{f'{left % 1000}ms' if left % 1000 else ''}"
 
 
 def _chain(chain: Chain) -> Iterator[str]:
@@ -122,13 +140,21 @@ def spelled(rule: str) -> str:
     )
     rule = re.sub(
         r"(?<!meta )\bmark and (0x[0-9a-f]+) == (\w+)",
-        lambda m: f"meta mark & {int(m[1], 16):#010x} == {int(m[2], 0):#010x}",
+        lambda m: _bits_of_mark(int(m[1], 16), int(m[2], 0)),
         rule,
     )
     rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^ ,]+) \}", r"\1\2", rule)  # a set of one is just that one
     rule = re.sub(r"((?:saddr|daddr) (?:!= )?)\{ ([^}]*/[^}]*) \}", _ranged, rule)
     rule = re.sub(r"\bcounter(?! (?:packets|name)\b)", "counter packets 0 bytes 0", rule)
     return rule.replace(" , ", ", ")
+
+
+def _bits_of_mark(mask: int, value: int) -> str:
+    """A comparison of some of the mark's bits: of its uppermost ones nft makes a prefix."""
+    length = mask.bit_count()
+    if mask == ((1 << length) - 1) << (32 - length):
+        return f"meta mark {value:#010x}/{length}"
+    return f"meta mark & {mask:#010x} == {value:#010x}"
 
 
 def counted(rule: str, size: int) -> str:

@@ -7,12 +7,15 @@ Upstream: nftables src/parser_bison.y.
 
 from math import gcd
 
+from msgspec import structs
+
 from cluster.netfilter import nft_parts as parts
 from cluster.netfilter.addresses import address_number
 from cluster.netfilter.errors import ParseError
 from cluster.netfilter.nft_literals import ANY, readable
 from cluster.netfilter.nft_syntax import (
     VERDICTS,
+    Chance,
     Counter,
     Key,
     Match,
@@ -164,7 +167,7 @@ def _statement(reader: Reader) -> Statement | None:
     if word in ("masquerade", "redirect", "dnat", "snat"):
         return _translate(reader, word)
     if (word in ("update", "add", "delete") and reader.peek().startswith("@")) or word == "meter":
-        return parts.remember(reader, word)
+        return _remember(reader, word)
     if word == "numgen":
         start = reader.at
         found = parts.draw(reader)
@@ -268,6 +271,22 @@ def _sets(reader: Reader, word: str) -> bool:
         return False
     option = reader.peek() in ("option", "original", "reply")
     return reader.peek(1) == "set" or (option and "set" in (reader.peek(2), reader.peek(3)))
+
+
+def _remember(reader: Reader, word: str) -> Passive | Chance:
+    """``update @set { ip saddr }``: who is put into the set; with more words in the braces nobody says who."""
+    at, name = reader.at, reader.peek()
+    found = parts.remember(reader, word)
+    if not isinstance(found, Passive) or word not in ("add", "update") or reader.words[at + 1].text != "{":
+        return found
+    end, reader.at = reader.at, at + 2
+    keys: list[Key] = []
+    while (key := _key(reader)) is not None:
+        keys.append(key)
+        if not reader.accept("."):
+            break
+    whole, reader.at = reader.at == end - 1, end
+    return structs.replace(found, named=name[1:], keys=tuple(keys)) if whole and keys else found
 
 
 def _set_mark(reader: Reader, word: str) -> SetMark | None:

@@ -40,6 +40,9 @@ Value = tuple[str, ...]
 """One literal, a word a part of a concatenation: ``("1.2.3.4", "tcp", "80")``."""
 
 
+SPANS = {"d": 86400, "h": 3600, "m": 60, "s": 1, "": 1}
+
+
 class Elements(Struct):
     """A set or a map: literal → what it is mapped to ("" in a set)."""
 
@@ -51,6 +54,26 @@ class Elements(Struct):
     index: dict[Value, str] | None = None
     """Literals without ranges, for a look-up in one step; made when first asked."""
     ranges: list[tuple[Value, str]] = field(default_factory=list)
+    seen: dict[Value, int] = field(default_factory=dict)
+    """What packets put into a dynamic set, and until when (virtual ns; 0: for ever)."""
+
+    def timeout(self) -> int:
+        """Seconds after which what a packet put in is forgotten; 0: never."""
+        word = next((line.split()[1] for line in self.head if line.startswith("timeout ")), "0")
+        return sum(int(number) * SPANS[unit] for number, unit in re.findall(r"(\d+)([dhms]|$)", word))
+
+    def remember(self, value: Value, now: int, update: bool) -> None:
+        """``update`` begins its time anew, ``add`` only puts in what isn't there."""
+        if update or not self.remembers(value, now):
+            self.seen[value] = now + self.timeout() * 1_000_000_000 if self.timeout() else 0
+
+    def remembers(self, value: Value, now: int) -> bool:
+        """Whether a packet put it there, and its time isn't over."""
+        until = self.seen.get(value)
+        if until and until <= now:
+            del self.seen[value]
+            return False
+        return until is not None
 
 
 class Match(Struct, frozen=True):
@@ -133,9 +156,11 @@ class Counter(Struct, frozen=True):
 
 
 class Passive(Struct, frozen=True):
-    """Changes nothing that is simulated: counter, log, set updates."""
+    """Changes nothing that is simulated: log, set updates. What ``add`` and ``update`` put into a set they name by ``named`` and ``keys``."""
 
     text: str
+    named: str = ""
+    keys: tuple[Key, ...] = ()
 
 
 class NoTrack(Struct, frozen=True):
@@ -186,6 +211,13 @@ class Nft(Struct):
     """All tables, in the order of the text."""
 
     tables: dict[tuple[str, str], Table] = field(default_factory=dict)
+
+
+def keep_seen(old: Table | None, new: Table) -> None:
+    """A table is made anew: what packets put into its sets stays in those that are still there."""
+    for name, elements in (old.sets if old is not None else {}).items():
+        if elements.seen and name in new.sets:
+            new.sets[name].seen = elements.seen
 
 
 def tokens(text: str) -> list[Token]:

@@ -6,7 +6,7 @@ end everything. A look-up that finds nothing ends the rule, not the chain. ``nat
 In: an ``Nft``, the node's own addresses, a ``Packet`` → out: a ``Walk`` with steps and every end. A ``numgen`` splits the walk. What a rule asks and
 nobody told is never guessed: both ways are walked (see ``walk``).
 
-Simplified here: dynamic sets (session affinity) have seen nobody yet; ``numgen inc`` counts as random; ingress, egress, bridge and
+Simplified here: dynamic sets (session affinity) have seen nobody yet, unless dice are thrown: that is a packet which really passes; ``numgen inc`` counts as random; ingress, egress, bridge and
 arp hooks are not walked.
 
 Upstream: Linux net/netfilter/nf_tables_core.c (``nft_do_chain``), nft_fib.c, nft_numgen.c.
@@ -61,8 +61,11 @@ class NftWalker(Passage):
         in_interface: str | None = None,
         out_interface: str | None = None,
         dice: Dice | None = None,
+        now: int = 0,
     ) -> None:
-        super().__init__(node_ips, dice=dice, tried=tried, in_interface=in_interface, out_interface=out_interface)
+        super().__init__(
+            node_ips, now=now, dice=dice, tried=tried, in_interface=in_interface, out_interface=out_interface
+        )
         self.nft = nft
         self._bases: dict[str, tuple[tuple[Table, Chain], ...]] | None = None
 
@@ -206,8 +209,10 @@ class NftWalker(Passage):
                 case Counter():
                     if self.hits is not None and not flow.assumed:
                         self.hits.append((table.chains[name], rule))
-                case Passive(text):
+                case Passive(text, named, keys):
                     touched = True
+                    if named and self.dice is not None:
+                        self._remember(table, text, named, keys, flow, hook)
                     self._rule_step(hook, table, name, rule, f"{text}, goes on", flow)
                 case Unknown(text, final):
                     if final:
@@ -296,12 +301,21 @@ class NftWalker(Passage):
             found = table.sets.get(match.named)
             if found is None:
                 return None
-            inside = find(found, [value for value in seen if value]) is not None
+            told = [value for value in seen if value]
+            inside = find(found, told) is not None
+            if not inside and self.dice is not None and found.seen:
+                inside = found.remembers(tuple(value[0] for value in told), self.now)
         elif match.op in ("<", ">", "<=", ">="):
             return compare(seen[0], match.op, match.values[0][0])
         else:
             inside = any(holds([value for value in seen if value], wanted) for wanted in match.values)
         return inside != (match.op == "!=")
+
+    def _remember(self, table: Table, text: str, named: str, keys: tuple[Key, ...], flow: Flow, hook: str) -> None:
+        """A packet that really passes puts itself into a set."""
+        found, seen = table.sets.get(named), [self._value(key, flow, hook) for key in keys]
+        if found is not None and all(seen):
+            found.remember(tuple(value[0] for value in seen if value), self.now, text.startswith("update"))
 
     def _lookup(self, table: Table, lookup: VerdictMap, flow: Flow, hook: str) -> str | None:
         """The verdict found, "" when none is; None when nobody can tell."""

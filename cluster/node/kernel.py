@@ -299,8 +299,8 @@ class Kernel(ApiClient):
             case "rst":
                 self._done(key, "refused" if talk.phase == "syn" else "reset", None, now, out)
             case "unreachable":
-                error = "refused" if segment.payload == "port" else "unreachable"
-                self._done(key, error, None, now, out)
+                what, says = segment.payload
+                self._done(key, "refused" if what == "port" else "unreachable", says, now, out)
             case "udp" | "echo-reply":
                 self._done(key, "", segment.payload, now, out)
             case _:
@@ -355,9 +355,12 @@ class Kernel(ApiClient):
                 pass
 
     def _send_back(self, segment: Segment, what: str, delay: int, now: int, out: Outbox) -> None:
-        """An ICMP error to the packet's source, quoting the packet as it came here."""
+        """An ICMP error to the packet's source, quoting the packet as it came here: (what is unreachable, who says so)."""
         packet = segment.packet
-        error = Segment(packet, "unreachable", what, segment.trace)
+        own = interfaces.local_addresses(self.config, self.state, self.known().cidrs)
+        error = Segment(
+            packet, "unreachable", (what, packet.dst if packet.dst in own else self._source(packet.src)), segment.trace
+        )
         if delay:
             out.timer(f"late/{segment.trace}", delay, (error, ""))
         else:

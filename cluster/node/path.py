@@ -154,7 +154,7 @@ def _follow(here: Here, onward: Onward, ctstate: str) -> Leaf:
     own = interfaces.local_addresses(here.config, here.state, here.known.cidrs)
     walkers: list[Walker | NftWalker] = [Walker(tables.ruleset, own, now=here.now, dice=here.dice)]
     if tables.nft.tables:
-        walkers.append(NftWalker(tables.nft, own, dice=here.dice))
+        walkers.append(NftWalker(tables.nft, own, dice=here.dice, now=here.now))
     leaf = None
     for walker in walkers:
         walker.in_interface = "" if here.local else here.device
@@ -224,7 +224,7 @@ def _walk(here: Here, ctstate: str) -> tuple[Walk, Leaf]:
     _count(walker, here.size)
     leaf = _pick(walk)
     if tables.nft.tables and leaf.verdict not in ("DROP", "REJECT", "DNAT"):
-        second = NftWalker(tables.nft, own, dice=dice)
+        second = NftWalker(tables.nft, own, dice=dice, now=here.now)
         second.in_interface = walker.in_interface
         second.hits = []
         after = second.walk(here.packet, local=local, ctstate=ctstate)

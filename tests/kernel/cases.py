@@ -15,6 +15,8 @@ from cluster.kubeproxy.options import ProxyOptions
 from tests.cluster.kubeproxy.test_upstream_cases import CASES as UPSTREAM
 from tests.cluster.kubeproxy.test_upstream_cases import DATA, case, options
 from tests.kernel.checks import Row, rules_for
+from tests.kernel.random_cases import rules as random_rules
+from tests.kernel.random_cases import services as random_services
 
 Case = tuple[str, ProxyOptions, tuple[str, ...], list[Row]]
 HERE = Path(__file__).parent
@@ -91,6 +93,16 @@ def _services(mode: str, family: int) -> Callable[[], Case]:
     return lambda: services(mode, family)
 
 
+def random_cases(first: int, last: int) -> dict[str, Callable[[], Case]]:
+    """Those of the seeds from ``first`` to ``last``."""
+    found: dict[str, Callable[[], Case]] = {}
+    for seed in range(first, last + 1):
+        found[f"random rules, seed {seed}"] = lambda seed=seed: random_rules(seed)
+        for mode in ("iptables", "nftables"):
+            found[f"random services, {mode}, seed {seed}"] = lambda seed=seed, mode=mode: random_services(seed, mode)
+    return found
+
+
 CASES: dict[str, Callable[[], Case]] = {
     **{name: _upstream(name) for name in UPSTREAM if "packets" in case(name)[0]},
     **{
@@ -99,6 +111,7 @@ CASES: dict[str, Callable[[], Case]] = {
         for mode in ("iptables", "nftables")
     },
     **{f"services, ipvs, IPv{family}": _services("ipvs", family) for family in (4, 6) if shutil.which("ipset")},
+    **random_cases(1, 2),
     "rules of no kube-proxy": generic,
     "tables of no kube-proxy": generic_nft,
 }

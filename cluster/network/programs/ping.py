@@ -50,11 +50,13 @@ def run(console: Console, words: list[str]) -> Run:
         if done.error == "unreachable":
             unreachable += 1
             if not console.busybox:
-                console.out(f"From {done.local.partition(':')[0]} icmp_seq={number + 1} Destination Host Unreachable\n")
+                console.out(
+                    f"From {done.payload or done.local.partition(':')[0]} icmp_seq={number + 1} Destination Host Unreachable\n"
+                )
         elif done.error == "refused":
             unreachable += 1
             if not console.busybox:
-                console.out(f"From {address} icmp_seq={number + 1} Destination Port Unreachable\n")
+                console.out(f"From {done.payload or address} icmp_seq={number + 1} Destination Port Unreachable\n")
         if done.error:
             continue
         times.append(done.took / 1e6)

@@ -5,7 +5,11 @@ import pytest
 from cluster.kubeproxy.offline import tracepacket
 from cluster.netfilter.nft_literals import find, plain
 from cluster.netfilter.nft_parse import parse_nft
-from cluster.netfilter.nft_syntax import Chance, Elements, Passive
+from cluster.netfilter.nft_render import list_ruleset
+from cluster.netfilter.nft_syntax import Chance, Elements, Key, Passive, keep_seen
+from cluster.netfilter.nft_walk import NftWalker
+from cluster.sim import SECOND, Dice
+from cluster.wire.packet import Packet
 
 
 def end(
@@ -13,6 +17,23 @@ def end(
 ) -> str | None:
     text = f"table inet t {{\n{head}\n chain d {{ drop; }}\n chain c {{\n  type filter hook forward priority 0;\n{rule}\n }}\n}}\n"
     return tracepacket(text, src=src, dst=dst, protocol=protocol, port=80)["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ("0x80000000", "meta mark 0x00000000/1"),
+        ("0x4000", "meta mark & 0x00004000 == 0x00000000"),
+        ("0xc0000000", "meta mark 0x00000000/2"),
+    ],
+)
+def test_uppermost_bits_of_a_mark_are_a_prefix(mask: str, said: str) -> None:
+    rule = f"table ip t {{\n chain c {{\n  type filter hook forward priority 0;\n  mark and {mask} == 0 drop\n }}\n}}\n"
+    listed = list_ruleset(parse_nft(rule))
+    assert f"\t\t{said} drop\n" in listed
+    for text in (rule, listed):
+        assert tracepacket(text, src="10.0.0.1", dst="10.0.0.2", protocol="tcp", port=80)["verdict"] == "DROP"
+    assert end("meta mark 0x80000000/1 drop") is not None and end("meta mark != 0x80000000/1 drop") == "DROP"
 
 
 @pytest.mark.parametrize(
@@ -153,4 +174,42 @@ def test_a_limit_in_a_set_ends_the_rule_and_its_absence_changes_nothing() -> Non
     rule = "add @s { ip saddr limit rate over 1/second } update @s { ip saddr } drop"
     nft = parse_nft(f"table ip t {{ chain c {{ {rule} ; }} }}")
     statements = nft.tables["ip", "t"].chains["c"].rules[0].statements
-    assert statements[:2] == (Chance(0.0), Passive("update @s"))
+    assert statements[:2] == (Chance(0.0), Passive("update @s", "s", (Key(("ip", "saddr")),)))
+
+
+AFFINITY = """
+table ip t {
+	set affinity-a { type ipv4_addr; flags dynamic,timeout; timeout 20s; }
+	set affinity-b { type ipv4_addr; flags dynamic,timeout; timeout 20s; }
+	chain pre {
+		type nat hook prerouting priority dstnat;
+		ip saddr @affinity-a goto a
+		ip saddr @affinity-b goto b
+		numgen random mod 2 vmap { 0 : goto a, 1 : goto b }
+	}
+	chain a { update @affinity-a { ip saddr } ; meta l4proto tcp dnat to 10.1.0.1:80 ; }
+	chain b { update @affinity-b { ip saddr } ; meta l4proto tcp dnat to 10.1.0.2:80 ; }
+}
+"""
+
+
+def test_packets_that_really_pass_put_themselves_into_a_dynamic_set() -> None:
+    nft = parse_nft(AFFINITY)
+
+    def sent(src: str, at: int, seed: int) -> str:
+        walker = NftWalker(nft, (), dice=Dice(seed), now=at * SECOND)
+        (end,) = walker.walk(Packet(src, "10.96.0.1", "tcp", 40000, 80)).leaves
+        return end.endpoint
+
+    first = sent("10.1.9.9", 0, 1)
+    assert {sent("10.1.9.9", 15 * n, n) for n in range(10)} == {first}, "each connection begins its time anew"
+    assert {sent("10.1.9.8", 1000 * n, n) for n in range(1, 20)} == {"10.1.0.1:80", "10.1.0.2:80"}, (
+        "after 20 s they are forgotten"
+    )
+    looked = NftWalker(nft, ()).walk(Packet("10.1.9.9", "10.96.0.1", "tcp", 40000, 80))
+    assert len(looked.leaves) == 2, "who only asks what would be puts nobody in and sees nobody"
+    again = parse_nft(AFFINITY)
+    keep_seen(nft.tables["ip", "t"], again.tables["ip", "t"])
+    listed = list_ruleset(again, 136 * SECOND)
+    assert "elements = { 10.1.9.9 expires 19s }" in listed and "elements" not in list_ruleset(again)
+    assert "elements" not in list_ruleset(again, 10**6 * SECOND)

@@ -32,10 +32,10 @@ def logs(desk: Desk, pod: dict) -> str:
     return desk.type(f"kubectl -n kube-system logs {pod['metadata']['name']}")[0]
 
 
-def set_mode(desk: Desk, mode: str) -> None:
+def set_mode(desk: Desk, mode: str, *more: str) -> None:
     doc = desk.get(f"{SYSTEM}/configmaps/kube-proxy")
     lines = doc["data"]["config.conf"].splitlines()
-    text = "\n".join(f"mode: {mode}" if line.startswith("mode:") else line for line in lines)
+    text = "\n".join([f"mode: {mode}" if line.startswith("mode:") else line for line in lines] + list(more))
     code, _ = desk.ask("PUT", f"{SYSTEM}/configmaps/kube-proxy", {**doc, "data": {**doc["data"], "config.conf": text}})
     assert code == 200
 
@@ -44,7 +44,7 @@ def test_a_mode_is_what_the_configmap_said_when_the_pod_began(desk: Desk) -> Non
     said = logs(desk, proxy_pod(desk))
     assert '"Using iptables proxy"' in said and '"Using iptables Proxier"' in said
     assert said.startswith("I") and "server_linux.go" in said.splitlines()[0]
-    set_mode(desk, "nftables")
+    set_mode(desk, "nftables", "detectLocalMode: NodeCIDR")
     desk.lab.run_until(desk.lab.now + 5 * SECOND)
     assert modes(desk)["node-1"] == "iptables", "a process that runs doesn't read its configuration again"
     old = proxy_pod(desk)["metadata"]["name"]
@@ -53,6 +53,8 @@ def test_a_mode_is_what_the_configmap_said_when_the_pod_began(desk: Desk) -> Non
     view = desk.lab.query("node_network", node="node-1")
     assert view["proxy"]["up"] and view["proxy"]["pod"] != f"kube-system/{old}"
     assert view["tables"]["nftables"] > 5
+    (cidr,) = desk.get("/api/v1/nodes/node-1")["spec"]["podCIDRs"]
+    assert f"ip saddr != {cidr} jump mark-for-masquerade" in desk.lab.query("kernel_rules", node="node-1")["nftables"]
     assert not view["leftovers"], "a kube-proxy that starts in nftables mode removes iptables' service chains"
     assert '"Using nftables Proxier"' in logs(desk, proxy_pod(desk))
 

@@ -32,11 +32,11 @@ MAX_STEPS = 200_000
 """About how many elements all macros of one evaluation may look at."""
 
 MACROS = ("all", "exists", "exists_one", "filter", "map")
-_STANDARD = frozenset(
+STANDARD = frozenset(
     "size contains startsWith endsWith matches int uint double string bool bytes dyn type timestamp duration has getFullYear getMonth getDate "
     "getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds".split()
 ) | frozenset(MACROS)
-_TYPES = frozenset("int uint double string bool bytes list map null_type type".split())
+TYPES = frozenset("int uint double string bool bytes list map null_type type".split())
 _REFUSED = frozenset(
     "optional orValue hasValue bind url isURL ip isIP cidr isCIDR semver isSemver transformList transformMap".split()
 )
@@ -118,7 +118,7 @@ class Program:
         if not hasattr(tree, "children"):
             return
         children, kind = tree.children, tree.data
-        if kind == "ident" and str(children[0]) not in bound | self._names | _TYPES:
+        if kind == "ident" and str(children[0]) not in bound | self._names | TYPES:
             raise self._undeclared(children[0])
         if kind == "member_dot":
             children[1] = children[1].update(value=unescaped(str(children[1])))
@@ -127,7 +127,7 @@ class Program:
             name = str(token)
             if name in _REFUSED:
                 raise self._wrong(token.start_pos or 0, f"'{name}' is not evaluated by Clearplane")
-            if name not in _STANDARD and name not in LIBRARY:
+            if name not in STANDARD and name not in LIBRARY:
                 raise self._undeclared(token)
             parts = (
                 children[2].children

@@ -251,8 +251,6 @@ LimitedPriorityLevelConfiguration: limitResponse
 """)
 """Optional struct fields that are not pointers: always shown, ``{}`` when empty. ``*``: of every top-level kind."""
 
-NOT_VALUE_STRUCTS = frozenset({("ReplicationControllerSpec", "template")})
-
 VALUE_TIMES = _table("""
 ObjectMeta: creationTimestamp
 DaemonSetCondition: lastTransitionTime
@@ -292,11 +290,6 @@ Event: reportingComponent reportingInstance
 EndpointSlice: ports
 """)
 """Optional by the document, but without ``omitempty`` in Go."""
-
-OMIT_REQUIRED = _table("""
-events.Event: reportingComponent
-""")
-"""Required by the document, but with ``omitempty`` in Go."""
 
 NULL_WHEN_MISSING = frozenset(
     {

@@ -120,11 +120,6 @@ def owner_reference(owner: Doc, block: bool = True) -> Doc:
     }
 
 
-def is_being_deleted(doc: Doc) -> bool:
-    """Whether ``deletionTimestamp`` is set."""
-    return bool(meta_of(doc).get("deletionTimestamp"))
-
-
 # --- changing by copy ------------------------------------------------------------------------------------------------
 
 _ORDER = {

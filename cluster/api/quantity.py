@@ -186,14 +186,6 @@ def total(*lists: Resources) -> dict[str, Quantity]:
     return out
 
 
-def subtract(a: Resources, b: Resources) -> dict[str, Quantity]:
-    """``a - b`` by name; what only ``b`` has becomes negative."""
-    out = dict(a)
-    for name, amount in b.items():
-        out[name] = out[name] - amount if name in out else -amount
-    return out
-
-
 def maximum(a: Resources, b: Resources) -> dict[str, Quantity]:
     """The larger by name."""
     out = dict(a)

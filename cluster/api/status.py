@@ -105,15 +105,6 @@ def already_exists(gr: str, name: str) -> ApiError:
     return failure(409, "AlreadyExists", f'{gr} "{name}" already exists', _details(gr, name))
 
 
-def generate_name_conflict(gr: str, name: str) -> ApiError:
-    """409 on create when a generated name was taken (after retries)."""
-    error = already_exists(gr, name)
-    error.status["message"] = (
-        f'{gr} "{name}" already exists, the server was not able to generate a unique name for the object'
-    )
-    return error
-
-
 OPTIMISTIC_LOCK = "the object has been modified; please apply your changes to the latest version and try again"
 
 

@@ -34,9 +34,6 @@ GROUP_ORDER = (
 )  # fmt: skip
 """By falling ``groupPriorityMinimum`` of the groups' APIServices; groups of custom resources (1000) follow by name."""
 
-CRD_VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
-"""apiextensions-apiserver lists a custom resource's verbs in this order; built-in ones are sorted."""
-
 POST_START_HOOKS = (
     "aggregator-reload-proxy-client-cert", "apiservice-discovery-controller", "apiservice-openapi-controller",
     "apiservice-openapiv3-controller", "apiservice-registration-controller",

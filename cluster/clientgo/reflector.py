@@ -15,8 +15,6 @@ since), and when the server should have ended one 30 s ago and didn't.
 Upstream: k8s.io/client-go/tools/cache/{reflector,shared_informer,delta_fifo}.go.
 """
 
-from typing import Any
-
 from cluster.clientgo.state import ReflectorState
 from cluster.clientgo.store import Doc, Store, key_of
 from cluster.clientgo.transport import Transport
@@ -265,15 +263,3 @@ class Reflecting(Transport):
         for reflector in self.state.reflectors.values():
             if reflector.request == old:
                 reflector.request = new
-
-    def dump_reflectors(self) -> dict[str, Any]:
-        """For ``status()``: what is watched, how many objects are known, how often it was listed."""
-        return {
-            key: {
-                "phase": r.phase,
-                "objects": len(self.state.stores[key].items),
-                "lists": r.lists,
-                "watches": r.watches,
-            }
-            for key, r in self.state.reflectors.items()
-        }

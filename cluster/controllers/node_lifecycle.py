@@ -24,6 +24,7 @@ from cluster.wire.http import HttpResponse
 
 GRACE = 50 * SECOND
 STARTUP_GRACE = 60 * SECOND
+"""For a Node whose kubelet has never said anything."""
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
@@ -94,22 +95,30 @@ class NodeLifecycleController(Controller):
 
     def _check_later(self, now: int, out: Outbox) -> None:
         if self._heard:
-            first = min(self._heard[name] for name in self._heard)
-            self.timer(out, max(first + GRACE - now, SECOND))
+            self.timer(out, max(min(map(self._due, self._heard)) - now, SECOND))
+
+    def _due(self, name: str) -> int:
+        """When the Node's conditions become Unknown if nothing more is heard of it."""
+        node = self.store("nodes").get(name)
+        never = node is not None and condition(status_of(node), "Ready") is None
+        return self._heard[name] + (STARTUP_GRACE if never else GRACE)
 
     def on_timer(self, data: Any, now: int, out: Outbox) -> None:
         out.cause = 0
         overdue = {}
-        for name, heard in self._heard.items():
-            if heard + GRACE <= now:
+        waiting = []
+        for name in self._heard:
+            due = self._due(name)
+            if due > now:
+                waiting.append(due)
+            else:
                 node = self.store("nodes").get(name)
                 ready = condition(status_of(node), "Ready") if node is not None else None
                 if node is not None and (ready is None or ready["status"] != "Unknown"):
                     overdue[name] = node
         for node in overdue.values():
             self._mark_unknown(node, now, out)
-        waiting = [heard for heard in self._heard.values() if heard + GRACE > now]
-        after = min(waiting) + GRACE - now if waiting else 5 * SECOND
+        after = min(waiting) - now if waiting else 5 * SECOND
         self.timer(out, max(after, SECOND) if not overdue else min(max(after, SECOND), 5 * SECOND))
 
     def _mark_unknown(self, node: Doc, now: int, out: Outbox) -> None:
@@ -130,9 +139,8 @@ class NodeLifecycleController(Controller):
         name = node["metadata"]["name"]
         was_ready = known.get("Ready", {}).get("status") == "True"
         doc = {"kind": "Node", "apiVersion": "v1", **node, "status": {**status, "conditions": conditions}}
-        self.note(
-            out, f"nodes/{name}", f"No heartbeat from {name} for {GRACE // SECOND} s: its conditions are Unknown now."
-        )
+        seconds = (GRACE if "Ready" in known else STARTUP_GRACE) // SECOND
+        self.note(out, f"nodes/{name}", f"No heartbeat from {name} for {seconds} s: its conditions are Unknown now.")
         self.request(out, "PUT", path("v1", "nodes", "", name, "status"), doc=doc, then="marked", args=(was_ready,))
 
     def marked(self, response: HttpResponse, was_ready: bool, now: int, out: Outbox) -> None:

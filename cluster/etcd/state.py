@@ -5,7 +5,7 @@ part that goes into a snapshot. Units: nanoseconds, bytes, seconds for TTLs. Ups
 """
 
 from collections import deque
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -229,5 +229,3 @@ class MemberState(Struct):
 
 Durable = Entry | HardState | Snapshot | LogStart
 """What a member's disk is made of."""
-
-RoleName = Literal["follower", "pre-candidate", "candidate", "leader"]

@@ -29,7 +29,6 @@ from cluster.sim import SECOND, Dice
 from cluster.wire.packet import Packet
 
 TRACKED = ("tcp", "udp", "sctp")
-ICMP_TIMEOUT = 30 * SECOND
 
 
 class Known(Struct, frozen=True):

@@ -7,7 +7,6 @@ Integers add without rounding, so two machines agree on every instant. The wall 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-NANOSECOND = 1
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000

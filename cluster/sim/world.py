@@ -132,12 +132,6 @@ class World:
         """Give the process ``name`` a disk."""
         self.state.disks[name] = Disk(Dice.named(self.state.seed, name + "/disk"), fsync_min, fsync_max)
 
-    def remove_process(self, name: str) -> None:
-        """Stop ``name`` and forget it and its disk."""
-        self.stop(name)
-        self.state.slots.pop(name)
-        self.state.disks.pop(name, None)
-
     # -- running --------------------------------------------------------------------------------------------------
 
     @property

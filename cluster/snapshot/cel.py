@@ -24,7 +24,7 @@ from celpy.celparser import CELParseError
 from celpy.celtypes import BoolType, IntType, ListType
 from celpy.evaluation import CELEvalError
 
-from cluster.api.cel import depth
+from cluster.api.cel import MACROS, STANDARD, TYPES, depth
 from cluster.snapshot.objects import Objects
 
 MAX_TEXT = 500
@@ -33,13 +33,6 @@ MAX_DEPTH = 24
 MAX_COST = 2000
 GUESS = 10
 """Elements that a list inside an object is taken to have."""
-
-MACROS = ("all", "exists", "exists_one", "filter", "map")
-FUNCTIONS = frozenset(
-    "size contains startsWith endsWith matches int uint double string bool bytes dyn type timestamp duration has getFullYear getMonth getDate "
-    "getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds".split()
-) | frozenset(MACROS)
-TYPES = frozenset("int uint double string bool bytes list map null_type type".split())
 
 
 class Refused(ValueError):
@@ -181,7 +174,7 @@ class Expression:
                 raise Refused(f"there is no resource {name!r}; name a plural, such as pods, nodes or deployments")
         elif kind in ("ident_arg", "member_dot_arg"):
             name = str(children[0 if kind == "ident_arg" else 1])
-            if name not in FUNCTIONS:
+            if name not in STANDARD:
                 raise Refused(f"the function {name!r} is not supported here: CEL's standard functions and macros are")
             if kind == "member_dot_arg" and name in MACROS:
                 self._check(children[0], bound, is_plural)

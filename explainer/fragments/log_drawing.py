@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from .words import noop
 
 PITCH = 30
-CELL = 26
 ROW = 34
 TIGHT = 31
 """A row where there are seven and more."""

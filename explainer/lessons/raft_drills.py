@@ -6,7 +6,6 @@ THREE = {"controlPlanes": 3, "etcdMembers": 3, "workers": 1}
 EXTERNAL = {"topology": "external", "controlPlanes": 2, "etcdMembers": 3, "workers": 1}
 FOUR = {"topology": "external", "controlPlanes": 1, "etcdMembers": 4, "workers": 1}
 
-LEADS = 'members.exists(m, m.up && m.role == "leader")'
 BACK = 'members.all(m, m.up) && quorum[0].leader != ""'
 
 

@@ -10,7 +10,6 @@ Upstream idea: M. Kleppmann, "How to do distributed locking" (2016).
 from explainer.runs import keys, resp
 
 LEASE_MS = 8_000
-RENEW_SECONDS = 2.0
 
 TAKE = """
 local held = redis.call('GET', KEYS[1])

@@ -15,7 +15,6 @@ const query = new URLSearchParams(location.search);
 const scale = Math.min(Math.max(Number(query.get("autopilot")) || 1, 0.02), 20);
 
 let timer = 0;
-let due = null;
 
 export function start() {
   const note = document.createElement("p");
@@ -39,7 +38,6 @@ export function start() {
 }
 
 function after(ms, what) {
-  due = what;
   clearTimeout(timer);
   timer = setTimeout(what, ms * scale);
 }
@@ -80,5 +78,3 @@ async function go(path) {
     after(RETRY_MS, () => go(path));
   }
 }
-
-export const skip = () => due?.();

@@ -47,7 +47,7 @@ function add(map, kind, listener) {
 export const on = (kind, listener) => add(pages, kind, listener);
 export const onLive = (kind, listener) => add(frames, kind, listener);
 
-export function emit(kind, value) {
+function emit(kind, value) {
   for (const listener of frames.get(kind) ?? []) listener(value);
   if (!past()) for (const listener of pages.get(kind) ?? []) listener(value);
 }

@@ -36,11 +36,6 @@ def copy(value: Any) -> Any:
     return value
 
 
-def has_defaults(group: str, version: str, kind: str) -> bool:
-    """Whether the kind has any."""
-    return (group, version, kind) in _table()
-
-
 def apply(group: str, version: str, kind: str, doc: Doc) -> Doc:
     """``doc`` with its kind's defaults, keys in the order of the Go struct."""
     from cluster.api.schema import builtin_schema

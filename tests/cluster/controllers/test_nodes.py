@@ -61,6 +61,16 @@ def test_pod_ranges_are_given_in_order_and_given_back() -> None:
     assert c.get(f"{NODES}/node-4")["spec"]["podCIDR"] == "10.244.2.0/24"
 
 
+def test_a_node_without_a_kubelet_has_a_longer_grace() -> None:
+    c = Cluster().begin()
+    c.do("POST", NODES, {"kind": "Node", "metadata": {"name": "node-3"}, "spec": {}})
+    c.live(50, "node-1", "node-2")
+    assert "conditions" not in c.get(f"{NODES}/node-3").get("status", {})
+    c.live(20, "node-1", "node-2")
+    told = c.get(f"{NODES}/node-3")["status"]["conditions"]
+    assert {(each["status"], each["reason"]) for each in told} == {("Unknown", "NodeStatusNeverUpdated")}
+
+
 def test_silent_node_is_marked_after_its_grace_and_recovers() -> None:
     c = Cluster().begin()
     c.live(60, "node-1", "node-2")

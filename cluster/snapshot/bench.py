@@ -1,8 +1,8 @@
 """The etcd page's model: what every member believes and holds, what is between them, and what may happen next.
 
 In → the scene, ``shown`` log columns that end at index ``until`` (0: the newest); ``promises`` asks for Raft's promises, too. Out → ``{nowMicros, members,
-firstShown, lastShown, last, flights, due, ways, tables, settings}``. A member's row is that of ``/etcd/members`` and more: log rows ``[index, term, text,
-cause]``, the last index that its disk has for sure, what the disk is doing, its last change of role. Instants in virtual micros.
+clusters, firstShown, lastShown, last, flights, due, ways, tables, settings}``. A member's row is that of ``/etcd/members`` and more: log rows ``[index, term, text,
+cause]``, the last index that its disk has for sure, what the disk is doing, its last change of role, whether it was removed. Instants in virtual micros.
 
 ``due`` are the legal next events (``cluster.etcd.foresight``), ``ways`` who hears whom.
 """
@@ -15,6 +15,7 @@ from cluster.etcd import durable, views
 from cluster.etcd.raft import RaftLog
 from cluster.sim.actor import Fsynced
 from cluster.snapshot import etcd
+from cluster.snapshot.quorum import clusters, ears
 from cluster.snapshot.scene import Scene
 from cluster.wire.raft import Entry, RaftMessage
 
@@ -36,12 +37,14 @@ def bench(scene: Scene, shown: int = SHOWN, until: int = 0, promises: bool = Fal
     for row, one in zip(rows, held, strict=True):
         row |= _more(scene, row, one, first, end)
     names = [row["id"] for row in rows]
+    formed = _clusters(scene, rows)
     for row, change in zip(rows, _changes(scene, names), strict=True):
         row["last"] = change
     config = next((slot.config for slot in world.state.slots.values() if slot.kind == "etcd"), None)
     return {
         "nowMicros": world.now // 1000,
         "members": rows,
+        "clusters": formed,
         "firstShown": first,
         "lastShown": end,
         "last": last,
@@ -59,6 +62,25 @@ def bench(scene: Scene, shown: int = SHOWN, until: int = 0, promises: bool = Fal
         },
         "promises": views.invariants(world, scene.memory.terms) if promises else None,
     }
+
+
+def _clusters(scene: Scene, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The clusters that the members form (``cluster.snapshot.quorum``); each row is told its cluster, and whether it was removed."""
+    slots, hosts = scene.world.state.slots, scene.world.state.hosts
+    told = [
+        {
+            **row,
+            "cluster": f"{slots[row['id']].config.cluster_id:x}",
+            "names": row.get("members") or [],
+            "paused": row["paused"] or hosts[row["host"]].paused,
+        }
+        for row in rows
+    ]
+    found = clusters(told, ears(scene))
+    for row, one in zip(rows, told, strict=True):
+        row["cluster"] = one["cluster"]
+        row["removed"] = any(row["id"] in of["removed"] for of in found)
+    return found
 
 
 def _changes(scene: Scene, names: list[str]) -> list[list[Any] | None]:

@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cluster.sim.clock import parse_rfc3339
 from cluster.sim.dice import Dice
 from cluster.snapshot.map import ORDER, role_of
+from cluster.snapshot.quorum import clusters, ears, one_cluster
 from cluster.snapshot.releases import releases
 from cluster.snapshot.scene import Scene
 
@@ -31,7 +32,7 @@ ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC6325
 
 
 def ha(scene: Scene) -> dict[str, Any]:
-    """``{topology, hosts, apiservers, members, backends, leases, quorum, releases}``. See the functions below."""
+    """``{topology, hosts, apiservers, members, backends, leases, quorum, clusters, releases}``. See the functions below."""
     members = member_rows(scene)
     return {
         "topology": scene.spec.topology,
@@ -42,6 +43,7 @@ def ha(scene: Scene) -> dict[str, Any]:
         "members": members,
         "leases": leases(scene),
         "quorum": quorum(scene, members),
+        "clusters": clusters(members, ears(scene)),
         "releases": {"hosts": []} if scene.spec.bare else releases(scene),
     }
 
@@ -112,7 +114,7 @@ def backends(scene: Scene) -> list[dict[str, Any]]:
 
 
 def member_rows(scene: Scene) -> list[dict[str, Any]]:
-    """``{id, name, host, up, paused, role, term, lead, learner, revision}``."""
+    """``{id, name, host, up, paused, role, term, lead, learner, revision, names, cluster}``; ``names``: the members that it knows."""
     rows: list[dict[str, Any]] = []
     for slot in scene.world.state.slots.values():
         if slot.kind != "etcd":
@@ -131,43 +133,17 @@ def member_rows(scene: Scene) -> list[dict[str, Any]]:
                 "lead": status.get("lead", ""),
                 "learner": bool(status.get("learner")),
                 "revision": status.get("revision", 0),
-                "voters": status.get("members", []),
+                "names": status.get("members", []),
+                "cluster": f"{slot.config.cluster_id:x}",
             }
         )
     return rows
 
 
 def quorum(scene: Scene, members: list[dict[str, Any]]) -> dict[str, Any]:
-    """``{voters, need, have, mayLose, alive}``: ``have`` counts the voters of the largest side that hear each other.
-
-    Who the voters are is what the member that has come furthest says; members outside of that list were removed.
-    """
-    running = [row for row in members if row["up"] and row["voters"]]
-    wisest = max(running, key=lambda row: (row["role"] == "leader", row["term"], row["revision"]), default=None)
-    names = wisest["voters"] if wisest else [row["id"] for row in members]
-    voters = [row for row in members if row["id"] in names and not row["learner"]]
-    alive = [row for row in voters if row["up"] and not row["paused"]]
-    have = max((sum(1 for b in alive if heard(scene, a, b)) for a in alive), default=0)
-    need = len(voters) // 2 + 1
-    return {
-        "voters": len(voters),
-        "need": need,
-        "alive": len(alive),
-        "have": have,
-        "mayLose": max(have - need, 0),
-        "leader": next((row["id"] for row in alive if row["role"] == "leader"), ""),
-    }
-
-
-def heard(scene: Scene, a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether ``a`` and ``b`` hear each other, both ways: no partition and no cut link between them."""
-    if a["id"] == b["id"]:
-        return True
-    net = scene.world.state.network
-    one, other = (a["id"], a["host"]), (b["id"], b["host"])
-    if not net.together(*one, *other):
-        return False
-    return not any(link is not None and link.cut for link in (net.link(*one, *other), net.link(*other, *one)))
+    """``{voters, need, have, mayLose, alive, leader, …}`` of the cluster in which most members run; see ``cluster.snapshot.quorum``."""
+    found = clusters(members, ears(scene))
+    return found[0] if found else one_cluster("", [], ears(scene))
 
 
 def leases(scene: Scene) -> list[dict[str, Any]]:

@@ -141,7 +141,12 @@ def _to_members(ha: dict[str, Any], hosts: list[dict[str, Any]], depth: float) -
 
 def may_lose_hosts(ha: dict[str, Any]) -> int | None:
     """Return how many more hosts may fail, whichever they are, before there is no quorum or no apiserver; None: there is none already."""
-    members = {row["id"] for row in ha["members"] if row["up"] and not row["paused"] and not row["learner"]}
+    ours = ha["quorum"].get("hears") or {row["id"]: 1 for row in ha["members"]}
+    members = {
+        row["id"]
+        for row in ha["members"]
+        if row["id"] in ours and row["up"] and not row["paused"] and not row["learner"]
+    }
     servers = {row["name"] for row in ha["apiservers"] if row["up"] and row.get("connected", True)}
     need = ha["quorum"]["need"]
     carried = []

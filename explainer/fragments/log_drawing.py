@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from .ring_drawing import MARKS, parties, shape_of
 from .words import noop
 
 PITCH = 30
@@ -26,20 +27,21 @@ SHOWN = 18
 
 
 def logs(model: dict[str, Any]) -> dict[str, Any]:
-    """Return all logs on one grid of indexes."""
-    members = model["members"]
+    """Return all logs on one grid of indexes; of several clusters one after the other, each beside its own leader's."""
     first, last = model.get("firstShown") or 1, model.get("lastShown") or 0
-    leader = max(
-        (m for m in members if m.get("role") == "leader" and m.get("up", True)),
-        key=lambda m: m.get("term") or 0,
-        default=None,
-    )
-    progress = {str(p["id"]): p for p in (leader or {}).get("progress") or []}
-    true_terms = {entry[0]: entry[1] for entry in (leader or {}).get("log") or []}
-    commit = max((m.get("commit") or 0 for m in members), default=0)
+    formed = parties(model)
+    members = [(rows, member) for rows in formed for member in rows]
     row_height = TIGHT if len(members) >= 7 else ROW
     rows = []
-    for number, member in enumerate(members):
+    for number, (party, member) in enumerate(members):
+        leader = max(
+            (m for m in party if m.get("role") == "leader" and m.get("up", True)),
+            key=lambda m: m.get("term") or 0,
+            default=None,
+        )
+        progress = {str(p["id"]): p for p in (leader or {}).get("progress") or []}
+        true_terms = {entry[0]: entry[1] for entry in (leader or {}).get("log") or []}
+        commit = max((m.get("commit") or 0 for m in party), default=0)
         entries = {entry[0]: entry for entry in member.get("log") or []}
         cells = []
         for index in range(first, last + 1):
@@ -59,6 +61,8 @@ def logs(model: dict[str, Any]) -> dict[str, Any]:
         rows.append(
             {
                 "member": member,
+                "shape": shape_of(member),
+                "mark": MARKS[formed.index(party) % len(MARKS)] if len(formed) > 1 else "",
                 "cells": cells,
                 "y": HEAD + number * row_height,
                 "progress": mark,

@@ -264,35 +264,3 @@ EVIDENCE = {
     "commit-monotone": _monotone,
 }
 """Promise → the sentence of a row of its evidence."""
-
-
-def caption(members: list[dict[str, Any]], parted: dict[str, Any] | None) -> str:
-    """Return the one sentence under the picture: who leads, who only believes so."""
-    leaders = sorted((m for m in members if m["shape"] == "leader" and not m.get("paused")), key=lambda m: -m["term"])
-    if not members:
-        return ""
-    if not leaders:
-        asking = [m["id"] for m in members if m["asks"]]
-        if asking:
-            return particles.settle(_("Nobody leads. %(members)s asks for votes.") % {"members": ", ".join(asking)})
-        return _("Nobody leads. Writes wait.")
-    told = _("%(member)s leads in term %(term)s.") % {"member": leaders[0]["id"], "term": leaders[0]["term"]}
-    for old in leaders[1:]:
-        told += " " + _("%(member)s still believes that it leads, in term %(term)s. Its writes wait.") % {
-            "member": old["id"],
-            "term": old["term"],
-        }
-    if parted is not None and len(leaders) == 1:
-        voters = [m["id"] for m in members if not m.get("learner")]
-        side = next(side for side in parted["sides"] if leaders[0]["id"] in side)
-        mine = [id for id in side if id in voters]
-        if len(mine) <= len(voters) // 2:
-            told = _(
-                "%(member)s believes that it leads, in term %(term)s, but hears %(n)s of %(voters)s. Its writes wait."
-            ) % {
-                "member": leaders[0]["id"],
-                "term": leaders[0]["term"],
-                "n": len(mine),
-                "voters": len(voters),
-            }
-    return particles.settle(told)

@@ -1,8 +1,8 @@
 """etcd's members as a flat ring: places, roles, timers, votes, the lines between them and where those are cut.
 
 In → out: the ``bench`` read model in, coordinates out. All members have the same size; the role is a shape and a letter, name and term stand
-inside, the timer is an arc outside, votes are marks between the candidate and the voter. A line that carries a leader's word is drawn in the
-role's colour; a way that is cut ends at a bar before the member that does not hear.
+inside, the timer is an arc outside, votes are marks over the candidate. A line that carries a leader's word is drawn in the role's colour; a way that
+is cut ends at a bar before the member that does not hear. Two clusters (after a restore that went half way) are two rings.
 
 Units: user units of the ring's viewBox (``WIDE`` by ``TALL``); angles from the top, clockwise.
 """
@@ -24,48 +24,83 @@ SMALLER = 0.82
 BIGGER = 1.25
 """Members on a projector."""
 LETTERS = {"leader": "L", "candidate": "C", "pre-candidate": "P"}
+MANY = 7
+"""Members from which on they are drawn smaller."""
+MARKS = "ABCDEFGHI"
+"""What clusters are called where there are several."""
 BEHIND = 3
 """Entries that a member may lack before it counts as a laggard: what is on its way is no lag."""
 
 
 def ring(model: dict[str, Any], big: bool = False) -> list[dict[str, Any]]:
-    """Return the members with their place, shape, timer, votes and lag. ``big``: for a projector."""
-    rows = model["members"]
-    count = max(len(rows), 1)
-    radius = 0 if count == 1 else 158 if count < 7 else 180
-    scale = (SMALLER if count >= 7 else 1) * (BIGGER if big else 1)
-    top_term = max((row.get("term") or 0 for row in rows), default=0)
-    commit = max((row.get("commit") or 0 for row in rows), default=0)
+    """Return the members with their place, shape, timer, votes and lag, those of one cluster together. ``big``: for a projector."""
+    formed = parties(model)
     out = []
-    for index, row in enumerate(rows):
-        angle = -math.pi / 2 + 2 * math.pi * index / count
-        x, y = WIDE / 2 + radius * math.cos(angle), TALL / 2 + radius * math.sin(angle)
-        shape = (
-            "down" if not row.get("up", True) else "learner" if row.get("learner") else row.get("role") or "follower"
-        )
-        last = row.get("lastIndex") or 0
-        lag = max(commit - last, 0)
-        dx, dy = (math.cos(angle), math.sin(angle)) if count > 1 else (0.0, 1.0)
-        side = "start" if dx > 0.3 else "end" if dx < -0.3 else "middle"
-        out.append(
-            {
-                **row,
-                "x": round(x, 1),
-                "y": round(y, 1),
-                "angle": angle,
-                "shape": shape,
-                "letter": LETTERS.get(shape, ""),
-                "arc": arc(row, model["nowMicros"]),
-                "pips": pips(row, rows, index, count),
-                "old_term": (row.get("term") or 0) < top_term,
-                "lag": lag if lag >= BEHIND else 0,
-                "scale": scale,
-                "note_x": round(dx * (TIMER + 12), 1),
-                "note_y": round(dy * (TIMER + (16 if abs(dx) < 0.3 else 8)) + 5, 1),
-                "side": side,
-                "asks": shape in ("candidate", "pre-candidate"),
-            }
-        )
+    for number, (x, y, radius, scale, rows) in enumerate(places(formed, big)):
+        top_term = max((row.get("term") or 0 for row in rows), default=0)
+        commit = max((row.get("commit") or 0 for row in rows), default=0)
+        for index, row in enumerate(rows):
+            angle = -math.pi / 2 + 2 * math.pi * index / len(rows)
+            shape = shape_of(row)
+            lag = max(commit - (row.get("lastIndex") or 0), 0)
+            dx, dy = (math.cos(angle), math.sin(angle)) if radius else (0.0, 1.0)
+            out.append(
+                {
+                    **row,
+                    "x": round(x + radius * math.cos(angle), 1),
+                    "y": round(y + radius * math.sin(angle), 1),
+                    "angle": angle,
+                    "shape": shape,
+                    "letter": LETTERS.get(shape, ""),
+                    "arc": arc(row, model["nowMicros"]),
+                    "pips": pips(row, rows, 1 if math.sin(angle) > 0.01 else -1),
+                    "old_term": (row.get("term") or 0) < top_term and not row.get("removed"),
+                    "lag": lag if lag >= BEHIND and not row.get("removed") else 0,
+                    "scale": round(scale, 3),
+                    "note_x": round(dx * (TIMER + 12), 1),
+                    "note_y": round(dy * (TIMER + (16 if abs(dx) < 0.3 else 8)) + 5, 1),
+                    "side": "start" if dx > 0.3 else "end" if dx < -0.3 else "middle",
+                    "asks": shape in ("candidate", "pre-candidate"),
+                    "party": number,
+                    "mark": MARKS[number % len(MARKS)] if len(formed) > 1 else "",
+                    "first": number > 0 and not index,
+                }
+            )
+    return out
+
+
+def shape_of(row: dict[str, Any]) -> str:
+    """Return which shape a member has."""
+    return "down" if not row.get("up", True) else "learner" if row.get("learner") else row.get("role") or "follower"
+
+
+def parties(model: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Return the members' rows, a list a cluster: one list, unless a restore made two clusters of them."""
+    rows = model["members"]
+    formed = model.get("clusters") or []
+    if len(formed) < 2:
+        return [rows]
+    return [[row for row in rows if row["id"] in one["members"]] for one in formed]
+
+
+def places(
+    formed: list[list[dict[str, Any]]], big: bool
+) -> list[tuple[float, float, float, float, list[dict[str, Any]]]]:
+    """Return a ring for each cluster: its middle, its radius, the size of its members, and who they are."""
+    count = max(len(formed[0]), 1)
+    if len(formed) == 1:
+        many = count >= MANY
+        radius = 0.0 if count == 1 else 194.0 if many and big else 180.0 if many else 158.0
+        scale = (SMALLER if many else 1.0) * ((1.16 if many else BIGGER) if big else 1.0)
+        return [(WIDE / 2, TALL / 2, radius, scale, formed[0])]
+    wide = WIDE / len(formed)
+    out = []
+    for number, rows in enumerate(formed):
+        scale = min(0.66 * (1.2 if big else 1.0), wide / 2 / TIMER - 0.1)
+        radius = 0.0 if len(rows) == 1 else wide / 2 - TIMER * scale - 10
+        if len(rows) > 1:  # neighbours do not touch
+            scale = min(scale, radius * math.sin(math.pi / len(rows)) / (TIMER + 3))
+        out.append((wide * (number + 0.5), TALL / 2 - 24, radius, scale, rows))
     return out
 
 
@@ -78,24 +113,22 @@ def arc(row: dict[str, Any], now_micros: int) -> str:
     return f"{100 * left:.1f} 100"
 
 
-def pips(row: dict[str, Any], rows: list[dict[str, Any]], index: int, count: int) -> list[dict[str, Any]]:
-    """Return a candidate's votes: a mark towards each voter, that says yes, no or nothing yet."""
+def pips(row: dict[str, Any], rows: list[dict[str, Any]], way: int) -> list[dict[str, Any]]:
+    """Return a candidate's votes: a mark for each voter, that says yes, no or nothing yet. ``way``: -1 above the candidate, 1 beneath it."""
     if row.get("role") not in ("candidate", "pre-candidate") or not row.get("up", True):
         return []
     votes = row.get("votes") or {}
     out = []
-    voters = [other for other in rows if not other.get("learner")]
+    voters = [other for other in rows if not other.get("learner") and not other.get("removed")]
     for number, other in enumerate(voters):
         # Side by side over the candidate, in the members' order: beside each other they can be counted.
-        at = (number - (len(voters) - 1) / 2) * APART - math.pi / 2
-        if TALL / 2 + math.sin(-math.pi / 2 + 2 * math.pi * index / count) > TALL / 2:
-            at = -at
+        at = (number - (len(voters) - 1) / 2) * APART
         said = votes.get(other["id"])
         out.append(
             {
                 "id": other["id"],
-                "x": round(PIPS * math.cos(at), 1),
-                "y": round(PIPS * math.sin(at), 1),
+                "x": round(PIPS * math.sin(at), 1),
+                "y": round(way * PIPS * math.cos(at), 1),
                 "said": "yes" if said else "no" if said is False else "open",
             }
         )
@@ -108,6 +141,8 @@ def links(members: list[dict[str, Any]], ways: list[list[Any]]) -> list[dict[str
     out = []
     for i, a in enumerate(members):
         for b in members[i + 1 :]:
+            if a["party"] != b["party"] or a.get("removed") or b.get("removed"):
+                continue  # they have nothing to say to each other
             dx, dy = b["x"] - a["x"], b["y"] - a["y"]
             length = math.hypot(dx, dy) or 1
             ux, uy = dx / length, dy / length
@@ -152,6 +187,19 @@ def links(members: list[dict[str, Any]], ways: list[list[Any]]) -> list[dict[str
                     "ok": both == {"ok"},
                 }
             )
+    return out
+
+
+def shared(ways: list[dict[str, Any]], most: int = 3) -> list[dict[str, Any]]:
+    """Take a note that more than ``most`` ways have off them all, and return it once: ``{note, state, y}``, for the corner."""
+    notes = dict.fromkeys((way["note"], way["state"]) for way in ways if way["note"])
+    out = []
+    for note, state in notes:
+        alike = [way for way in ways if (way["note"], way["state"]) == (note, state)]
+        if len(alike) > most:
+            for way in alike:
+                way["note"] = ""
+            out.append({"note": f"{note} ({len(alike)})", "state": state, "y": TALL - 4 - 26 * len(out)})
     return out
 
 
@@ -216,15 +264,40 @@ def edge(x: float, y: float, dx: float, dy: float) -> tuple[float, float]:
     return round(x + dx * step, 1), round(y + dy * step, 1)
 
 
-def quorum(members: list[dict[str, Any]]) -> dict[str, int]:
-    """Return have, need and how many more may be lost."""
-    voters = [m for m in members if not m.get("learner")]
-    have = sum(1 for m in voters if m.get("up", True) and not m.get("paused"))
-    need = len(voters) // 2 + 1
+def quorum(model: dict[str, Any]) -> dict[str, Any]:
+    """Return have, need and how many more may be lost, of the cluster in which most members run."""
+    empty = {"voters": 0, "have": 0, "need": 1, "mayLose": 0, "alive": 0}
+    one = (model.get("clusters") or [empty])[0]
     return {
-        "voters": len(voters),
-        "have": have,
-        "need": need,
-        "may_lose": max(have - need, 0),
-        "short": max(need - have, 0),
+        "voters": one["voters"],
+        "have": one["have"],
+        "need": one["need"],
+        "may_lose": one["mayLose"],
+        "short": max(one["need"] - one["have"], 0),
+        "apart": one["alive"] > one["have"],
     }
+
+
+def titles(model: dict[str, Any], members: list[dict[str, Any]], big: bool) -> list[dict[str, Any]]:
+    """Return what stands under each ring when there are several: whose it is, who leads it in which term, what it has of what it needs."""
+    formed = model.get("clusters") or []
+    if len(formed) < 2:
+        return []
+    wide = WIDE / len(formed)
+    out = []
+    for number, (one, (x, y, radius, scale, rows)) in enumerate(zip(formed, places(parties(model), big), strict=True)):
+        leader = next((row for row in rows if row["id"] == one["leader"]), None)
+        out.append(
+            {
+                **one,
+                "mark": MARKS[number % len(MARKS)],
+                "x": round(x, 1),
+                "y": round(y + radius + TIMER * scale + (56 if any(m["pips"] for m in members) else 40), 1),
+                "line": (24 if big else 19),
+                "term": max((row.get("term") or 0 for row in rows), default=0),
+                "lead": leader["id"] if leader else "",
+                "short": max(one["need"] - one["have"], 0),
+                "edge": round(wide * (number + 1), 1) if number + 1 < len(formed) else 0,
+            }
+        )
+    return out

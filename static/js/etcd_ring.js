@@ -1,5 +1,7 @@
 // The ring in motion: timers that deplete, messages on their ways, the line that somebody draws across.
 //
+// A message is a mark on its way, and a label as long as that covers nothing (etcd_labels.js).
+//
 // Two ways to place a message, as on the map: exact (paused, in the past, 1/100 and slower), where its place is a function of the virtual clock and
 // of nothing else; and told (faster), where a hop of a millisecond would be over before anyone saw it, so it is shown for as long as the eye needs.
 // In: the model that the server put into the page, "flight" events of the feed. Everything is drawn in the ring's own units.
@@ -10,12 +12,12 @@ import { cutApart, choose } from "./etcd_acts.js";
 import { call } from "./control.js";
 import { setClock } from "./feed.js";
 import { svg } from "./captions.js";
+import { arrange, label } from "./etcd_labels.js";
 import { span, t } from "./words.js";
 
 const EXACT = 0.01;
 const GAP = 54;
-const MANY_GAP = 46;
-const LANE = 9;
+const LANE = 10;
 const MOST = 24;
 const PICTURE_MS = 28;
 const LANDED_MS = 250;
@@ -30,6 +32,7 @@ let live = null;
 let model = null;
 let places = new Map();
 let timers = new Map();
+let notesAt = [];
 let known = new Map();
 let movers = new Map();
 let order = 0;
@@ -66,6 +69,7 @@ export function patched() {
   const holder = live.querySelector("[data-part=facts]");
   model = JSON.parse(holder.dataset.model);
   places = new Map(model.members.map((one) => [one.id, one]));
+  notesAt = [...live.querySelectorAll(".way-note")].map((text) => ({ x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) - 6, w: (text.textContent.length * LETTER) / 2, h: 10 }));
   timers = new Map(model.members.filter((one) => one.timerEndMicros != null).map((one) => [one.id, { start: one.timerStartMicros, end: one.timerEndMicros }]));
   const told = new Map(model.flights.map((one) => [key(one), one]));
   for (const [name, one] of known) {
@@ -85,6 +89,8 @@ function flight(one) {
     wind(one.dst, one.arriveMicros);
     if (one.kind === "MsgHeartbeat") wind(one.src, one.sentMicros);
   }
+  // Who is of another cluster does not take it: it ends where that begins.
+  if (!one.dropped && places.get(one.src).party !== places.get(one.dst).party) one.dropped = t("e.othercluster");
   if (one.dropped) return void (document.hidden || lost(one));
   known.set(key(one), one);
   if (known.size > 600) known.delete(known.keys().next().value);
@@ -117,6 +123,7 @@ function turn() {
   const wall = performance.now();
   let moving = false;
   for (const one of [...movers.values()]) moving = put(one, here, wall) || moving;
+  arrange([...movers.values()].filter((one) => one.tag), { members: model.members, notes: notesAt, first: pointed ?? document.activeElement?.dataset.msg });
   // While only timers run, twenty pictures a second are enough.
   if (moving) wake();
   else if (!clock.paused && !resting) resting = setTimeout(() => ((resting = 0), wake()), 50);
@@ -193,7 +200,9 @@ function enter(one, more, name = key(one)) {
   write(mover);
   movers.set(name, mover);
   put(mover, now(), performance.now()); // before it is seen: a mark without a place would stand in the corner
-  live.querySelector("[data-flights]").append(node);
+  const layer = live.querySelector("[data-flights]");
+  if (beat(one)) layer.prepend(node);
+  else layer.append(node);
 }
 
 function drop(name) {
@@ -237,21 +246,23 @@ function write(mover) {
   node.setAttribute("aria-label", t("e.msg", one));
   node.setAttribute("tabindex", clock.paused ? "0" : "-1");
   const parts = [svg("circle", { r: 13, fill: "transparent", class: "hit" })];
-  if (beat(one)) parts.push(svg("circle", { r: screen ? 7 : 5 }));
+  const [a, b] = [places.get(one.src), places.get(one.dst)];
+  const turned = ((Math.atan2(b.y - a.y, b.x - a.x) * 180) / Math.PI).toFixed(0);
+  // What is lost ends at a bar across its way.
+  const bar = (room) => (mover.lost ? [svg("path", { class: "wallbar", d: `M${room.toFixed(0)} -11V11`, transform: `rotate(${turned})` })] : []);
+  if (beat(one)) parts.push(svg("circle", { r: screen ? 7 : 5 }), ...bar(12));
   else {
     const text = (mover.order ? `${mover.order} ` : "") + word(one);
-    const [w, h] = [(text.length * LETTER + 8) / 2, screen ? 16 : 12];
-    const [a, b] = [places.get(one.src), places.get(one.dst)];
+    const [w, h] = [(text.length * LETTER + 8) / 2, screen ? 16 : 11];
     const right = b.x > a.x || (b.x === a.x && b.y > a.y);
-    parts.push(svg("path", { d: right ? `M${-w} ${-h}H${w}L${w + 9} 0L${w} ${h}H${-w}Z` : `M${w} ${-h}H${-w}L${-w - 9} 0L${-w} ${h}H${w}Z` }));
-    parts.push(svg("text", { "text-anchor": "middle", y: screen ? 9 : 5 }, text));
-  }
-  if (mover.lost) {
-    // It ends at a bar across its way.
-    const [a, b] = [places.get(one.src), places.get(one.dst)];
-    const turned = Math.atan2(b.y - a.y, b.x - a.x);
-    const room = beat(one) ? 12 : 14 + Math.abs(Math.cos(turned)) * ((word(one).length * LETTER + 10) / 2);
-    parts.push(svg("path", { class: "wallbar", d: `M${room.toFixed(0)} -11V11`, transform: `rotate(${((turned * 180) / Math.PI).toFixed(0)})` }));
+    const d = right ? `M${-w} ${-h}H${w}L${w + 9} 0L${w} ${h}H${-w}Z` : `M${w} ${-h}H${-w}L${-w - 9} 0L${-w} ${h}H${w}Z`;
+    const long = 14 + Math.abs(Math.cos((turned * Math.PI) / 180)) * w;
+    mover.size = { w: w + 9, h };
+    mover.mark = svg("g", { class: "mark" }, svg("path", { d: "M-7 -6.5L9 0L-7 6.5Z", transform: `rotate(${turned})` }), ...bar(14));
+    mover.tag = svg("g", { class: "tag" }, svg("path", { d }), svg("text", { "text-anchor": "middle", y: screen ? 9 : 5 }, text), ...bar(long));
+    mover.bare = null;
+    label(mover, true);
+    parts.push(mover.mark, mover.tag);
   }
   node.replaceChildren(...parts);
 }
@@ -280,26 +291,33 @@ function put(mover, here, wall) {
   const length = Math.hypot(dx, dy) || 1;
   const [ux, uy] = [dx / length, dy / length];
   // Out and home have a lane each, so that they pass beside one another.
-  const gap = (places.size >= 7 ? MANY_GAP : GAP) * (screen ? 1.2 : 1);
-  const along = gap + (length - 2 * gap) * part;
-  const x = a.x + ux * along - uy * LANE;
-  const y = a.y + uy * along + ux * LANE;
-  node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+  const [from, to] = [GAP * a.scale, GAP * b.scale];
+  const along = from + (length - from - to) * part;
+  mover.x = a.x + ux * along - uy * LANE;
+  mover.y = a.y + uy * along + ux * LANE;
+  node.setAttribute("transform", `translate(${mover.x.toFixed(1)} ${mover.y.toFixed(1)})`);
   return true;
 }
 
 // ---- what a message says: on hover and focus; clicked while the clock stands, what may be done to it ----------------------
 
 let note = null;
+let pointed = null;
 
 function notes(ring) {
   const over = (event) => {
     const node = event.target.closest?.(".msg");
+    if (node && event.type === "pointerover") pointed = node.dataset.msg;
     if (node && !note?.pinned) open(node, false);
+    wake();
   };
   ring.addEventListener("pointerover", over);
   ring.addEventListener("focusin", over);
-  ring.addEventListener("pointerout", (event) => event.target.closest?.(".msg") && !note?.pinned && close());
+  ring.addEventListener("pointerout", (event) => {
+    if (!event.target.closest?.(".msg")) return;
+    pointed = null;
+    if (!note?.pinned) close();
+  });
   ring.addEventListener("click", async (event) => {
     const node = event.target.closest?.(".msg");
     if (node) pin(node.dataset.msg);

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cluster.etcd.views import role_table
+from cluster.snapshot.quorum import clusters
 from tests.browser import fixture_world
 
 
@@ -18,7 +19,8 @@ def bench(shown: int = 40, until: int = 0, promises: bool = False, at: str = "")
         row["log"] = [[*entry, 4060] for entry in row["log"] if first <= entry[0] <= end]
         row |= {
             "memberId": "aa", "learner": False, "durable": row["lastIndex"], "firstIndex": 1, "slow": False, "votes": {},
-            "fsyncMs": [1.0, 2.0], "writing": None, "pendingRequests": 0, "last": None, "alarms": [], "why": "",
+            "fsyncMs": [1.0, 2.0], "writing": None, "pendingRequests": 0, "last": None, "alarms": [], "why": "", "cluster": "c1",
+            "removed": False,
         }  # fmt: skip
         for told in row.setdefault("progress", []):
             told |= {"inflight": 0, "paused": False, "active": True, "pendingSnapshot": 0}
@@ -53,6 +55,7 @@ def bench(shown: int = 40, until: int = 0, promises: bool = False, at: str = "")
     return {
         "nowMicros": fixture_world.instant(at) if at else fixture_world.NOW,
         "members": rows,
+        "clusters": formed(rows),
         "firstShown": first,
         "lastShown": end,
         "last": last,
@@ -68,6 +71,11 @@ def bench(shown: int = 40, until: int = 0, promises: bool = False, at: str = "")
             "bare": False,
         },
     }  # fmt: skip
+
+
+def formed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The clusters of such rows, all of whom hear each other."""
+    return clusters([{**row, "names": [one["id"] for one in rows]} for row in rows], lambda a, b: True)
 
 
 def keyspace(prefix: str = "/", key: str = "", revision: int = 0, limit: int = 200) -> dict[str, Any]:

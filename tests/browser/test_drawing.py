@@ -118,10 +118,12 @@ def test_other_topologies_are_drawn(planes: int) -> None:
 
 
 def test_quorum() -> None:
-    members = ring_drawing.ring(etcd_world.bench())
-    assert ring_drawing.quorum(members) == {"voters": 3, "have": 3, "need": 2, "may_lose": 1, "short": 0}
-    down = [{**member, "up": member["id"] == "m1"} for member in members]
-    assert ring_drawing.quorum(down) == {"voters": 3, "have": 1, "need": 2, "may_lose": 0, "short": 1}
+    model = etcd_world.bench()
+    whole = {"voters": 3, "have": 3, "need": 2, "may_lose": 1, "short": 0, "apart": False}
+    assert ring_drawing.quorum(model) == whole
+    down = [{**member, "up": member["id"] == "m1"} for member in model["members"]]
+    short = {"voters": 3, "have": 1, "need": 2, "may_lose": 0, "short": 1, "apart": False}
+    assert ring_drawing.quorum({"clusters": etcd_world.formed(down)}) == short
 
 
 def test_log_cells_tell_committed_stored_and_missing() -> None:

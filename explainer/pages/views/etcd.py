@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import log_drawing, names, raft_view, ring_drawing, roles_drawing, sides
+from explainer.fragments import log_drawing, names, raft_view, ring_caption, ring_drawing, roles_drawing, sides
 from explainer.fragments.words import noop
 from explainer.pages import context, reads
 
@@ -58,11 +58,13 @@ async def etcd_page(request: HttpRequest, cluster: str) -> HttpResponse:
 def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     """Return the pictures."""
     members = ring_drawing.ring(model, frame["screen"])
-    parted = ring_drawing.wall(members, model["ways"])
-    leaders = [m for m in members if m["shape"] == "leader"]
+    formed = model.get("clusters") or []
+    parted = ring_drawing.wall(members, model["ways"]) if len(formed) < 2 else None
+    leads = formed[0]["leader"] if formed else ""
+    links = ring_drawing.links(members, model["ways"])
     facts = {
         "members": [
-            {key: m.get(key) for key in ("id", "shape", "up", "paused", "term", "learner", "x", "y", "host", "timerStartMicros", "timerEndMicros", "lastIndex")}
+            {key: m.get(key) for key in ("id", "shape", "up", "paused", "term", "learner", "x", "y", "scale", "party", "host", "timerStartMicros", "timerEndMicros", "lastIndex")}
             for m in members
         ],
         "flights": model["flights"],
@@ -72,16 +74,18 @@ def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "members": members,
-        "links": ring_drawing.links(members, model["ways"]),
+        "shared": ring_drawing.shared(links),
+        "links": links,
         "wall": parted,
-        "quorum": ring_drawing.quorum(members),
+        "titles": ring_drawing.titles(model, members, frame["screen"]),
+        "quorum": ring_drawing.quorum(model),
         "grid": log_drawing.logs(model),
-        "leader": max(leaders, key=lambda m: m["term"], default=None),
+        "leader": next((m for m in members if m["id"] == leads), None),
         "wide": ring_drawing.WIDE,
         "tall": ring_drawing.TALL,
         "term": max((m.get("term") or 0 for m in members), default=0),
         "facts": json.dumps(facts, separators=(",", ":")),
-        "caption": raft_view.caption(members, parted),
+        "caption": ring_caption.caption(model, members),
         "cuts": sum(1 for way in model["ways"] if way[2] != "ok"),
         "bare": model["settings"]["bare"],
     }

@@ -18,7 +18,7 @@ from .ring_drawing import MARKS, parties, shape_of
 from .words import noop
 
 PITCH = 30
-ROW = 34
+ROW = 32
 TIGHT = 31
 """A row where there are seven and more."""
 HEAD = 22

@@ -41,7 +41,7 @@ def ring(model: dict[str, Any], big: bool = False) -> list[dict[str, Any]]:
         commit = max((row.get("commit") or 0 for row in rows), default=0)
         for index, row in enumerate(rows):
             angle = -math.pi / 2 + 2 * math.pi * index / len(rows)
-            shape = shape_of(row)
+            shape, way = shape_of(row), 1 if math.sin(angle) > 0.01 else -1
             lag = max(commit - (row.get("lastIndex") or 0), 0)
             dx, dy = (math.cos(angle), math.sin(angle)) if radius else (0.0, 1.0)
             out.append(
@@ -53,7 +53,8 @@ def ring(model: dict[str, Any], big: bool = False) -> list[dict[str, Any]]:
                     "shape": shape,
                     "letter": LETTERS.get(shape, ""),
                     "arc": arc(row, model["nowMicros"]),
-                    "pips": pips(row, rows, 1 if math.sin(angle) > 0.01 else -1),
+                    "pips": pips(row, rows, way),
+                    "badge_y": 36 if way < 0 and shape in ("candidate", "pre-candidate") else -36,
                     "old_term": (row.get("term") or 0) < top_term and not row.get("removed"),
                     "lag": lag if lag >= BEHIND and not row.get("removed") else 0,
                     "scale": round(scale, 3),
@@ -191,7 +192,7 @@ def links(members: list[dict[str, Any]], ways: list[list[Any]]) -> list[dict[str
 
 
 def shared(ways: list[dict[str, Any]], most: int = 3) -> list[dict[str, Any]]:
-    """Take a note that more than ``most`` ways have off them all, and return it once: ``{note, state, y}``, for the corner."""
+    """Take a note that more than ``most`` ways have off them all, and return it once: ``{note, state}``, for the corner."""
     notes = dict.fromkeys((way["note"], way["state"]) for way in ways if way["note"])
     out = []
     for note, state in notes:
@@ -199,7 +200,7 @@ def shared(ways: list[dict[str, Any]], most: int = 3) -> list[dict[str, Any]]:
         if len(alike) > most:
             for way in alike:
                 way["note"] = ""
-            out.append({"note": f"{note} ({len(alike)})", "state": state, "y": TALL - 4 - 26 * len(out)})
+            out.append({"note": f"{note} ×{len(alike)}", "state": state})
     return out
 
 

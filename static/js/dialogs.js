@@ -129,7 +129,7 @@ const OPEN = {
     flagged.catch(() => {});
     dialog.querySelector("[data-bookmark-when]").textContent = moment.when();
     const name = dialog.querySelector("#bookmark-name");
-    name.value = document.querySelector("[data-caption]")?.textContent.trim().slice(0, 60) || moment.when();
+    name.value = document.querySelector("[data-caption-now], [data-caption]")?.textContent.trim().slice(0, 60) || moment.when();
     name.select();
   },
   async copy(dialog) {

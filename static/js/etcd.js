@@ -1,7 +1,6 @@
 // The etcd page, live: the members' part of the page is read anew when something changed, and while timers run.
 // What has the focus keeps it; parts that did not change are not touched. The ring's motion is etcd_ring.js's, what one does is etcd_acts.js's.
 
-import { say } from "./captions.js";
 import { clock, on, past } from "./feed.js";
 import * as acts from "./etcd_acts.js";
 import * as ring from "./etcd_ring.js";
@@ -12,7 +11,6 @@ const CALM_MS = 700;
 let busy = null;
 let due = 0;
 let paused = clock.paused;
-let caption = "";
 let wanted = ""; // the index of an entry that was asked for and is not shown yet
 
 export function start() {
@@ -37,7 +35,6 @@ function show() {
   newest(live);
   strips(live);
   panels(live);
-  caption = live.querySelector("[data-part=caption]")?.textContent ?? "";
   ring.start(live, refresh);
   acts.start(live, { refresh, facts: ring.facts });
   seek();
@@ -95,9 +92,9 @@ function patch(live, html) {
     if (cell && again) rove(live, again);
     again?.focus({ preventScroll: true });
   }
-  const said = live.querySelector("[data-part=caption]")?.textContent ?? "";
-  if (said && said !== caption) say(said);
-  caption = said;
+  // The sentence is of the model that was drawn just now.
+  const [said, line] = [live.querySelector("[data-part=caption]")?.textContent, document.querySelector("[data-caption-now]")];
+  if (line && said !== undefined && line.textContent !== said) line.textContent = said;
 }
 
 // Forms that are being filled in.

@@ -311,13 +311,22 @@ async function setUp(name) {
   if (past() || working) return;
   await refresh();
   if (name === "mend") return act(t("e.mend"), mendAll, "ok");
-  const first = leader();
-  if (!first) return say(t("e.noleader"), { outcome: "wait" });
   const need = name === "quorum" ? 1 : LEAST[name] ?? 1;
-  if (voters().length < need) return say(t("e.few", { n: need }), { outcome: "wait" });
+  if (voters().length < need && facts().members.filter((one) => !one.learner && !one.removed).length < need) return say(t("e.few", { n: need }), { outcome: "wait" });
   say(t("e.working"), { quiet: true, outcome: "wait" });
   let told = "";
-  return act(() => told, async () => (told = await SETUPS[name](first)));
+  return act(() => told, async () => (told = await SETUPS[name](await led(need))));
+}
+
+// Somebody who leads, with enough others awake: an election is awaited, and where none can come everything is mended first.
+async function led(need) {
+  for (let tries = 0; tries < 16; tries += 1) {
+    const first = leader();
+    if (first && voters().length >= need) return first;
+    if (tries === 6 || (first && voters().length < need)) await mendAll();
+    await run(500_000);
+  }
+  throw new Error(t("e.noleader"));
 }
 
 async function mendAll() {

@@ -124,6 +124,7 @@ function turn() {
   let moving = false;
   for (const one of [...movers.values()]) moving = put(one, here, wall) || moving;
   arrange([...movers.values()].filter((one) => one.tag), { members: model.members, notes: notesAt, first: pointed ?? document.activeElement?.dataset.msg });
+  count();
   // While only timers run, twenty pictures a second are enough.
   if (moving) wake();
   else if (!clock.paused && !resting) resting = setTimeout(() => ((resting = 0), wake()), 50);
@@ -203,6 +204,18 @@ function enter(one, more, name = key(one)) {
   const layer = live.querySelector("[data-flights]");
   if (beat(one)) layer.prepend(node);
   else layer.append(node);
+}
+
+// What is on its way without room for a label is counted in a corner: which words stand behind the marks.
+function count() {
+  const bare = new Map();
+  for (const one of movers.values()) if (one.bare) bare.set(word(one.one), 0);
+  for (const one of movers.values()) if (one.tag && bare.has(word(one.one))) bare.set(word(one.one), bare.get(word(one.one)) + 1);
+  const box = live.querySelector("[data-aloft]");
+  const told = [...bare].map(([words, n]) => `▸ ${words} ×${n}`).join("\n");
+  if (!box || box.dataset.told === told) return;
+  box.dataset.told = told;
+  box.replaceChildren(...told.split("\n").map((line) => element("span", "", line)));
 }
 
 function drop(name) {

@@ -227,7 +227,10 @@ function faster(by) {
   rate(select.options[to].value);
 }
 
-// What every page tells in words.
+// What every page tells in words. Where a sentence of its own says how things stand now, roles and processes are only listed: told one after the other
+// they would lag behind the picture.
+const said = () => ({ quiet: Boolean(document.querySelector("[data-caption-now]")) });
+
 function narrate() {
   const phases = new Map();
   on("request", (event) => {
@@ -256,12 +259,12 @@ function narrate() {
     const state = `${event.role}/${event.term}/${event.lead}`;
     roles.set(event.member, state);
     if (was === undefined || was === state) return;
-    if (event.role === "follower") say(t(event.lead ? "raft.follower" : "raft.alone", event), { outcome: event.lead ? "ok" : "wait" });
-    else say(t(`raft.${event.role}`, event), { outcome: event.role === "leader" ? "allow" : "wait" });
+    if (event.role === "follower") say(t(event.lead ? "raft.follower" : "raft.alone", event), { outcome: event.lead ? "ok" : "wait", ...said() });
+    else say(t(`raft.${event.role}`, event), { outcome: event.role === "leader" ? "allow" : "wait", ...said() });
   });
   const state = (event) => {
     const key = !event.up ? "process.down" : event.paused ? "process.paused" : "process.up";
-    say(t(key, event), { outcome: event.up ? (event.paused ? "wait" : "ok") : "error" });
+    say(t(key, event), { outcome: event.up ? (event.paused ? "wait" : "ok") : "error", ...said() });
   };
   on("process", state);
   on("host", state);

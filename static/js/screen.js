@@ -141,7 +141,7 @@ function tell() {
     kind: "shows",
     url: location.pathname + location.search,
     title: document.title.split(" · ")[0],
-    caption: text(document.querySelector("[data-sentence], [data-caption]")),
+    caption: text(document.querySelector("[data-sentence], [data-caption-now], [data-caption]")),
     next: text(next?.querySelector(".label") ?? next),
     at: document.body.dataset.at ?? "",
     blank: Boolean(cover),

@@ -64,7 +64,7 @@ def drawn(frame: dict[str, Any], model: dict[str, Any]) -> dict[str, Any]:
     links = ring_drawing.links(members, model["ways"])
     facts = {
         "members": [
-            {key: m.get(key) for key in ("id", "shape", "up", "paused", "term", "learner", "x", "y", "scale", "party", "host", "timerStartMicros", "timerEndMicros", "lastIndex")}
+            {key: m.get(key) for key in ("id", "shape", "up", "paused", "term", "learner", "removed", "x", "y", "scale", "party", "host", "timerStartMicros", "timerEndMicros", "lastIndex")}
             for m in members
         ],
         "flights": model["flights"],

@@ -125,7 +125,7 @@ def admit(server: Any, job: Job, out: Outbox, attributes: admission.Attributes, 
     doc = attributes.doc
     for plugin in admission.plugins_for(resource.group_resource):
         if plugin.MUTATES and admission.asked(plugin, attributes, ctx):
-            doc = _mutate(plugin, server, job, out, attributes, ctx)
+            doc = _mutate(plugin, job, out, attributes, ctx)
             attributes.doc = doc
     before = doc
     if ctx.allocate is not None:
@@ -209,9 +209,7 @@ def validate(server: Any, job: Job, out: Outbox, attributes: admission.Attribute
             job.stage(out, stage, "allow", reason or "It has no objection", source, detail, cost=ADMISSION_COST)
 
 
-def _mutate(
-    plugin: Any, server: Any, job: Job, out: Outbox, attributes: admission.Attributes, ctx: admission.Context
-) -> Any:
+def _mutate(plugin: Any, job: Job, out: Outbox, attributes: admission.Attributes, ctx: admission.Context) -> Any:
     stage = f"mutating-admission/{plugin.NAME}"
     before = attributes.doc
     ctx.looked_at = {}

@@ -82,7 +82,7 @@ def begin(server: Any, job: Job, out: Outbox) -> None:
             if _selected(resource, watcher, item.doc):
                 _send(server, resource, watcher, "ADDED", item.doc, out, job.id)
         if job.data["initial"] and watcher.bookmarks:
-            _bookmark(server, resource, watcher, cache, out, True)
+            _bookmark(resource, watcher, cache, out, True)
         watcher.sent = cache.revision
     else:
         events = cache.since(revision)
@@ -195,12 +195,12 @@ def bookmarks(server: Any, out: Outbox) -> None:
             if watcher.bookmarks and cache.revision > watcher.sent:
                 resource = server.scheme.resource(watcher.group, watcher.version, watcher.plural)
                 if resource is not None:
-                    _bookmark(server, resource, watcher, cache, out, False)
+                    _bookmark(resource, watcher, cache, out, False)
                     watcher.sent = cache.revision
     out.timer("bookmarks", BOOKMARK_PERIOD, cause=0)
 
 
-def _bookmark(server: Any, resource: Resource, watcher: Watcher, cache: Cache, out: Outbox, initial: bool) -> None:
+def _bookmark(resource: Resource, watcher: Watcher, cache: Cache, out: Outbox, initial: bool) -> None:
     meta: dict[str, Any] = {"resourceVersion": str(cache.revision), "creationTimestamp": None}
     if initial:
         blueprint = {"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": {}, "items": None}

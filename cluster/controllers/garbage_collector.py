@@ -237,7 +237,7 @@ class GarbageCollector(Controller):
                 self._wait_for_dependents(key, doc, out)
             return
         if doc["metadata"].get("ownerReferences"):
-            self._get(key, doc, "item_read", (key,), out)
+            self._get(key, "item_read", (key,), out)
 
     def _path(self, uid: str) -> str:
         informer, name = self.memory["nodes"][uid]
@@ -245,7 +245,7 @@ class GarbageCollector(Controller):
         namespace, _, name = name.rpartition("/")
         return path(api_version, plural, namespace, name)
 
-    def _get(self, uid: str, doc: Doc, then: str, args: tuple[Any, ...], out: Outbox) -> None:
+    def _get(self, uid: str, then: str, args: tuple[Any, ...], out: Outbox) -> None:
         self.request(out, "GET", self._path(uid), then=then, args=args)
 
     def item_read(self, response: HttpResponse, uid: str, now: int, out: Outbox) -> None:

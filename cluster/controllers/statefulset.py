@@ -63,7 +63,7 @@ class StatefulSetController(Controller):
         pods.pop(-1, None)
         if not deleting(sts):
             self._act(sts, pods, wanted, current, update, now, out)
-        self._write_status(key, sts, pods, wanted, current, update, now, out)
+        self._write_status(sts, pods, current, update, now, out)
 
     def _act(
         self, sts: Doc, pods: dict[int, Doc], wanted: range, current: Doc, update: Doc, now: int, out: Outbox
@@ -222,9 +222,7 @@ class StatefulSetController(Controller):
 
     # -- status ---------------------------------------------------------------------------------------------------
 
-    def _write_status(
-        self, key: str, sts: Doc, pods: dict[int, Doc], wanted: range, current: Doc, update: Doc, now: int, out: Outbox
-    ) -> None:
+    def _write_status(self, sts: Doc, pods: dict[int, Doc], current: Doc, update: Doc, now: int, out: Outbox) -> None:
         seconds = sts["spec"].get("minReadySeconds", 0)
         created = [p for p in pods.values() if phase(p) not in ("Failed", "Succeeded")]
         ready = [p for p in created if phase(p) == "Running" and is_ready(p)]

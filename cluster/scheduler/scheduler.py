@@ -248,7 +248,7 @@ class Scheduler(ApiClient):
         if feasible:
             run_scores(cycle, feasible, outcome, out.dice)
             self._note(facts, cycle, outcome, names, out)
-            self._bind(entry, facts, outcome.node, out)
+            self._bind(facts, outcome.node, out)
             return
         self.state.failures += 1
         nominated, sentence = self._make_room(entry, cycle, outcome, names, now, out)
@@ -278,7 +278,7 @@ class Scheduler(ApiClient):
 
     # -- binding --------------------------------------------------------------------------------------------------
 
-    def _bind(self, entry: Entry, pod: PodFacts, node_name: str, out: Outbox) -> None:
+    def _bind(self, pod: PodFacts, node_name: str, out: Outbox) -> None:
         self.state.assumed[pod.key] = self.now
         self._place(pod, node_name)
         meta = pod.doc["metadata"]

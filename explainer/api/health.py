@@ -7,7 +7,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from explainer.runs import clusters, keys
-from explainer.runs.bus import Unavailable, current
+from explainer.runs.bus import Bus, Unavailable, current
 from explainer.sockets.consumers import hub
 
 TEXT = "text/plain; charset=utf-8"
@@ -39,10 +39,9 @@ async def unready(cluster: str = clusters.DEFAULT) -> str:
     return ""
 
 
-async def _state(bus: object, cluster: str) -> tuple[bytes | None, bytes | None, bytes | None]:
-    redis = current().call_redis
-    clock, trouble = await redis("HMGET", keys.model(cluster), "clock", "trouble")
-    return clock, trouble, await redis("GET", keys.lease(cluster))
+async def _state(bus: Bus, cluster: str) -> tuple[bytes | None, bytes | None, bytes | None]:
+    clock, trouble = await bus.call_redis("HMGET", keys.model(cluster), "clock", "trouble")
+    return clock, trouble, await bus.call_redis("GET", keys.lease(cluster))
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from explainer import config
 from explainer.api.guard import refused
 from explainer.gateway import kubeconfig
 from explainer.runs import clusters
-from explainer.runs.bus import Failed, Unavailable, current
+from explainer.runs.bus import Bus, Failed, Unavailable, current
 
 NAME_LIMIT = 128
 
@@ -34,11 +34,10 @@ async def one(request: HttpRequest, cluster: str) -> HttpResponse:
     return response
 
 
-async def make(bus: object, cluster: str, user: str = "", groups: tuple[str, ...] = ()) -> kubeconfig.Entry:
+async def make(bus: Bus, cluster: str, user: str = "", groups: tuple[str, ...] = ()) -> kubeconfig.Entry:
     """One entry, with the address this start has (a cluster's own spec keeps the one it was made with). NoCluster, Unavailable."""
-    line = current()
-    await line.require(cluster)
-    spec, port = await line.spec(cluster), await line.port_pki()
+    await bus.require(cluster)
+    spec, port = await bus.spec(cluster), await bus.port_pki()
     port_ca = port["ca_cert"] if port else spec.pki["ca_cert"]
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(

@@ -18,7 +18,7 @@ Points = tuple[tuple[int, int], ...]
 
 def routes(model: dict[str, Any], boxes: dict[str, list[Box]], paper: Sheet, field: Field) -> list[Link]:
     """See the module."""
-    links = [*_gate(boxes), *_stores(boxes), *_raft(boxes, paper), *_control(boxes), *_agents(boxes, paper, field)]
+    links = [*_gate(boxes), *_stores(boxes), *_raft(boxes), *_control(boxes), *_agents(boxes, paper, field)]
     homes = {box.id: box.host for group in boxes.values() for box in group}
     network = model.get("network") or {}
     for link in links:
@@ -77,7 +77,7 @@ def to_member(server: Box, member: Box) -> Points:
     return ((server.right, server.cy), (lane, server.cy), (lane, member.cy), (member.x, member.cy))
 
 
-def _raft(boxes: dict[str, list[Box]], paper: Sheet) -> list[Link]:
+def _raft(boxes: dict[str, list[Box]]) -> list[Link]:
     """Every member with every other."""
     members = boxes.get("etcd", [])
     out: list[Link] = []

@@ -218,24 +218,24 @@ class Runner:
         if not mark.ready and not mark.paused:
             return self._boot(wall)
         if self.control.goal is not None:
-            more = self._advance(self.control.goal, wall)
+            more = self._advance(self.control.goal)
             if not more:
                 self.control.finish_goal()
             return more
         if mark.paused:
             return False
         if mark.rate == 0:
-            self._advance(self.lab.now + 3600 * SECOND, wall)
+            self._advance(self.lab.now + 3600 * SECOND)
             self.pacer.anchor(self.lab.now)
             return True
         target = self.pacer.target(self.lab.now, mark.rate, wall)
-        more = self._advance(target, wall)
+        more = self._advance(target)
         if more and self.pacer.slipped(self.lab.now, target, mark.rate):
             self.pacer.anchor(self.lab.now, wall)
         return more
 
     def _boot(self, wall: float) -> bool:
-        self._advance(self.lab.now + 100_000_000, wall)
+        self._advance(self.lab.now + 100_000_000)
         self.pacer.anchor(self.lab.now)
         if self.lab.ready() or self.lab.now >= BOOT_LIMIT:
             self.mark.ready = True
@@ -245,7 +245,7 @@ class Runner:
             self.keeper.debt = REPLAY_BUDGET * 2
         return True
 
-    def _advance(self, target: int, wall: float) -> bool:
+    def _advance(self, target: int) -> bool:
         """Run to ``target`` for at most a slice of work; True when it wasn't reached."""
         until = time.monotonic() + SLICE
         while True:

@@ -21,7 +21,7 @@ def check(user: User, resource: Resource, old: Any, new: dict[str, Any], view: V
         return ""
     if resource.plural in ("roles", "clusterroles"):
         return _roles(user, resource, old, new, view)
-    return _bindings(user, resource, old, new, view)
+    return _bindings(user, old, new, view)
 
 
 def _roles(user: User, resource: Resource, old: Any, new: dict[str, Any], view: View) -> str:
@@ -42,7 +42,7 @@ def _roles(user: User, resource: Resource, old: Any, new: dict[str, Any], view: 
     return rbac.escalation(user, namespace, wanted, view)
 
 
-def _bindings(user: User, resource: Resource, old: Any, new: dict[str, Any], view: View) -> str:
+def _bindings(user: User, old: Any, new: dict[str, Any], view: View) -> str:
     if old is not None and old.get("roleRef") == new.get("roleRef") and old.get("subjects") == new.get("subjects"):
         return ""
     namespace = new["metadata"].get("namespace", "")

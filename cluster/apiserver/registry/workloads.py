@@ -482,7 +482,7 @@ def schedule_error(schedule: str) -> str:
     return ""
 
 
-def _cron_number(text: str, name: str, low: int) -> int | None:
+def _cron_number(text: str, name: str) -> int | None:
     names = _NAMES.get(name, ())
     if text.lower() in names:
         return names.index(text.lower()) + (1 if name == "month" else 0)
@@ -502,7 +502,7 @@ def _cron_piece(piece: str, name: str, low: int, high: int) -> str:
         return f"too many hyphens: {piece}"
     numbers = []
     for end in ends:
-        number = _cron_number(end, name, low)
+        number = _cron_number(end, name)
         if number is None:
             return f"failed to parse int from {end}: strconv.Atoi: parsing {field.quote(end)}: invalid syntax"
         numbers.append(number)

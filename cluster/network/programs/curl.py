@@ -62,7 +62,7 @@ def _complain(console: Console, flags: dict[str, str], failure: _Fail) -> int:
         text = str(failure)
         console.err(text if text.startswith("curl: ") else f"curl: ({failure.code}) {text}\n")
     if "write" in flags:
-        console.out(_write_out(flags["write"], 0, 0, console))
+        console.out(_write_out(flags["write"], 0, 0))
     return failure.code
 
 
@@ -140,10 +140,10 @@ def _transfer(console: Console, flags: dict[str, str], headers: list[tuple[str, 
         raise _failed(done.error, host, port, took, whole, connect, bool(done.connected))
     answer = done.payload
     if "verbose" in flags:
-        _talk(console, host, address, port, done.local, request)
+        _talk(console, host, address, port, request)
     if tls and "insecure" not in flags and not (isinstance(answer, Answer) and answer.broken):
         raise _Fail(60, UNKNOWN_CA)
-    return _show(console, flags, request, answer, found.name)
+    return _show(console, flags, request, answer)
 
 
 def _failed(error: str, host: str, port: int, took: int, whole: int, connect: int, connected: bool) -> _Fail:
@@ -161,7 +161,7 @@ def _failed(error: str, host: str, port: int, took: int, whole: int, connect: in
     )
 
 
-def _talk(console: Console, host: str, address: str, port: int, local: str, request: Request) -> None:
+def _talk(console: Console, host: str, address: str, port: int, request: Request) -> None:
     console.err(f"* Connected to {host} ({address}) port {port}\n")
     lines = [
         f"{request.method} {request.path} HTTP/1.1",
@@ -172,7 +172,7 @@ def _talk(console: Console, host: str, address: str, port: int, local: str, requ
     console.err("".join(f"> {line}\n" for line in lines))
 
 
-def _show(console: Console, flags: dict[str, str], request: Request, answer: object, name: str) -> int:
+def _show(console: Console, flags: dict[str, str], request: Request, answer: object) -> int:
     if not isinstance(answer, Answer):
         raise _Fail(52, "Empty reply from server")
     if answer.broken == "tls":
@@ -199,11 +199,11 @@ def _show(console: Console, flags: dict[str, str], request: Request, answer: obj
     if failed:
         raise _Fail(22, f"The requested URL returned error: {answer.code}")
     if "write" in flags:
-        console.out(_write_out(flags["write"], answer.code, len(body.encode()), console))
+        console.out(_write_out(flags["write"], answer.code, len(body.encode())))
     return 0
 
 
-def _write_out(form: str, code: int, size: int, console: Console) -> str:
+def _write_out(form: str, code: int, size: int) -> str:
     known = {"http_code": f"{code:03}", "response_code": f"{code:03}", "size_download": str(size)}
     text = re.sub(r"%\{(\w+)\}", lambda found: known.get(found[1], ""), form)
     return text.replace("\\n", "\n").replace("\\t", "\t").replace("%%", "%")

@@ -196,7 +196,7 @@ def _attempt(ctx: Context, options: _Options, url: str) -> Run:
     if host.lower() not in own or (host.lower() in (server[2], "localhost") and port != server[3]):
         raise _unreachable(host, port)
     prefix = server[4].rstrip("/")
-    method, body, headers = _request(options, host, port, server[3])
+    method, body, headers = _request(options, host, port)
     if "get" in options.flags and options.data:
         query, body = "&".join([*([query] if query else []), *options.data]), b""
     target = (path or "/") + (f"?{query}" if query else "")
@@ -230,7 +230,7 @@ def _unreachable(host: str, port: str) -> _Failure:
     return _Failure(6, f"Could not resolve host: {host}")
 
 
-def _request(options: _Options, host: str, port: str, own: str) -> tuple[str, bytes, list[tuple[str, str]]]:
+def _request(options: _Options, host: str, port: str) -> tuple[str, bytes, list[tuple[str, str]]]:
     body = "&".join(options.data).encode("utf-8", "surrogateescape")
     method = options.values.get("method") or ("HEAD" if "head" in options.flags else "POST" if options.data else "GET")
     if "get" in options.flags:

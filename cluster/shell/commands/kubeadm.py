@@ -128,7 +128,7 @@ def _control_planes(ctx: Context) -> Steps:
     return {pod["spec"]["nodeName"]: _tag(pod) for pod in pods}
 
 
-def _begin(ctx: Context, host: str) -> Steps:
+def _begin(ctx: Context) -> Steps:
     """The words with which all three begin; the configuration."""
     ctx.out("[preflight] Running pre-flight checks.\n")
     configuration = yield from _configuration(ctx)
@@ -143,7 +143,7 @@ def _begin(ctx: Context, host: str) -> Steps:
 
 
 def _plan(ctx: Context, host: str) -> Steps:
-    configuration = yield from _begin(ctx, host)
+    configuration = yield from _begin(ctx)
     current, target = _version_in(configuration), RELEASES[NEWEST]
     ctx.out(
         "[upgrade] Running cluster health checks\n[upgrade] Fetching available versions to upgrade to\n"
@@ -224,7 +224,7 @@ def _apply(ctx: Context, host: str, wished: str) -> Steps:
     if not wished:
         raise Failed("accepts 1 arg(s), received 0")
     wished = wished if wished.startswith("v") else f"v{wished}"
-    configuration = yield from _begin(ctx, host)
+    configuration = yield from _begin(ctx)
     if not host.startswith("cp-"):
         raise Failed(
             f'this is not a control-plane host: {host} has no /etc/kubernetes/manifests; "kubeadm upgrade node" is for workers'
@@ -264,7 +264,7 @@ def _apply(ctx: Context, host: str, wished: str) -> Steps:
 
 
 def _node(ctx: Context, host: str) -> Steps:
-    configuration = yield from _begin(ctx, host)
+    configuration = yield from _begin(ctx)
     version = _version_in(configuration)
     if not host.startswith("cp-"):
         ctx.out(

@@ -107,7 +107,7 @@ def network(ctx: Context, words: list[str], host: str = "") -> Generator[Effect,
     host = host or ctx.session.host
     uid = ""
     names = dict(ctx.config.hosts)
-    console = Console(_resolver(ctx, host), host or "desk", "", {"EPOCH": str(ctx.config.epoch)}, ctx.now)
+    console = Console(_resolver(ctx), host or "desk", "", {"EPOCH": str(ctx.config.epoch)}, ctx.now)
     program = PROGRAMS["nc" if words[0] == "netcat" else words[0]].run(console, words)
     shown = 0
     sent: Any = None
@@ -141,7 +141,7 @@ def network(ctx: Context, words: list[str], host: str = "") -> Generator[Effect,
         return stop.value or 0
 
 
-def _resolver(ctx: Context, host: str) -> Resolver:
+def _resolver(ctx: Context) -> Resolver:
     """A node asks the machine network's resolver, which knows no cluster names; the desk knows the nodes by name."""
     hosts = tuple((address, (name,)) for name, address in ctx.config.hosts)
     return Resolver(("172.18.0.1",), (), 1, attempts=1, hosts=(("127.0.0.1", ("localhost",)), *hosts))

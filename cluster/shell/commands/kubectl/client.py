@@ -146,7 +146,7 @@ class Client:
         began = self.ctx.now
         answer = yield Http(method, where, raw, tuple(sent), doc, body, self.identity.peer)
         if not answer.code:
-            raise self._broken(answer, method, where, raw)
+            raise self._broken(answer)
         self._log_response(method, where, raw, answer, began)
         for name, value in answer.headers:
             if name == "warning":
@@ -165,7 +165,7 @@ class Client:
                 f"The connection to the server {host} was refused - did you specify the right host or port?", plain=True
             )
 
-    def _broken(self, answer: Answer, method: str, where: str, raw: str) -> Failure:
+    def _broken(self, answer: Answer) -> Failure:
         host = self.identity.server.partition("//")[2].partition("/")[0]
         if answer.error == "refused":
             why = f"The connection to the server {host} was refused - did you specify the right host or port?"

@@ -53,7 +53,7 @@ class Sizes:
             else:
                 tall, pad = self.tall, self.pad
                 apart = last not in slim if last else marks > 0  # text stands under the rail above
-                room = (76 if big else 52) if apart else (44 if big else 30)
+                room = (76 if big else 52) if apart else (50 if big else 36)
             edge = rail + room
             rail = edge + tall + pad
             self.lanes[name] = edge, tall, rail
@@ -335,7 +335,11 @@ def _direction(
         "labels": _labels(frames, hooks, first),
         "source": _source(name, journey, frames, sizes),
         "from_process": kind == "OUTPUT",
-        "ends": _ends(journey, geometry, sizes) if name == "request" else _home(journey, frames, geometry, sizes),
+        "ends": []
+        if kind == "INPUT" and arrived and len(journey["ways"]) == 1
+        else _ends(journey, geometry, sizes)
+        if name == "request"
+        else _home(journey, frames, geometry, sizes),
         "to_process": kind == "INPUT" and arrived,
         "stopped": not arrived,
         "verdict": frames[-1].get("verdict") if frames else "",

@@ -177,16 +177,12 @@ def both_nodes(told: dict[str, Any], screen: bool) -> tuple[list[dict[str, Any]]
 
 
 def deciding(frames: list[dict[str, Any]]) -> int:
-    """Return the step that one looks at first: the rule that translates the packet, or loses it."""
+    """Return the step that one looks at first: the rule that translates the packet, or loses it; else the one that lets it in."""
     words = ("DNAT", "REDIRECT", "DROP", "REJECT", "drop", "reject", "policy")
-    return next(
-        (
-            f["number"]
-            for f in frames
-            if f["kind"] == "rule" and (f["station"] == "ipvs" or f["outcome"].startswith(words))
-        ),
-        1,
-    )
+    rules = [frame for frame in frames if frame["kind"] == "rule"]
+    found = [f["number"] for f in rules if f["station"] == "ipvs" or f["outcome"].startswith(words)]
+    found += [f["number"] for f in rules if f["hook"] == "INPUT" and f["outcome"] in ("ACCEPT", "accept")]
+    return found[0] if found else 1
 
 
 def stacks(frames: list[dict[str, Any]]) -> None:

@@ -83,6 +83,8 @@ class ClusterSpec(Struct, frozen=True):
     check_quorum: bool = True
     link_ms: tuple[float, float] = (0.5, 1.5)
     fsync_ms: tuple[float, float] = (1.0, 2.0)
+    quota_bytes: int = 2 << 30
+    """etcd's ``--quota-backend-bytes``."""
     legacy_service_account_tokens: bool = True
     register_control_plane: bool = True
     qps_limits: bool = True
@@ -172,6 +174,7 @@ def member_config(
         pre_vote=spec.pre_vote,
         check_quorum=spec.check_quorum,
         joining=joining,
+        quota_bytes=spec.quota_bytes,
         bootstrap_log=not spec.bare,
         addresses=tuple((host, address(host)) for host in etcd_hosts(spec)),
     )

@@ -16,6 +16,7 @@ from cluster.etcd.peers import PeerHello
 from cluster.etcd.raft import RawNode
 from cluster.etcd.state import MemberConfig
 from cluster.sim.actor import Fsynced, Outbox, PeerDown, Timer
+from cluster.sim.clock import SECOND
 from cluster.wire import etcd as w
 from cluster.wire.raft import RaftMessage
 
@@ -87,6 +88,9 @@ class EtcdMember(LabSide):
             return
         if member in s.peers:
             s.peers[member].since = -1
+            out.timer(
+                "greet", SECOND, cause=0
+            )  # it is dialled until it answers; two followers have no other word for one another
         RawNode(s.raft).unreachable(member)
         self.ready(now, out)
 

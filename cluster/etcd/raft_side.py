@@ -75,12 +75,14 @@ class RaftSide(Telling):
         self.ready(now, out)
 
     def greet(self, now: int, out: Outbox) -> None:
-        """Dial every peer. Who has no vote and hears of no leader dials again and again: it may have been removed before anybody spoke to it."""
+        """Dial every peer that is not connected. Who has no vote and hears of no leader dials all again and again: it may have been removed before anybody spoke to it."""
         s = self.state
+        lost = not s.raft.promotable() and not s.raft.lead
         for member, process in s.app.membership.processes.items():
-            if member != self.config.id:
+            peer = s.peers.get(member)
+            if member != self.config.id and (lost or peer is None or peer.since < 0):
                 out.send(process, PeerHello(self.config.id))
-        if not s.raft.promotable() and not s.raft.lead:
+        if lost:
             out.timer("greet", SECOND, cause=0)
 
     def _bootstrap_records(self) -> list[Any]:

@@ -70,6 +70,7 @@ def status(process: str, config: MemberConfig, s: MemberState) -> dict[str, Any]
         "votes": {names(member): granted for member, granted in r.votes.items()},
         "progress": {names(member): progress_row(p) for member, p in r.progress.items() if leading and member != r.id},
         "members": [names(member) for member in r.progress],
+        "learners": [names(member) for member, p in r.progress.items() if p.learner],
     }
 
 

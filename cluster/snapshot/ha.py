@@ -134,6 +134,7 @@ def member_rows(scene: Scene) -> list[dict[str, Any]]:
                 "learner": bool(status.get("learner")),
                 "revision": status.get("revision", 0),
                 "names": status.get("members", []),
+                "learners": status.get("learners", []),
                 "cluster": f"{slot.config.cluster_id:x}",
             }
         )

@@ -3,8 +3,8 @@
 Usually there is one cluster. After a restore that not every member was told of there are two (or more): each elects a leader of its own, numbers its log and
 its revisions by itself, and refuses the other's messages ("cluster ID mismatch"). Whoever counts over all members then tells of a quorum that nobody has.
 
-In → the members' rows (``id host up paused role term learner revision cluster names``; ``names``: the members as that member knows them, empty when it is
-stopped) and who hears whom; out → ``[{cluster, members, removed, hears, voters, need, alive, have, mayLose, leader}]``, the largest first. ``have`` counts the
+In → the members' rows (``id host up paused role term learner revision cluster names learners``; ``names``: the members as that member knows them, empty when it is
+stopped; ``learners``: those of them without a vote) and who hears whom; out → ``[{cluster, members, removed, hears, voters, need, alive, have, mayLose, leader}]``, the largest first. ``have`` counts the
 voters of the largest side that hear each other; ``hears``: member → how many voters it hears, itself included; ``removed``: who is no member any more.
 """
 
@@ -25,20 +25,22 @@ def clusters(rows: list[Row], hears: Hears) -> list[dict[str, Any]]:
 
 
 def one_cluster(name: str, rows: list[Row], hears: Hears) -> dict[str, Any]:
-    """Who the voters are is what the member that has come furthest says; members outside of that list were removed."""
+    """Who the voters are is what the member that has come furthest says; members outside of that list were removed. One that was added and has never
+    run is a voter, too: it raises the need."""
     running = [row for row in rows if row["up"] and row["names"]]
     wisest = max(running, key=lambda row: (row["role"] == "leader", row["term"], row["revision"]), default=None)
     known = wisest["names"] if wisest else [row["id"] for row in rows]
     voters = [row for row in rows if row["id"] in known and not row["learner"]]
     alive = [row for row in voters if row["up"] and not row["paused"]]
     heard = {a["id"]: sum(1 for b in alive if a["id"] == b["id"] or hears(a, b)) for a in alive}
-    need, have = len(voters) // 2 + 1, max(heard.values(), default=0)
+    size = sum(name not in wisest.get("learners", ()) for name in known) if wisest else len(voters)
+    need, have = size // 2 + 1, max(heard.values(), default=0)
     return {
         "cluster": name,
         "members": [row["id"] for row in rows],
         "removed": [row["id"] for row in rows if row["id"] not in known],
         "hears": heard,
-        "voters": len(voters),
+        "voters": size,
         "need": need,
         "alive": len(alive),
         "have": have,

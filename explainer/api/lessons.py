@@ -6,7 +6,7 @@ Whether a step's end has come is asked of the world each time; that it once had 
 | call | does |
 |---|---|
 | ``POST /api/lessons/{slug}/start`` | a fresh cluster for it: ``{cluster, href}``, 201 |
-| ``GET /api/clusters/{c}/lesson`` | the state, and of the present step ``holds``, ``said`` (what its expression still lacks), ``wrong``; ``trouble``: why it could not be asked |
+| ``GET /api/clusters/{c}/lesson`` | the state, and of the present step ``holds``, ``said`` (what its expression still lacks), ``wrong``; ``trouble``: why it could not be asked; ``early``: it was so before anything was done, so it does not count |
 | ``POST /api/clusters/{c}/lesson`` ``{op: go, step}`` | go to a step; its beginning is marked when it is first seen |
 | ``{op: act, act}`` | the present step's act of that number; a change of members is waited for: etcd's own words when it refuses, 409 |
 | ``{op: answer, choice}`` | the prediction |
@@ -55,6 +55,14 @@ async def start(request: HttpRequest, bus: Bus, slug: str) -> Any:
 
 MEMBERS = ("MemberAddIn", "MemberRemoveIn", "MemberPromoteIn")
 """Acts that etcd may refuse."""
+ABSENT = {
+    "down": "stopped member",
+    "other": "second follower",
+    "third": "third follower",
+    "scheduler": "scheduler that leads",
+    "controller_manager": "controller-manager that leads",
+}
+"""What placeholders are called when they stand for nobody."""
 RESCUE = ("SnapshotIn", "RestoreIn")
 """Acts that a host may refuse."""
 
@@ -87,7 +95,7 @@ async def lesson(request: HttpRequest, bus: Bus, cluster: str) -> Any:
 async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -> dict[str, Any]:
     """The state as JSON, with the present step's end asked of the world."""
     step = script.steps[state.step]
-    found: dict[str, Any] = {"holds": False, "said": "", "wrong": [], "trouble": ""}
+    found: dict[str, Any] = {"holds": False, "said": "", "wrong": [], "trouble": "", "early": False}
     if step.until:
         since = state.visited.get(state.step, ("", 0))[1]
         asked = {
@@ -98,6 +106,7 @@ async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) ->
         }
         try:
             found |= await bus.query(cluster, "lesson", **asked)
+            await _credited(bus, cluster, script, state, found)
         except (Failed, Unavailable) as error:
             found["trouble"] = sentence(error.error if isinstance(error, Failed) else str(error))
     else:
@@ -115,6 +124,15 @@ async def _told(bus: Bus, cluster: str, script: lessons.Lesson, state: State) ->
         **found,
         "href": lessons.href(cluster, step),
     }
+
+
+async def _credited(bus: Bus, cluster: str, script: lessons.Lesson, state: State, found: dict[str, Any]) -> None:
+    """An end that is there when steps before it were left out is nobody's doing: it counts once it was seen not to be there (``early`` until then)."""
+    if not found["holds"] and state.step not in state.opened:
+        await played.opened(bus, cluster, state.step)
+    left_out = any(step.until and number not in state.done for number, step in enumerate(script.steps[: state.step]))
+    if found["holds"] and left_out and state.step not in (*state.opened, *state.done):
+        found |= {"holds": False, "early": True}
 
 
 async def _state(bus: Bus, cluster: str) -> tuple[lessons.Lesson, State]:
@@ -139,8 +157,14 @@ async def _act(bus: Bus, cluster: str, step: lessons.Step, number: int) -> None:
     if number >= len(step.act):
         raise Failed(422, f"this step has {len(step.act)} acts")
     known = lessons.facts(await bus.query(cluster, "ha"), cluster)
-    for one in step.act[number].items:
-        item = lessons.fill(one, known)
+    items = [lessons.fill(one, known) for one in step.act[number].items]
+    absent = lessons.missing(items)
+    if absent:
+        raise Failed(
+            409,
+            f"there is no {ABSENT.get(absent.removesuffix('_host'), absent)} now: this step begins where the one before it has ended",
+        )
+    for item in items:
         if item["type"] in MEMBERS:
             fields = {name: value for name, value in item.items() if name not in ("type", "call")}
             await membership(bus, cluster, item["type"], **fields)
@@ -166,6 +190,6 @@ async def _reset(bus: Bus, cluster: str, script: lessons.Lesson, state: State) -
     done = [step for step in state.done if step < state.step]
     answers = {step: choice for step, choice in state.answers.items() if step < state.step}
     visited = {step: mark for step, mark in state.visited.items() if step <= state.step}
-    await played.write(bus, name, State(state.slug, state.step, visited, done, answers, state.fork + 1))
+    await played.write(bus, name, State(state.slug, state.step, visited, done, answers=answers, fork=state.fork + 1))
     await bus.pace(name, Pace("set", None, False))
     return {"cluster": name, "href": lessons.href(name, script.steps[state.step])}

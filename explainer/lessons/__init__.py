@@ -13,6 +13,7 @@ looked up in the catalogue.
 """
 
 import pkgutil
+import re
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -134,9 +135,10 @@ def lesson_of(cluster: str) -> Lesson | None:
 
 
 def facts(ha: dict[str, Any], cluster: str = "") -> dict[str, str]:
-    """What placeholders stand for. ``ha``: the read model of that name."""
+    """What placeholders stand for, those that stand for somebody now. ``ha``: the read model of that name."""
     members = ha.get("members", [])
-    leader = next((row for row in members if row["up"] and row["role"] == "leader"), None)
+    leads = [row for row in members if row["up"] and row["role"] == "leader"]
+    leader = max(leads, key=lambda row: row["term"], default=None)
     rest = [row for row in members if row is not leader and row["up"]]
     down = next((row for row in members if not row["up"]), None)
     named = {
@@ -148,12 +150,30 @@ def facts(ha: dict[str, Any], cluster: str = "") -> dict[str, str]:
     }
     out = {"cluster": cluster}
     for name, row in named.items():
-        out[name] = row["id"] if row else name
-        out[f"{name}_host"] = row["host"] if row else f"{name}_host"
+        if row is not None:
+            out |= {name: row["id"], f"{name}_host": row["host"]}
     for lease in ha.get("leases", []):
-        leads = next((one["process"] for one in lease["candidates"] if one["leads"]), lease["name"])
-        out[lease["name"].removeprefix("kube-").replace("-", "_")] = leads
+        holder = next((one["process"] for one in lease["candidates"] if one["leads"]), "")
+        if holder:
+            out[lease["name"].removeprefix("kube-").replace("-", "_")] = holder
     return out
+
+
+PLACE = re.compile(
+    r"\{("
+    + "|".join(f"{name}|{name}_host" for name in ("leader", "follower", "other", "third", "down"))
+    + r"|scheduler|controller_manager)\}"
+)
+
+
+def missing(value: Any) -> str:
+    """The first placeholder that has stayed in ``value``: nobody is that now. "" if none has."""
+    if isinstance(value, str):
+        found = PLACE.search(value)
+        return found[1] if found else ""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return next((name for name in map(missing, value) if name), "") if isinstance(value, list | tuple) else ""
 
 
 def fill(value: Any, known: dict[str, str]) -> Any:

@@ -68,9 +68,9 @@ async def panel(cluster: str) -> dict[str, Any] | None:
         return None
     at = min(state["step"], len(lesson.steps) - 1)
     try:
-        known = lessons.facts(await reads.read(cluster, "ha"), cluster)
+        known = _roles() | lessons.facts(await reads.read(cluster, "ha"), cluster)
     except (reads.Unreachable, reads.Missing):
-        known = lessons.facts({}, cluster)
+        known = _roles() | lessons.facts({}, cluster)
     step = step_view(lesson.steps[at], at + 1, known)
     answer = state.get("answers", {}).get(str(at))
     done = set(state["done"])
@@ -101,10 +101,15 @@ def _next(lesson: lessons.Lesson) -> dict[str, str] | None:
     return {"slug": slugs[after], "title": told(lessons.lessons()[slugs[after]].title)}
 
 
+def _roles() -> dict[str, str]:
+    """Return what placeholders are called where they stand for nobody in particular."""
+    return {"leader": _("the leader"), "leader_host": _("the leader's host"), "follower": _("a follower"), "follower_host": _("a follower's host"),
+             "other": _("the other follower"), "other_host": _("the other follower's host"), "third": _("the third follower"), "third_host": _("the third follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "scheduler": _("the scheduler that leads"), "controller_manager": _("the controller-manager that leads"), "cluster": ""}  # fmt: skip
+
+
 def prose(lesson: lessons.Lesson) -> dict[str, Any]:
     """Return the whole lesson to be read."""
-    known = {"leader": _("the leader"), "leader_host": _("the leader's host"), "follower": _("a follower"), "follower_host": _("a follower's host"),
-             "other": _("the other follower"), "other_host": _("the other follower's host"), "third": _("the third follower"), "third_host": _("the third follower's host"), "down": _("a stopped member"), "down_host": _("its host"), "scheduler": _("the scheduler that leads"), "controller_manager": _("the controller-manager that leads"), "cluster": ""}  # fmt: skip
+    known = _roles()
     return {
         "slug": lesson.slug,
         "title": told(lesson.title),

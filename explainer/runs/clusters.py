@@ -43,6 +43,7 @@ class Options(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     check_quorum: bool = True
     link_ms: tuple[Millis, Millis] = (0.5, 1.5)
     fsync_ms: tuple[Millis, Millis] = (1.0, 2.0)
+    quota_bytes: Annotated[int, Meta(ge=1 << 20, le=8 << 30)] = 2 << 30
     legacy_service_account_tokens: bool = False
     register_control_plane: bool = True
     paused: bool = False

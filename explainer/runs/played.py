@@ -6,6 +6,7 @@
 | ``visited:<step>`` | where that step began: ``[moment, virtual µs]``; written once |
 | ``answer:<step>`` | the choice |
 | ``done:<step>`` | that its end was once reached |
+| ``open:<step>`` | that its end was once seen not to be there |
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class State(Struct):
     step: int = 0
     visited: dict[int, Mark] = {}
     done: list[int] = []
+    opened: list[int] = []
     answers: dict[int, int] = {}
     fork: int = 0
 
@@ -52,6 +54,8 @@ async def read(bus: Bus, cluster: str) -> State | None:
                 state.answers[int(step)] = int(value)
             case "done":
                 state.done.append(int(step))
+            case "open":
+                state.opened.append(int(step))
     state.done.sort()
     return state
 
@@ -78,6 +82,11 @@ async def answer(bus: Bus, cluster: str, step: int, choice: int) -> None:
 async def finish(bus: Bus, cluster: str, step: int) -> None:
     """That step's end was reached."""
     await _set(bus, cluster, {f"done:{step}": "1"})
+
+
+async def opened(bus: Bus, cluster: str, step: int) -> None:
+    """That step's end was seen not to be there."""
+    await _set(bus, cluster, {f"open:{step}": "1"})
 
 
 async def visit(bus: Bus, cluster: str, step: int, mark: Mark) -> None:

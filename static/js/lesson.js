@@ -2,14 +2,16 @@
 // Nothing is decided here: the cluster is asked, so a kubectl in a terminal counts as much as a click.
 
 import { call } from "./control.js";
-import { cluster } from "./feed.js";
+import { cluster, live } from "./feed.js";
 import { t } from "./words.js";
 
 const POLL_MS = 1000;
+const STUCK_MS = 45_000; // so long a step stands before its hint comes by itself
 const KEPT = ["screen", "lang", "theme"];
 let side = null;
 let state = null;
 let busy = false;
+let since = Date.now(); // when something was last done here
 let held = ""; // the button that has the focus when the step is drawn anew: what was pressed may be gone, or dead
 
 const one = (selector, root = side) => root.querySelector(selector);
@@ -48,10 +50,11 @@ async function take(told) {
   if (Number(body.dataset.step) !== told.step || (was && JSON.stringify(was.answers) !== JSON.stringify(told.answers))) return redraw(told, was);
   const done = told.done.includes(told.step);
   const line = one("[data-lesson-state]");
-  if (line && done !== line.classList.contains("is-allow")) {
+  const words = line && t(done ? "l.done" : told.early ? "l.early" : live.paused ? "l.paused" : "l.waiting");
+  if (line && words !== one("[data-lesson-state-words]").textContent) {
     line.classList.toggle("is-allow", done);
     one("use", line).setAttribute("href", done ? "#verdict-allow" : "#verdict-wait");
-    one("[data-lesson-state-words]").textContent = t(done ? "l.done" : "l.waiting");
+    one("[data-lesson-state-words]").textContent = words;
     if (done) tell(`${t("l.done")} ${one("[data-lesson-done]")?.textContent ?? ""}`);
   }
   const after = one("[data-lesson-done]");
@@ -59,6 +62,7 @@ async function take(told) {
   // Why the cluster could not be asked, for as long as it could not.
   if ((told.trouble ?? "") !== (was?.trouble ?? "")) trouble(told.trouble ?? "");
   for (const said of all("[data-lesson-wrong]")) said.hidden = done || !told.wrong[Number(said.dataset.lessonWrong)];
+  help(line && !done && told.wrong.every((wrong) => !wrong));
   if (done) {
     one("[data-go=next]").classList.add("primary");
     const word = one("[data-next-word]");
@@ -74,8 +78,21 @@ async function take(told) {
   return undefined;
 }
 
+// Who has stood here for a while, and has not been told of a wrong way, gets the hint without asking.
+function help(needed) {
+  const said = one("[data-lesson-stuck]");
+  if (!said) return;
+  const late = needed && Date.now() - since > STUCK_MS;
+  if (said.hidden === !late) return;
+  said.hidden = !late;
+  const hint = one("[data-lesson-hint]");
+  if (hint && late) hint.open = true;
+  if (late) tell(`${hint?.textContent ?? ""} ${said.textContent}`.trim());
+}
+
 // The step is fetched once: what has changed since is the next question's business.
 async function redraw(told, was) {
+  since = Date.now();
   const answer = await fetch(`/clusters/${encodeURIComponent(cluster)}/lesson/${location.search}`);
   if (!answer.ok) return;
   const focus = held || (side.contains(document.activeElement) && document.activeElement.dataset.go);
@@ -133,6 +150,7 @@ async function clicked(event) {
     : null;
   if (!body) return;
   trouble("");
+  since = Date.now();
   button.disabled = true;
   held = body.op === "answer" ? "next" : button.dataset.go ?? "";
   if (body.op === "reset") tell(t("l.reset"));

@@ -41,8 +41,12 @@ def test_begun_answered_done_and_begun_again(real: Product) -> None:
     told = said(real, cluster, {"op": "answer", "choice": 1})
     assert (told["answers"], told["done"], told["holds"]) == ({"0": 1}, [0], True)
     assert said(real, cluster, {"op": "go", "step": 99}, 422)["error"] == "This lesson has 5 steps."
+    told = said(real, cluster, {"op": "go", "step": 4})
+    assert (told["holds"], told["early"], told["done"]) == (False, True, [0]), (
+        "all hosts run, as they did before: nobody did that"
+    )
     told = said(real, cluster, {"op": "go", "step": 1})
-    assert (told["step"], told["holds"]) == (1, False)
+    assert (told["step"], told["holds"], told["early"]) == (1, False, False)
     said(real, cluster, {"op": "act", "act": 0})
     wait_for(lambda: 1 in said(real, cluster)["done"], "the step's end")
     status, again = real.call("POST", f"/api/clusters/{cluster}/lesson", {"op": "reset"}, timeout=90)
@@ -78,6 +82,12 @@ def test_who_asks_meanwhile_takes_no_answer_back(real: Product) -> None:
         over.set()
         for one in others:
             one.join()
+
+
+def test_an_act_on_somebody_who_is_not_there_is_refused(real: Product) -> None:
+    cluster = begun(real, "failed-yet-written")
+    said(real, cluster, {"op": "go", "step": 2})
+    assert "There is no stopped member now" in said(real, cluster, {"op": "act", "act": 0}, 409)["error"]
 
 
 def test_a_change_of_members_that_etcd_refuses_is_refused(real: Product) -> None:

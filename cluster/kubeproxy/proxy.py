@@ -132,7 +132,23 @@ class KubeProxy(ApiClient):
         self.watch_resource(out, "endpointslices", "/apis/discovery.k8s.io/v1/endpointslices", NOT_OURS)
         out.timer("periodic", self.config.sync_ns, cause=0)
         if mode == "ipvs":
+            self._look_at_interfaces(out)
             out.timer("sweep", CHECK_EVERY, cause=0)
+
+    def _look_at_interfaces(self, out: Outbox) -> None:
+        """Which addresses has the node? Asked now and then (the real one asks at every sync): the bridge comes with the first pod."""
+        if self.config.kernel:
+            out.send(self.config.kernel, ToolCall(out.next_id(), ("ip", "-br", "-4", "addr")), cause=0)
+
+    def _interfaces(self, listed: str, now: int, out: Outbox) -> None:
+        rows = [line.split() for line in listed.splitlines()]
+        found = [
+            a.partition("/")[0] for name, _, *given in rows if name not in ("lo", ipvs.DUMMY_DEVICE) for a in given
+        ]
+        others = tuple(address for address in found if address != self.config.node_ip)
+        if others != self.state.node_ips:
+            self.state.node_ips, self.state.need_full = others, True
+            self._schedule(now, out)
 
     def _listen(self, out: Outbox) -> None:
         """Tell the kernel what this process listens on, if that changed."""
@@ -149,7 +165,7 @@ class KubeProxy(ApiClient):
             cidrs = {"service_cidrs": (config.service_cidr,)} if config.service_cidr else {}
             node = {"spec": {"podCIDRs": list(self.state.pod_cidrs)}}
             return from_configuration(
-                self.state.document, node, node=config.node, node_ip=config.node_ip, node_ips=(config.node_ip,),
+                self.state.document, node, node=config.node, node_ip=config.node_ip, node_ips=(config.node_ip, *self.state.node_ips),
                 zone=self.state.zone, mode=self.mode, **cidrs,
             )  # fmt: skip
         return ProxyOptions(
@@ -238,7 +254,9 @@ class KubeProxy(ApiClient):
             if self.state.flushed and self.mode != "nftables" and self.state.syncs:
                 self.state.need_full = True
                 self._schedule(now, out)
-            elif self.mode == "ipvs" and self.state.syncs:
+            if self.mode == "ipvs":
+                self._look_at_interfaces(out)
+            if self.mode == "ipvs" and self.state.syncs and not self.state.need_full:
                 self._hand_over(True, out)  # it writes everything each period, asked or not: that mends any flush
         elif name == "sweep":
             out.timer("sweep", CHECK_EVERY, cause=0)
@@ -349,6 +367,8 @@ class KubeProxy(ApiClient):
                 self._end(life.ipvs_missing(self.options().scheduler or "rr"), now, out)
             else:
                 self._run_container((self.state.document or {}).get("mode") or "", now, out)
+        elif type(message) is ToolResult and not message.code:
+            self._interfaces(message.stdout, now, out)
 
     # -- onlookers ------------------------------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ class ProxyState(ClientState):
     refusal: str = ""
     """Why this proxy does nothing: its mode is not one it can write."""
     zone: str = ""
+    node_ips: tuple[str, ...] = ()
+    """IPVS mode: the node's addresses besides ``node_ip`` (its bridge's, its tunnel's), each of which takes node ports."""
     pod_cidrs: tuple[str, ...] = ()
     """Of the Node: what ``detectLocalMode: NodeCIDR`` looks at."""
     node_causes: int = 0

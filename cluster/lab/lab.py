@@ -13,7 +13,8 @@ from cluster.lab.inputs import Entry, Input
 from cluster.lab.outputs import Drained
 from cluster.lab.state import LabState
 from cluster.sim import World
-from cluster.sim.world import CALLERS, PlainUnpickler, Slot
+from cluster.sim.plain import PlainUnpickler
+from cluster.sim.world import CALLERS, Slot
 from cluster.snapshot.stops import Stops
 from cluster.topology import FACTORIES, ClusterSpec
 from cluster.trace.recorder import Recorder

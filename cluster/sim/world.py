@@ -16,7 +16,6 @@ Simplified here: a step takes no time (actors that model cost pass ``delay``), a
 import heapq
 import pickle
 from collections.abc import Callable, Mapping
-from functools import partial
 from hashlib import blake2b
 from io import BytesIO
 from typing import Any, Protocol
@@ -27,6 +26,7 @@ from cluster.sim.actor import Actor, Fsynced, PeerDown, Timer
 from cluster.sim.dice import Dice
 from cluster.sim.disk import Disk, Write
 from cluster.sim.network import Network
+from cluster.sim.plain import PlainUnpickler
 
 _FOLD = 1 << 16
 """Bytes of event log folded into the digest at a time."""
@@ -432,33 +432,6 @@ class World:
             slot = state.slots[name]
             world.actors[name] = factories[slot.kind](name, slot.config, actor_state)
         return world
-
-
-PLAIN = {
-    ("builtins", "bytearray"),
-    ("builtins", "set"),
-    ("builtins", "frozenset"),
-    ("collections", "deque"),
-    ("msgspec._utils", "rebuild"),
-}
-"""What else a checkpoint may name."""
-
-
-class PlainUnpickler(pickle.Unpickler):
-    """Reads only this package's Structs and a few builtins, so that a checkpoint can hold no code to run.
-
-    What is found is handed out wrapped: it can be called, and that is all. A class itself could be given new attributes by the
-    stream (BUILD), for every cluster of the process.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.startswith("cluster."):
-            found = super().find_class(module, name)
-            if isinstance(found, type) and issubclass(found, Struct):
-                return partial(found)
-        elif (module, name) in PLAIN:
-            return partial(super().find_class(module, name))
-        raise pickle.UnpicklingError(f"a checkpoint holds plain data only, not {module}.{name}")
 
 
 class _Outbox:

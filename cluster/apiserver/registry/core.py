@@ -13,8 +13,8 @@ from typing import Any
 
 from cluster.api import conversion, field, meta, quantity
 from cluster.api.field import FieldError
-from cluster.apiserver.registry.pod_validation import at_least_zero, config_key, one_of
 from cluster.apiserver.registry.strategy import Context, Strategy, nested, put, put_spec
+from cluster.apiserver.validation.values import at_least_zero, config_key, one_of
 
 Doc = dict[str, Any]
 

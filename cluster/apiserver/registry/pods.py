@@ -12,9 +12,10 @@ from typing import Any
 
 from cluster.api import field, meta, quantity
 from cluster.api.field import FieldError
-from cluster.apiserver.registry import pod_validation
 from cluster.apiserver.registry.pod_diff import spec_diff
 from cluster.apiserver.registry.strategy import Context, Strategy, nested
+from cluster.apiserver.validation.pod_spec import validate_spec, validate_template
+from cluster.apiserver.validation.scheduling import validate_tolerations
 
 Doc = dict[str, Any]
 
@@ -83,7 +84,7 @@ class PodStrategy(Strategy):
         return {**doc, "status": status}
 
     def check(self, doc: Doc, ctx: Context) -> list[FieldError]:
-        errors = pod_validation.validate_spec(doc.get("spec") or {}, "spec")
+        errors = validate_spec(doc.get("spec") or {}, "spec")
         if (doc.get("spec") or {}).get("ephemeralContainers"):
             why = "cannot be set on create"
             errors.append(field.forbidden("spec.ephemeralContainers", why))
@@ -105,7 +106,7 @@ class PodStrategy(Strategy):
         errors += self._deadline(spec, before)
         if spec.get("tolerations") != before.get("tolerations"):
             errors += _only_added(spec.get("tolerations") or [], before.get("tolerations") or [])
-            errors += pod_validation.validate_tolerations(spec.get("tolerations") or [], "spec.tolerations")
+            errors += validate_tolerations(spec.get("tolerations") or [], "spec.tolerations")
         if errors:
             return errors
         munged = _munge(spec, before)
@@ -226,7 +227,7 @@ class PodEphemeralContainersStrategy(PodStrategy):
         return {**old, "metadata": new["metadata"], "spec": spec}
 
     def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
-        errors = pod_validation.validate_spec(new.get("spec") or {}, "spec")
+        errors = validate_spec(new.get("spec") or {}, "spec")
         for i, container in enumerate((new.get("spec") or {}).get("ephemeralContainers") or ()):
             for name in ("ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resources"):
                 if container.get(name):
@@ -260,7 +261,7 @@ class PodTemplateStrategy(Strategy):
         return new.get("template") != old.get("template")
 
     def check(self, doc: Doc, ctx: Context) -> list[FieldError]:
-        return pod_validation.validate_template(doc.get("template"), "template")
+        return validate_template(doc.get("template"), "template")
 
 
 STRATEGIES = (PodStrategy(), PodStatusStrategy(), PodEphemeralContainersStrategy(), PodTemplateStrategy())

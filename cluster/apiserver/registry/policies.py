@@ -10,9 +10,9 @@ from typing import Any
 
 from cluster.api import field, meta
 from cluster.api.field import FieldError, GoText
-from cluster.apiserver.registry.pod_validation import port_name, port_number, port_or_name, validate_selector
 from cluster.apiserver.registry.strategy import Context, Strategy
 from cluster.apiserver.registry.workloads import int_or_percent
+from cluster.apiserver.validation.values import port_name, port_number, port_or_name, validate_selector
 
 Doc = dict[str, Any]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from cluster.api import field, meta
 from cluster.api.field import FieldError, GoText
-from cluster.apiserver.registry.pod_validation import validate_selector
 from cluster.apiserver.registry.strategy import Context, Strategy
+from cluster.apiserver.validation.values import validate_selector
 
 Doc = dict[str, Any]
 GROUP = "rbac.authorization.k8s.io"

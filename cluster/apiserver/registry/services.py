@@ -11,8 +11,8 @@ from typing import Any
 from cluster.api import field, meta
 from cluster.api.field import FieldError
 from cluster.apiserver.registry import service_ip
-from cluster.apiserver.registry.pod_validation import one_of, port_number, port_or_name
 from cluster.apiserver.registry.strategy import Context, Strategy, put_spec
+from cluster.apiserver.validation.values import one_of, port_number, port_or_name
 
 Doc = dict[str, Any]
 

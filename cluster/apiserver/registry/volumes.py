@@ -10,8 +10,8 @@ from typing import Any
 from cluster.api import field, meta, quantity
 from cluster.api.field import FieldError
 from cluster.apiserver.registry.pod_diff import spec_diff
-from cluster.apiserver.registry.pod_validation import one_of, validate_selector
 from cluster.apiserver.registry.strategy import Context, Strategy, nested
+from cluster.apiserver.validation.values import one_of, validate_selector
 
 Doc = dict[str, Any]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from cluster.api import field, intstr, meta, selectors
 from cluster.api.field import FieldError, GoText
-from cluster.apiserver.registry.pod_validation import at_least_zero, validate_selector, validate_template
 from cluster.apiserver.registry.strategy import Context, Strategy, nested, put_spec
+from cluster.apiserver.validation.pod_spec import validate_template
+from cluster.apiserver.validation.values import at_least_zero, validate_selector
 
 Doc = dict[str, Any]
 

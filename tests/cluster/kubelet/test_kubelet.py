@@ -9,7 +9,7 @@ import pytest
 from cluster.kubelet import machine
 from cluster.kubelet.kubelet import Kubelet, KubeletConfig
 from cluster.sim import MINUTE, SECOND, World
-from cluster.sim.world import PlainUnpickler
+from cluster.sim.plain import PlainUnpickler
 from cluster.wire.http import HttpChunk, HttpEnd, HttpRequest, HttpResponse, TlsPeer
 from cluster.wire.kubelet import exec_path, logs_path
 from tests.cluster.clientgo.fake_apiserver import EPOCH, FakeApiServer, FakeConfig

@@ -14,7 +14,7 @@ from cluster.netfilter.walk import Walk
 from cluster.node.kernel import Kernel
 from cluster.node.state import KernelConfig
 from cluster.sim import SECOND, World
-from cluster.sim.world import PlainUnpickler
+from cluster.sim.plain import PlainUnpickler
 from cluster.trace.notes import Effect
 from cluster.wire.http import HttpRequest, TlsPeer
 from cluster.wire.packet import Flushed, Packet

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct, field
 
 from cluster.sim import MILLISECOND, SECOND, Actor, Fsynced, Link, PeerDown, Timer, World
-from cluster.sim.world import PlainUnpickler
+from cluster.sim.plain import PlainUnpickler
 from cluster.trace.notes import Effect  # a Struct of this package: any message will do
 
 

@@ -299,6 +299,7 @@ def _add_control_plane(world: World, spec: ClusterSpec) -> None:
                 peer=TlsPeer(common_name="system:kube-controller-manager"),
                 sa_private_pem=spec.pki.sa_private,
                 ca_pem=spec.pki.ca_cert,
+                ca_key_pem=spec.pki.ca_key,
                 cluster_cidr=pod_cidr(spec),
                 service_cidr=SERVICE_CIDR,
                 legacy_tokens=spec.legacy_service_account_tokens,

@@ -31,6 +31,8 @@ class ControllerManagerConfig(ClientConfig, frozen=True, kw_only=True):
     host: str
     sa_private_pem: bytes
     ca_pem: bytes
+    ca_key_pem: bytes = b""
+    """The CA's key (``--cluster-signing-key-file``); without it nothing is signed."""
     cluster_cidr: str = "10.244.0.0/16"
     service_cidr: str = "10.96.0.0/12"
     node_cidr_mask: int = 24

@@ -50,10 +50,12 @@ RESOURCES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "poddisruptionbudgets": ("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget", ("namespace",)),
     "horizontalpodautoscalers": ("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", ()),
     "clusterroles": ("rbac.authorization.k8s.io/v1", "clusterroles", "ClusterRole", ()),
+    "certificatesigningrequests": ("certificates.k8s.io/v1", "certificatesigningrequests", "CertificateSigningRequest", ()),
     "storageclasses": ("storage.k8s.io/v1", "storageclasses", "StorageClass", ()),
 }  # fmt: skip
 """Informer key → (apiVersion, plural, kind, indexes)."""
-CLUSTER_SCOPED = ("nodes", "namespaces", "persistentvolumes", "clusterroles", "storageclasses")
+CLUSTER_SCOPED = ("nodes", "namespaces", "persistentvolumes", "clusterroles", "storageclasses",
+                  "certificatesigningrequests")  # fmt: skip
 """Those of them that have no namespace."""
 
 

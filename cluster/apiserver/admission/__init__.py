@@ -6,7 +6,7 @@ folder is the registry: each module has ``NAME``, ``MUTATES``, ``VALIDATES``, ``
 A module that has ``RESOURCES`` is not even asked about others; one that has ``applies(attributes, ctx)`` only when that is true.
 ``ORDER`` is kube-apiserver's own, which no flag can change.
 
-Simplified here: plug-ins about storage and certificates that would have nothing to say in this cluster are left out.
+Simplified here: plug-ins about storage that would have nothing to say in this cluster are left out.
 
 Upstream: pkg/kubeapiserver/options/plugins.go ``AllOrderedPlugins`` (v1.32).
 """
@@ -27,7 +27,7 @@ from cluster.apiserver.view import View
 ORDER = (
     "NamespaceLifecycle", "ServiceAccount", "NodeRestriction", "TaintNodesByCondition", "LimitRanger", "PodSecurity",
     "Priority", "DefaultTolerationSeconds", "DefaultStorageClass", "StorageObjectInUseProtection", "RuntimeClass",
-    "DefaultIngressClass", "MutatingAdmissionWebhook", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook", "ResourceQuota",
+    "CertificateApproval", "CertificateSigning", "CertificateSubjectRestriction", "DefaultIngressClass", "MutatingAdmissionWebhook", "ValidatingAdmissionPolicy", "ValidatingAdmissionWebhook", "ResourceQuota",
 )  # fmt: skip
 
 

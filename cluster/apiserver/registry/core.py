@@ -71,6 +71,12 @@ class NamespaceFinalizeStrategy(NamespaceStrategy):
         return errors
 
 
+def _pod_cidrs(spec: Doc) -> list[str]:
+    """``podCIDRs`` as the conversion from v1 leaves it: ``podCIDR`` alone if it is not the first of them."""
+    cidrs, first = spec.get("podCIDRs") or [], spec.get("podCIDR")
+    return [first] if first and cidrs[:1] != [first] else cidrs
+
+
 class NodeStrategy(Strategy):
     """Nodes: a kubelet brings its own status when it registers."""
 
@@ -100,10 +106,7 @@ class NodeStrategy(Strategy):
                 )
                 errors.append(field.duplicate(at, shown))
             seen.add((key, effect))
-        cidrs, first = spec.get("podCIDRs") or [], spec.get("podCIDR")
-        if first and cidrs[:1] != [first]:
-            cidrs = [first]  # as the conversion from v1 does
-        for i, cidr in enumerate(cidrs):
+        for i, cidr in enumerate(_pod_cidrs(spec)):
             try:
                 ip_network(cidr)
             except ValueError:
@@ -114,10 +117,11 @@ class NodeStrategy(Strategy):
     def check_update(self, new: Doc, old: Doc, ctx: Context) -> list[FieldError]:
         errors = self.check(new, ctx)
         spec, before = new.get("spec") or {}, old.get("spec") or {}
-        if before.get("podCIDRs") and spec.get("podCIDRs") != before["podCIDRs"]:
-            errors.append(
-                field.forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid')
-            )
+        had, has = _pod_cidrs(before), _pod_cidrs(spec)
+        changed = 1 if len(had) != len(has) else sum(a != b for a, b in zip(had, has, strict=True))
+        if had:
+            why = 'node updates may not change podCIDR except from "" to valid'
+            errors += [field.forbidden("spec.podCIDRs", why)] * changed
         if before.get("providerID") and spec.get("providerID") != before["providerID"]:
             errors.append(
                 field.forbidden("spec.providerID", 'node updates may not change providerID except from "" to valid')

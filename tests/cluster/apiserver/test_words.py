@@ -19,6 +19,11 @@ def server() -> Cluster:
         cluster = Cluster()
         cluster.ask("POST", f"{NS}/serviceaccounts", {"metadata": {"name": "default"}})
         cluster.ask("POST", CM, {"metadata": {"name": "a"}, "data": {"k": "v"}})
+        cluster.ask(
+            "POST",
+            "/api/v1/nodes",
+            {"metadata": {"name": "n"}, "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24"]}},
+        )
         _server.append(cluster)
     return _server[0]
 
@@ -57,6 +62,8 @@ ROWS: list[tuple[str, str, Any, dict[str, Any], int, str]] = [
      {"metadata": {"name": "n"}, "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "1.2.3.4"}}]}]}}, {}, 422,
      'NetworkPolicy.networking.k8s.io "n" is invalid: spec.ingress[0].from[0].ipBlock.cidr: Invalid value: "1.2.3.4": must be a valid CIDR '
      "value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"),
+    ("PATCH", "/api/v1/nodes/n", {"spec": {"podCIDR": "10.9.0.0/24"}}, {"media": MERGE}, 422,
+     'Node "n" is invalid: spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid'),
     ("GET", "/api/v1/configmaps/a", None, {}, 404, "the server could not find the requested resource"),
     ("GET", f"{NS}/nodes", None, {}, 404, "the server could not find the requested resource"),
     ("POST", "/api/v1/pods", {"metadata": {"name": "p"}}, {}, 405, "the server does not allow this method on the requested resource"),

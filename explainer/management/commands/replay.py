@@ -1,4 +1,7 @@
-"""``python manage.py replay FILE``: runs an exported moment again and says whether every byte agrees."""
+"""``python manage.py replay FILE``: runs an exported moment again and says whether every byte agrees.
+
+A file of another version of the world is run, too, if it begins with nothing (a checkpoint is of one version only); it may well differ.
+"""
 
 import os
 from pathlib import Path
@@ -9,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from explainer.runs.again import replay
 from explainer.runs.moment import Unreadable, entries, read
+from explainer.runs.version import world_version
 
 
 class Command(BaseCommand):
@@ -29,6 +33,9 @@ class Command(BaseCommand):
             moment = read(data)
             rows = entries(moment)
             door = os.environ.get("CLEARPLANE_DOOR", "cluster.lab")
+            foreign = moment.version != world_version(door)
+            if foreign and moment.start:
+                raise CommandError(f"{file} begins with a checkpoint that another version of the world wrote")
             now, delivered, digest = replay(moment.spec, moment.start or None, rows, moment.now, moment.delivered, door)
         except Unreadable as error:
             raise CommandError(f"{file}: {error}") from error
@@ -36,5 +43,6 @@ class Command(BaseCommand):
             raise CommandError(f"{file} was made by another version: {error}") from error
         where = f"{len(rows)} inputs, {delivered} events, {now / 1e9:.6f} virtual seconds"
         if (now, delivered, digest) != (moment.now, moment.delivered, moment.digest):
-            raise CommandError(f"differs after {where}: digest {digest}, the file says {moment.digest}")
+            why = " (another version of the world made it)" if foreign else ""
+            raise CommandError(f"differs after {where}: digest {digest}, the file says {moment.digest}{why}")
         self.stdout.write(f"every byte agrees: {where}, digest {digest}")

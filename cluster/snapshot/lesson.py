@@ -5,12 +5,14 @@ In → an expression, and the instant at which the step began; out → ``{holds,
 
 | table | rows |
 |---|---|
-| ``members`` | etcd's: ``id name host up paused boot role term lead learner commit lastIndex firstIndex snapIndex revision boot cluster`` |
+| ``members`` | etcd's: ``id name host up paused boot role term lead learner commit lastIndex firstIndex snapIndex revision size cluster`` (size: of its file, bytes) |
 | ``quorum`` | one: ``voters need have alive mayLose leader`` |
 | ``hosts`` ``processes`` | ``name up paused``; ``name kind host up paused boot leads ready etcd`` (ready: apiservers) |
 | ``network`` | one: ``parted`` and how many links are ``cut``, ``slow``, ``lossy`` |
 | ``requests`` | what clients outside asked since the step began: ``method path verb resource namespace name code user agent outcome`` |
-| ``terms`` | leaders seen since then: ``term leader`` |
+| ``backends`` | the balancer's: ``name up`` |
+| ``terms`` | leaders seen since then: ``term leader skipped`` (how many terms before it had none) |
+| ``pending`` | puts in the logs of running members that are not committed: ``member key value`` |
 | ``keys`` | etcd's keys outside of ``/registry/``: ``key value version revision`` |
 | ``alarms`` | ``member alarm`` |
 | ``rules`` | each node's rules: ``node mode text`` |
@@ -29,6 +31,7 @@ from functools import lru_cache
 from typing import Any
 
 from cluster.api import scheme
+from cluster.etcd.member import EtcdMember
 from cluster.snapshot.backups import snapshots
 from cluster.snapshot.cel import Expression, Refused, Unsettled
 from cluster.snapshot.ha import member_rows, quorum
@@ -37,6 +40,7 @@ from cluster.snapshot.network import Probe, packet
 from cluster.snapshot.node_network import kernels, node_network
 from cluster.snapshot.requests import requests
 from cluster.snapshot.scene import Scene
+from cluster.wire.etcd import PutRequest
 
 NEWEST = 80
 KEYS = 60
@@ -95,6 +99,7 @@ def _members(tables: Tables) -> Rows:
                 **row,
                 "boot": slot.boot,
                 "cluster": f"{slot.config.cluster_id:x}",
+                "size": 0 if actor is None else actor.state.app.store.size,
                 **{key: int(status.get(key) or 0) for key in known},
             }
         )
@@ -151,8 +156,30 @@ def _requests(tables: Tables) -> Rows:
 
 
 def _terms(tables: Tables) -> Rows:
-    known = tables.scene.memory.terms
-    return [{"term": term, "leader": leader} for at, term, leader in known if at // 1000 >= tables.since]
+    rows: Rows = []
+    before = 0
+    for at, term, leader in tables.scene.memory.terms:
+        if at // 1000 >= tables.since:
+            rows.append({"term": term, "leader": leader, "skipped": max(term - before - 1, 0) if before else 0})
+        before = term
+    return rows
+
+
+def _backends(tables: Tables) -> Rows:
+    balancer = tables.scene.world.actors.get("lb")
+    return [] if balancer is None else balancer.status()["backends"]
+
+
+def _pending(tables: Tables) -> Rows:
+    rows: Rows = []
+    for member in (actor for actor in tables.scene.world.actors.values() if isinstance(actor, EtcdMember)):
+        log = member.state.raft.log
+        for entry in log.entries[max(log.committed + 1 - log.first, 0) :]:
+            put = getattr(entry.data, "request", None)
+            if isinstance(put, PutRequest):
+                key, value = (text[:200].decode("utf-8", "replace") for text in (put.key, put.value))
+                rows.append({"member": member.name, "key": key, "value": value})
+    return rows[:NEWEST]
 
 
 def _wisest(tables: Tables) -> Any:
@@ -248,6 +275,8 @@ EXTRA: dict[str, Callable[[Tables], Rows]] = {
     "network": _network,
     "requests": _requests,
     "terms": _terms,
+    "backends": _backends,
+    "pending": _pending,
     "keys": _keys,
     "alarms": _alarms,
     "rules": _rules,

@@ -6,6 +6,7 @@ THREE = {"controlPlanes": 3, "etcdMembers": 3, "workers": 1}
 EXTERNAL = {"topology": "external", "controlPlanes": 2, "etcdMembers": 3, "workers": 1}
 FOUR = {"topology": "external", "controlPlanes": 1, "etcdMembers": 4, "workers": 1}
 
+LEADS = 'members.exists(m, m.up && m.role == "leader")'
 BACK = 'members.all(m, m.up) && quorum[0].leader != ""'
 
 
@@ -91,6 +92,13 @@ LESSONS = (
                         say(
                             "Two of three are down now: no majority, so no leader can be elected. Start one of them again.",
                             "이제 셋 중 둘이 죽었습니다. 과반수가 없어 리더를 뽑을 수 없습니다. 하나를 다시 시작하십시오.",
+                        ),
+                    ),
+                    Wrong(
+                        f"members.exists(m, !m.up) && {LEADS} && terms.size() == 0",
+                        say(
+                            "A follower is down, and {leader} leads on. Start it again, and stop {leader}.",
+                            "죽은 것은 팔로워이고 {leader}이(가) 계속 이끕니다. 그 멤버를 다시 시작하고 {leader}을(를) 멈추십시오.",
                         ),
                     ),
                 ),
@@ -185,8 +193,8 @@ LESSONS = (
                     "과반수가 더 높은 임기로 새 리더를 뽑았습니다. 옛 리더는 과반수가 조용하자 물러났습니다.",
                 ),
                 hint=say(
-                    "Whoever is cut off may also be seen on the HA page: the quorum counts who hears whom.",
-                    "끊긴 멤버는 HA 페이지에서도 보입니다. 쿼럼은 누가 누구를 들을 수 있는지로 셉니다.",
+                    "Only if the leader itself is cut off do the others need a new one: {leader}, on {leader_host}.",
+                    "리더 자신이 끊겨야 나머지에게 새 리더가 필요합니다. 지금 리더는 {leader_host}의 {leader}입니다.",
                 ),
             ),
             Step(
@@ -278,10 +286,19 @@ LESSONS = (
                         ),
                     ),
                 ),
-                until='members.exists(m, !m.up) && members.exists(m, m.up && m.role == "leader" && m.term >= 4)',
+                until=f"members.exists(m, !m.up) && {LEADS} && terms.exists(t, t.skipped > 0)",
                 done=say(
-                    "Term 3 has no leader at all: each of the three had voted for itself. In a later term one was quicker.",
-                    "임기 3에는 리더가 아예 없습니다. 셋 모두 자신에게 투표했습니다. 다음 임기에 하나가 더 빨랐습니다.",
+                    "One term has no leader at all: each of the three had voted for itself. In a later term one was quicker. The tape has a band for each term.",
+                    "리더가 아예 없는 임기가 하나 있습니다. 셋 모두 자신에게 투표했습니다. 그 뒤 임기에 하나가 더 빨랐습니다. 테이프에 임기마다 띠가 있습니다.",
+                ),
+                wrong=(
+                    Wrong(
+                        f"members.exists(m, !m.up) && {LEADS} && terms.size() > 0 && terms.all(t, t.skipped == 0)",
+                        say(
+                            "This time one was a hair quicker, and won in the first term: ties are rare. Begin this step again, or start {down} and press once more.",
+                            "이번에는 하나가 간발의 차로 빨라 첫 임기에 이겼습니다. 비기는 일은 드뭅니다. 이 단계를 다시 시작하거나, {down}을(를) 시작한 뒤 다시 누르십시오.",
+                        ),
+                    ),
                 ),
             ),
             Step(
@@ -329,7 +346,7 @@ LESSONS = (
                 ),
                 page="ha",
                 mark=".ha-picture",
-                task=say("Switch off cp-1 and cp-2.", "cp-1과 cp-2를 끄십시오."),
+                task=say("Switch off cp-1 and cp-2, or any two.", "cp-1과 cp-2를 끄십시오. 다른 둘이라도 좋습니다."),
                 act=(
                     Act(
                         say("Switch off cp-1 and cp-2", "cp-1과 cp-2 끄기"),
@@ -387,8 +404,16 @@ LESSONS = (
                 say("One host is enough to have a majority again.", "호스트 한 대면 다시 과반수가 됩니다."),
                 page="ha",
                 mark=".meter",
-                task=say("Switch cp-1 on again and wait for a leader.", "cp-1을 다시 켜고 리더를 기다리십시오."),
-                act=(Act(say("Switch cp-1 on", "cp-1 켜기"), ({"type": "HostOp", "host": "cp-1", "op": "start"},)),),
+                task=say(
+                    "Switch {down_host} on again and wait for a leader.",
+                    "{down_host}을(를) 다시 켜고 리더를 기다리십시오.",
+                ),
+                act=(
+                    Act(
+                        say("Switch {down_host} on", "{down_host} 켜기"),
+                        ({"type": "HostOp", "host": "{down_host}", "op": "start"},),
+                    ),
+                ),
                 until='quorum[0].have >= 2 && quorum[0].leader != ""',
                 done=say(
                     "Have 2, need 2: it works, and nothing more may be lost.",
@@ -458,17 +483,18 @@ LESSONS = (
             ),
             Step(
                 say(
-                    "Try both in the console: `etcdctl get greeting`, then with `--consistency=s`. A kubectl that asks the apiserver's cache (resourceVersion=0) reads without etcd, too.",
-                    "콘솔에서 둘 다 해 보십시오. `etcdctl get greeting`, 그리고 `--consistency=s`를 붙여서. apiserver의 캐시에 묻는 요청(resourceVersion=0)도 etcd 없이 읽습니다.",
+                    "Without the flag etcdctl waits and fails; with `--consistency=s` m1 answers from its own disk. A list with resourceVersion=0 is answered from the apiserver's cache: it reads without etcd, too.",
+                    "플래그가 없으면 etcdctl은 기다리다 실패합니다. `--consistency=s`를 붙이면 m1이 자기 디스크에서 대답합니다. resourceVersion=0인 목록 요청에는 apiserver가 캐시에서 대답하므로, 이것도 etcd 없이 읽습니다.",
                 ),
                 page="requests",
                 type=(
+                    "etcdctl get greeting",
                     "etcdctl get greeting --consistency=s",
                     "kubectl get --raw '/api/v1/namespaces/kube-system/pods?resourceVersion=0'",
                 ),
                 task=say(
-                    "Read from the cache of an apiserver while etcd has no majority.",
-                    "etcd에 과반수가 없는 동안 apiserver의 캐시에서 읽으십시오.",
+                    "Ask etcd both ways (the first gives up after 5 s); then read from the cache of an apiserver.",
+                    "etcd에 두 방식으로 물어보십시오(첫 번째는 5초 뒤에 포기합니다). 그런 다음 apiserver의 캐시에서 읽으십시오.",
                 ),
                 until='quorum[0].have < quorum[0].need && requests.exists(r, r.path.contains("resourceVersion=0") && r.code == 200)',
                 done=say(
@@ -553,8 +579,8 @@ LESSONS = (
         (
             Step(
                 say(
-                    "Stop both followers; {leader} is alone, but still believes for a second or two that it leads.",
-                    "팔로워를 모두 멈춥니다. {leader}은(는) 혼자지만 1~2초 동안은 아직 자신이 리더라고 믿습니다.",
+                    "When both followers stop, {leader} is alone, but still believes for a second or two that it leads.",
+                    "팔로워가 모두 멈추면 {leader}은(는) 혼자가 되지만, 1~2초 동안은 아직 자신이 리더라고 믿습니다.",
                 ),
                 page="etcd",
                 mark="[data-part=logs]",
@@ -601,8 +627,17 @@ LESSONS = (
                         ),
                     ),
                 ),
-                until='members.filter(m, !m.up).size() == 2 && quorum[0].leader == "" && members.exists(m, m.up && m.lastIndex > m.commit) && clock[0].seconds > 7.0',
+                until='members.filter(m, !m.up).size() == 2 && quorum[0].leader == "" && pending.exists(p, p.key == "fate") && clock[0].seconds > 7.0',
                 within=60,
+                wrong=(
+                    Wrong(
+                        'members.filter(m, !m.up).size() == 2 && quorum[0].leader == "" && !pending.exists(p, p.key == "fate")',
+                        say(
+                            "The leader has stepped down and does not have the put: it came too late. Begin this step again, and do both at once.",
+                            "리더가 이미 물러났고 put을 가지고 있지 않습니다. put이 너무 늦었습니다. 이 단계를 다시 시작해 둘을 한 번에 하십시오.",
+                        ),
+                    ),
+                ),
                 done=say(
                     "The client has its error by now: “request timed out”. The entry still stands in the log: appended, not committed.",
                     "클라이언트는 이제 “request timed out” 오류를 받았습니다. 항목은 여전히 로그에 있습니다. 덧붙었지만 커밋되지 않았습니다.",
@@ -621,6 +656,15 @@ LESSONS = (
                 act=(Act(say("Start {down}", "{down} 시작"), (member("start", "{down}"),)),),
                 until='keys.exists(k, k.key == "fate" && k.value == "written")',
                 within=60,
+                wrong=(
+                    Wrong(
+                        f'members.exists(m, m.up && m.boot >= 2) && {LEADS} && !keys.exists(k, k.key == "fate") && !pending.exists(p, p.key == "fate")',
+                        say(
+                            "The put is gone: members without it have elected one of themselves, and the old leader dropped its entry. That is the other possible outcome. Begin this step again to see this one.",
+                            "put이 사라졌습니다. put이 없는 멤버들이 자기들끼리 리더를 뽑았고, 옛 리더는 그 항목을 버렸습니다. 이것도 가능한 결말입니다. 다른 결말을 보려면 이 단계를 다시 시작하십시오.",
+                        ),
+                    ),
+                ),
                 done=say(
                     "The put that failed was written: the old leader's log was the longer one, so only it could win. Had the two others come back first, they would have elected one of themselves, and the put would be gone. An error of a write means “unknown”, not “no”.",
                     "실패한 put이 쓰였습니다. 옛 리더의 로그가 더 길어 그 멤버만 이길 수 있었습니다. 나머지 둘이 먼저 돌아왔다면 자기들끼리 리더를 뽑았을 것이고, put은 사라졌을 것입니다. 쓰기의 오류는 “아니요”가 아니라 “모름”입니다.",
@@ -635,8 +679,8 @@ LESSONS = (
         8,
         say("A clumsy election timeout on a slow network", "느린 네트워크와 어설픈 선거 타임아웃"),
         say(
-            "Heartbeats of 100 ms and an election timeout of 500 ms, on links that take 900 ms one way: can anybody lead for long?",
-            "하트비트 100ms, 선거 타임아웃 500ms인데 링크는 편도 900ms입니다. 누가 오래 이끌 수 있습니까?",
+            "Heartbeats of 100 ms and an election timeout of 500 ms, on links that take 900 ms one way: can anybody lead?",
+            "하트비트 100ms, 선거 타임아웃 500ms인데 링크는 편도 900ms입니다. 누군가 이끌 수 있습니까?",
         ),
         3,
         (
@@ -664,8 +708,8 @@ LESSONS = (
                 page="etcd",
                 mark="[data-part=ring]",
                 task=say(
-                    "Make the links between members slow, and wait until leadership has changed.",
-                    "멤버 사이의 링크를 느리게 하고, 리더가 바뀔 때까지 기다리십시오.",
+                    "Make the links between members slow, and watch the terms climb to 6.",
+                    "멤버 사이의 링크를 느리게 하고, 임기가 6까지 올라가는 것을 지켜보십시오.",
                 ),
                 act=(
                     Act(
@@ -677,11 +721,15 @@ LESSONS = (
                         ),
                     ),
                 ),
-                until='network[0].slow >= 6 && (quorum[0].leader == "" || terms.size() >= 1)',
+                until='network[0].slow >= 6 && quorum[0].leader == "" && members.exists(m, m.term >= 6)',
                 within=60,
                 done=say(
-                    "Nothing is broken, and yet nobody leads for long: followers give up before the heartbeat that is on its way arrives.",
-                    "아무것도 고장 나지 않았지만 아무도 오래 이끌지 못합니다. 오고 있는 하트비트가 닿기 전에 팔로워가 포기합니다.",
+                    "Nothing is broken, and yet nobody leads: the followers gave up before the next heartbeat came. And a candidate has 0.5 to 1 s of patience, while a vote takes 1.8 s there and back; so it tries again in a higher term, and again.",
+                    "아무것도 고장 나지 않았지만 아무도 이끌지 못합니다. 다음 하트비트가 닿기 전에 팔로워가 포기했습니다. 후보의 인내심은 0.5~1초인데 표는 왕복 1.8초가 걸립니다. 그래서 더 높은 임기에 다시, 또다시 시도합니다.",
+                ),
+                hint=say(
+                    "All three links between members must be slow; a leader that two of them still hear in time goes on leading.",
+                    "멤버 사이의 세 링크가 모두 느려야 합니다. 과반수가 제때 들을 수 있는 리더는 계속 이끕니다.",
                 ),
             ),
             Step(

@@ -27,7 +27,9 @@ def booted(options: str) -> bytes:
     for name in ("name", "paused", "kubernetes_version"):
         del fields[name]
     desk = Desk.boot(**fields)
-    desk.lab.run_until(desk.lab.now + 3 * SECOND)
+    desk.lab.run_until(
+        desk.lab.now + 6 * SECOND
+    )  # etcd lets nobody in before its members have known one another for 5 s
     return desk.lab.checkpoint()
 
 

@@ -68,6 +68,8 @@ class Console(Struct):
     deadline: int = 0
     """Look-ups end then (curl's ``-m``); 0: resolv.conf's own timeouts."""
     pieces: list[tuple[int, str]] = field(default_factory=list)
+    stdin: str = ""
+    """What is piped into the program."""
     held: int = -1
     """Pieces from here on go into a pipe and are not on the screen yet; -1: none."""
     local: Callable[[list[str]], tuple[list[str], int]] | None = None

@@ -1,7 +1,7 @@
 """A small shell for what people exec in a pod: one command, or ``sh -c`` with lists, loops and pipes around network programs.
 
 In: the words of an exec → out: a generator of ``Effect``s that ends with the exit status. Understood: ``;`` ``&&`` ``||``, newlines, ``for x in …``,
-``while`` and ``until``, ``if``, ``$VAR``, ``$(seq a b)``, ``$(( ))`` not; pipes into ``head tail grep wc sort uniq cut tr cat``; ``2>&1``, ``>/dev/null``. A
+``while`` and ``until``, ``if``, ``$VAR``, ``$(seq a b)``, ``$(( ))`` not; pipes into ``nc`` and ``head tail grep wc sort uniq cut tr cat``; ``2>&1``, ``>/dev/null``. A
 command that needs no network is run by the kubelet's own model.
 
 Simplified here: loops end after ``MAX_ROUNDS``; what isn't understood is a syntax error with its words, never guessed.
@@ -14,7 +14,7 @@ from typing import Any
 
 from cluster.network import filters
 from cluster.network.effects import Console, Effect, Pause, Run
-from cluster.network.programs import PROGRAMS
+from cluster.network.programs import PROGRAMS, nc
 from cluster.sim import SECOND
 
 SHELLS = ("sh", "bash", "ash", "dash")
@@ -217,7 +217,23 @@ def _pipeline(console: Console, text: str) -> Run:
         console.pieces[begin:] = [
             (words[1].get(number, number), said) for number, said in console.pieces[begin:] if words[1].get(number) != 0
         ]
-    return _filters(console, begin, parts[1:]) if len(parts) > 1 else code
+    rest = parts[1:]
+    if rest and PROGRAMS.get(rest[0].split(maxsplit=1)[0] if rest[0] else "") is nc:
+        code = yield from _into_nc(console, begin, rest.pop(0), bool(rest))
+    return _filters(console, begin, rest) if rest else code
+
+
+def _into_nc(console: Console, begin: int, text: str, goes_on: bool) -> Run:
+    """What was printed is sent."""
+    said = console.pieces[begin:]
+    console.pieces[begin:] = [piece for piece in said if piece[0] == 2]
+    console.stdin = "".join(piece for number, piece in said if number == 1)
+    outer = console.held
+    if goes_on:
+        console.held = begin if outer < 0 else outer
+    code = yield from _command(console, _redirected(shlex.split(_variables(console, text)))[0])
+    console.stdin, console.held = "", outer
+    return code
 
 
 def _redirected(words: list[str]) -> tuple[list[str], dict[int, int]]:

@@ -181,14 +181,7 @@ def _show(console: Console, flags: dict[str, str], request: Request, answer: obj
         raise _Fail(1, "Received HTTP/0.9 when not allowed")
     if answer.broken:
         raise _Fail(52, "Empty reply from server")
-    body = answer.body
-    head = [f"HTTP/1.1 {answer.code} {REASONS.get(answer.code, '')}".rstrip()]
-    head += [f"Server: {answer.server}"] if answer.server else []
-    head += [
-        f"Content-Type: {answer.kind}",
-        *(f"{n}: {v}" for n, v in answer.headers),
-        f"Content-Length: {len(body.encode())}",
-    ]
+    body, head = answer.body, answer_head(answer)
     if "verbose" in flags:
         console.err("".join(f"< {line}\n" for line in [*head, ""]))
     failed = "fail" in flags and answer.code >= 400
@@ -201,6 +194,17 @@ def _show(console: Console, flags: dict[str, str], request: Request, answer: obj
     if "write" in flags:
         console.out(_write_out(flags["write"], answer.code, len(body.encode())))
     return 0
+
+
+def answer_head(answer: Answer) -> list[str]:
+    """The status line and the headers."""
+    return [
+        f"HTTP/1.1 {answer.code} {REASONS.get(answer.code, '')}".rstrip(),
+        *([f"Server: {answer.server}"] if answer.server else []),
+        f"Content-Type: {answer.kind}",
+        *(f"{n}: {v}" for n, v in answer.headers),
+        f"Content-Length: {len(answer.body.encode())}",
+    ]
 
 
 def _write_out(form: str, code: int, size: int) -> str:

@@ -1,11 +1,14 @@
-"""``nc -z -v -u -w``: is there somebody? Listening is what a container's own command does (``cluster.network.servers``).
+"""``nc -z -v -u -w``: is there somebody? What is piped in is sent: a datagram, or an HTTP request typed by hand. Listening is what a container's own command does (``cluster.network.servers``).
 
 Upstream: busybox 1.36 networking/nc_bloaty.c, OpenBSD netcat (texts).
 """
 
+import re
+
 from cluster.network.effects import Call, Console, Run
+from cluster.network.programs.curl import answer_head
 from cluster.network.resolve import resolve
-from cluster.network.servers import Answer
+from cluster.network.servers import Answer, Request
 from cluster.sim import SECOND
 
 NAMES = ("nc", "ncat", "netcat")
@@ -50,7 +53,12 @@ def run(console: Console, words: list[str]) -> Run:
         console.err(f"nc: bad address '{host}'\n" if console.busybox else f"nc: getaddrinfo for host \"{host}\" port {port}: Name or service not known\n")  # fmt: skip
         return 1
     address = found.addresses[0]
-    payload = "" if udp else None
+    payload: str | Request | None = console.stdin if udp else None
+    typed = re.match(r"(GET|HEAD) (\S+)", console.stdin)
+    if not udp and not zero and typed:
+        payload = Request(typed[1], typed[2], host)
+    elif not udp and not zero and console.stdin:
+        payload = console.stdin
     console.now, done = yield Call("udp" if udp else "tcp", address, port, payload, limit or (SECOND if udp else 0))
     assert done is not None
     error = "" if udp and done.error == "timeout" else done.error
@@ -72,5 +80,13 @@ def run(console: Console, words: list[str]) -> Run:
             else f"Connection to {host} ({address}) {port} port [{proto}/{name}] succeeded!\n"
         )
     if not zero and isinstance(done.payload, str | Answer):
-        console.out(done.payload if isinstance(done.payload, str) else done.payload.body)
+        console.out(done.payload if isinstance(done.payload, str) else _answer(done.payload, payload))
     return 0
+
+
+def _answer(answer: Answer, asked: str | Request | None) -> str:
+    """An HTTP server's answer as it comes over the wire."""
+    if answer.broken or not isinstance(asked, Request):
+        return ""
+    head = [*answer_head(answer), "", ""]
+    return "\r\n".join(head) + (answer.body if asked.method != "HEAD" else "")

@@ -91,6 +91,8 @@ TYPED = [
         "this console has no terminal: give it a command (kubectl exec box -- hostname)",
         1,
     ),
+    ("kubectl exec tool -- sh -c 'echo \"GET / HTTP/1.0\" | nc web 80 | head -1'", "HTTP/1.1 200 OK\n", "", 0),
+    ("kubectl exec tool -- sh -c 'echo x | curl web'", "", "a pipe into 'curl' is not simulated in a pod", 2),
     (RUN + "wget -qO- web", "Welcome to nginx", "", 0),
     (RUN + "wget -qO- nowhere", 'pod "tmp" deleted', "bad address 'nowhere'", 1),
     (f"echo 'wget -qO- web; exit 5' | {RUN}sh", "Welcome to nginx", "pod default/tmp terminated (Error)", 5),

@@ -108,9 +108,8 @@ def apply(world: World, act: Restoring) -> dict[str, Any]:
         made[seed.host] = restore.files(data, flags, plan, act.path)
         database = made[seed.host][restore.DATABASE]
         assert isinstance(database, bytes)
-        restored.member(
-            database, plan, world.state.slots[seed.process].config, seeds
-        )  # whatever is wrong with it is said now
+        # Whatever is wrong with it is said now:
+        restored.member(database, plan, world.state.slots[seed.process].config, seeds)
     for host, files in made.items():
         _replace_data(world, host, act, data, files)
     if act.control_plane:

@@ -68,9 +68,8 @@ def _query_parameter(parameter: Doc) -> bytes:
         + _text(6, parameter["type"])
         + (_flag(20) if parameter.get("uniqueItems") else b"")
     )
-    return _bytes(
-        1, _bytes(2, _bytes(3, fields))
-    )  # an item that is a parameter that has no body but stands in the query
+    # An item that is a parameter that has no body but stands in the query:
+    return _bytes(1, _bytes(2, _bytes(3, fields)))
 
 
 def _response(response: Doc) -> bytes:

@@ -193,9 +193,8 @@ def stream_line(answer: Any, watch_id: int = 0) -> dict[str, Any]:
     compacted = max(answer.compact_revision, 0)
     header = _header(answer.header)
     if compacted:
-        header.pop(
-            "revision", None
-        )  # upstream: a cancellation by compaction is of no revision, and its number says why
+        # As upstream: a cancellation by compaction is of no revision; compact_revision says why.
+        header.pop("revision", None)
     elif answer.created and answer.canceled:
         watch_id = -1
     return {

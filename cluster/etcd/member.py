@@ -88,9 +88,8 @@ class EtcdMember(LabSide):
             return
         if member in s.peers:
             s.peers[member].since = -1
-            out.timer(
-                "greet", SECOND, cause=0
-            )  # it is dialled until it answers; two followers have no other word for one another
+            # It is dialled until it answers; two followers have no other word for one another.
+            out.timer("greet", SECOND, cause=0)
         RawNode(s.raft).unreachable(member)
         self.ready(now, out)
 

@@ -274,9 +274,8 @@ class KubeProxy(ApiClient):
         if written_whole(mode):
             self._sync_table(causes, now, out)
             return
-        full = (
-            state.need_full or state.flushed
-        )  # (on flushed tables a partial restore fails; the real one's full one follows a sync period later)
+        # (On flushed tables a partial restore fails; the real one's full one follows a sync period later.)
+        full = state.need_full or state.flushed
         update = state.book.update(state.tracker, options, list(causes), full=full)
         if full:
             state.base_rules = _count(mode.restore_input(options, (), (), (), True))

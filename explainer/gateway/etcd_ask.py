@@ -66,9 +66,8 @@ def without_password(path: str, body: bytes) -> bytes:
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError:
-        return body.replace(
-            b"password", b""
-        )  # no request: the sentence that says so tells where it went wrong, not what stood there
+        # It is no request: the sentence that says so tells where it went wrong, not what stood there.
+        return body.replace(b"password", b"")
     if not isinstance(document, dict):
         return body
     secret = ("password", "hashedPassword")

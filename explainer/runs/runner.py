@@ -124,9 +124,8 @@ class Runner:
             self.keeper.commit = snapshot.commit
         self.feed = Feed(mark.frame)
         self._replay([entry for commit, entries in kept.entries if commit > since for entry in entries])
-        self.feed.revision = max(
-            self.feed.revision, self.lab.revision()
-        )  # nothing may happen for long that would tell it
+        # Nothing may happen for long that would tell it:
+        self.feed.revision = max(self.feed.revision, self.lab.revision())
         self.cursor = mark.cursor
         self.seen = dict(mark.seen)
         self.pacer = Pacer(self.lab.now)

@@ -30,10 +30,12 @@ def one_cluster(name: str, rows: list[Row], hears: Hears) -> dict[str, Any]:
     running = [row for row in rows if row["up"] and row["names"]]
     wisest = max(running, key=lambda row: (row["role"] == "leader", row["term"], row["revision"]), default=None)
     known = wisest["names"] if wisest else [row["id"] for row in rows]
-    voters = [row for row in rows if row["id"] in known and not row["learner"]]
+    learners = {row["id"] for row in rows if row["learner"]}
+    voters = [row for row in rows if row["id"] in known and row["id"] not in learners]
     alive = [row for row in voters if row["up"] and not row["paused"]]
     heard = {a["id"]: sum(1 for b in alive if a["id"] == b["id"] or hears(a, b)) for a in alive}
-    size = sum(name not in wisest.get("learners", ()) for name in known) if wisest else len(voters)
+    # Whom it counts on may have gone to another cluster, too: they are voters that do not answer.
+    size = sum(one not in wisest.get("learners", learners) for one in known) if wisest else len(voters)
     need, have = size // 2 + 1, max(heard.values(), default=0)
     return {
         "cluster": name,

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-WIDTH = 1120
+WIDE = {False: 840, True: 1120}
+"""How wide the sheet is: on a desk it stands beside the checklist, on the projector (True) it is the picture."""
+MORE = 64
+"""What each host beyond seven in a row adds on a desk."""
+LETTER = 9.4
 ROW = 34
 HEAD = 34
 GAP = 16
@@ -24,21 +28,22 @@ def drawing(ha: dict[str, Any], screen: bool = False) -> dict[str, Any]:
     control = [row for row in ha["hosts"] if row["role"] == "control-plane"]
     outer = [row for row in ha["hosts"] if row["role"] == "etcd"]
     marks = _marks(ha)
-    boxes = _row(control, TOP if control else 24, marks, screen)
+    width = WIDE[screen] + (0 if screen else MORE * max(len(control) - 7, len(outer) - 7, 0))
+    boxes = _row(control, TOP if control else 24, marks, screen, width)
     depth = max((box["y"] + box["h"] for box in boxes), default=0)
     lanes = len([row for row in ha["apiservers"] if row["up"] and row["etcd"] and not row["local"]])
     room = (lanes + 2) * LANE if lanes else 0
     below = depth + max(room, GAP) if boxes else 24
-    etcds = _row(outer, below, marks, screen)
+    etcds = _row(outer, below, marks, screen, width)
     hosts = boxes + etcds
     bottom = max((box["y"] + box["h"] for box in hosts), default=0)
     lb = next((row for row in ha["hosts"] if row["role"] == "lb"), None)
     return {
-        "width": WIDTH,
+        "width": width,
         "height": bottom + (12 if outer else room + 12),
         "hosts": hosts,
-        "lb": lb and {**lb, "x": WIDTH / 2 - 100, "y": 10, "w": 200, "h": 40},
-        "lines": _to_servers(ha, hosts) + _to_members(ha, hosts, depth),
+        "lb": lb and {**lb, "x": width / 2 - 100, "y": 10, "w": 200, "h": 40},
+        "lines": _to_servers(ha, hosts, width) + _to_members(ha, hosts, depth),
     }
 
 
@@ -56,11 +61,13 @@ def _marks(ha: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return out
 
 
-def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]], screen: bool) -> list[dict[str, Any]]:
+def _row(
+    hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]], screen: bool, width: float
+) -> list[dict[str, Any]]:
     if not hosts:
         return []
-    wide = min(340.0 if screen else 300.0, (WIDTH - GAP) / len(hosts) - GAP)
-    left = (WIDTH - len(hosts) * (wide + GAP) + GAP) / 2
+    wide = min(340.0 if screen else 300.0, (width - GAP) / len(hosts) - GAP)
+    left = (width - len(hosts) * (wide + GAP) + GAP) / 2
     out = []
     for index, host in enumerate(hosts):
         shown = [p for p in host["processes"] if p["kind"] in KINDS]
@@ -82,13 +89,14 @@ def _row(hosts: list[dict[str, Any]], y: float, marks: dict[str, dict[str, Any]]
                 "w": wide,
                 "h": HEAD + len(rows) * ROW + 6,
                 "rows": rows,
-                "narrow": wide < (285 if screen else 190),
+                "narrow": wide < (285 if screen else 230),
+                "room": max(int((wide - 44) / (LETTER * 1.3 if screen else LETTER)), 4),
             }
         )
     return out
 
 
-def _to_servers(ha: dict[str, Any], hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _to_servers(ha: dict[str, Any], hosts: list[dict[str, Any]], width: float) -> list[dict[str, Any]]:
     up = {row["name"]: row["up"] for row in ha["backends"]}
     out = []
     for host in hosts:
@@ -100,7 +108,7 @@ def _to_servers(ha: dict[str, Any], hosts: list[dict[str, Any]]) -> list[dict[st
                     {
                         "kind": "client",
                         "up": good,
-                        "d": f"M{WIDTH / 2:.0f} 50V72H{x:.0f}V{host['y']:.0f}",
+                        "d": f"M{width / 2:.0f} 50V72H{x:.0f}V{host['y']:.0f}",
                         "bx": x,
                         "by": 84,
                     }

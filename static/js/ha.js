@@ -95,6 +95,8 @@ async function live() {
     const other = one(`[data-part="${old.dataset.part}"]`, fresh);
     if (other && old.innerHTML !== other.innerHTML) old.replaceChildren(...other.childNodes);
   }
+  const [line, words] = [one("[data-caption-now]"), one('[data-part="now"]', fresh)?.textContent];
+  if (line && words && line.textContent !== words) line.textContent = words;
   if (key && document.activeElement === document.body) one(`[data-live] [data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 

@@ -97,7 +97,7 @@ function sentence() {
   const foot = document.querySelector("[data-sentence]");
   // A document says what it is until something happens.
   const told = document.querySelector(".foot [data-caption]");
-  if (told && !told.textContent.trim()) told.textContent = text(document.querySelector("main .lead")) || document.title.split(" · ")[0];
+  if (told && !document.querySelector("[data-caption-now]") && !told.textContent.trim()) told.textContent = text(document.querySelector("main .lead")) || document.title.split(" · ")[0];
   if (!here || !foot) return;
   const words = here.why ? `${here.title}: ${here.why}` : here.title;
   if (foot.textContent !== words) foot.textContent = words;

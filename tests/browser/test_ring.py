@@ -102,6 +102,19 @@ def test_two_clusters_are_two_rings_that_do_not_touch(sizes: tuple[int, ...], bi
     assert all(title["y"] + 2 * title["line"] < ring_drawing.TALL + 20 for title in titles)
 
 
+def test_who_was_left_behind_still_counts_on_those_who_went() -> None:
+    rows = [{**member(n, "leader" if n == 2 else "follower", cluster="a" if n == 1 else "b"), "names": ["m1", "m2", "m3"] if n == 1 else ["m2", "m3"]} for n in (1, 2, 3)]  # fmt: skip
+    went, left = clusters(rows, lambda a, b: True)
+    assert [(one["have"], one["need"], one["voters"], one["leader"]) for one in (went, left)] == [
+        (2, 2, 2, "m2"),
+        (1, 2, 3, ""),
+    ]
+    assert "B: Nobody can lead: 1 of 3 hear each other" in ring_caption.caption(
+        {"members": rows, "clusters": [went, left]},
+        ring_drawing.ring({"members": rows, "clusters": [went, left], "nowMicros": 0}),
+    )
+
+
 def test_two_clusters_are_told_apart_in_the_sentence_and_in_the_logs() -> None:
     told = model(
         [member(1, "leader", 3), member(2, "leader", 2, "b"), member(3, term=3), member(4, term=2, cluster="b"), member(5, term=3)]

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from explainer.fragments import availability, ha_drawing, works_view
+from explainer.fragments import availability, ha_caption, ha_drawing, works_view
+from explainer.fragments.ring_drawing import MARKS
 from explainer.pages import context, reads
 
 from .common import asked_for, attempt, drawn_errors
@@ -41,7 +42,12 @@ async def ha_page(request: HttpRequest, cluster: str) -> HttpResponse:
     sides = [_side(frame["cluster"], await attempt(frame, "ha", EMPTY), frame["at"], frame["screen"])]
     if other and other != cluster:
         sides.append(_side(other, await _other(other), "", frame["screen"]))
-    data: dict[str, Any] = {"frame": frame, "sides": sides, "other": other if len(sides) > 1 else ""}
+    data: dict[str, Any] = {
+        "frame": frame,
+        "sides": sides,
+        "other": other if len(sides) > 1 else "",
+        "now": sides[0]["now"],
+    }
     if part == "live":
         return render(request, "ha/live.html", data)
     ha = sides[0]["ha"]
@@ -72,7 +78,8 @@ async def _other(cluster: str) -> dict[str, Any]:
 
 def _side(cluster: str, ha: dict[str, Any], at: str, screen: bool) -> dict[str, Any]:
     """Return everything that is drawn of one cluster."""
-    quorum = ha["quorum"]
+    quorum, formed = ha["quorum"], ha.get("clusters") or []
+    spare = ha_drawing.may_lose_hosts(ha)
     cells = [{"up": n < quorum["have"], "need": n < quorum["need"]} for n in range(quorum["voters"])]
     return {
         "cluster": cluster,
@@ -81,7 +88,9 @@ def _side(cluster: str, ha: dict[str, Any], at: str, screen: bool) -> dict[str, 
         "releases": _releases(ha),
         "picture": ha_drawing.drawing(ha, screen),
         "quorum": {**quorum, "cells": cells, "short": max(quorum["need"] - quorum["have"], 0)},
-        "hosts_may_fail": ha_drawing.may_lose_hosts(ha),
+        "clusters": [{**one, "mark": MARKS[n % len(MARKS)]} for n, one in enumerate(formed)] if len(formed) > 1 else [],
+        "hosts_may_fail": spare,
+        "now": ha_caption.now(ha, spare),
         "topology": _("etcd alone")
         if not ha["apiservers"]
         else _("stacked etcd")

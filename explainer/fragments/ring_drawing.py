@@ -92,7 +92,7 @@ def places(
     if len(formed) == 1:
         many = count >= MANY
         radius = 0.0 if count == 1 else 194.0 if many and big else 180.0 if many else 158.0
-        scale = (SMALLER if many else 1.0) * ((1.16 if many else BIGGER) if big else 1.0)
+        scale = (SMALLER if many else 1.0) * ((1.1 if many else BIGGER) if big else 1.0)
         return [(WIDE / 2, TALL / 2, radius, scale, formed[0])]
     wide = WIDE / len(formed)
     out = []

@@ -19,6 +19,7 @@ from cluster.etcd.raft.node import RawNode
 from cluster.etcd.raft.progress import Progress
 from cluster.etcd.raft.state import Raft
 from cluster.sim.actor import Outbox
+from cluster.wire import etcd as w
 from cluster.wire.raft import HardState, RaftMessage
 from tests.swarm.run import Run
 
@@ -219,6 +220,22 @@ def loses_a_snapshots_keys(p: Patch) -> None:
     p.setattr(raft_side.RaftSide, "_load_snapshot", load)
 
 
+def full_only_by_its_own_alarm(p: Patch) -> None:
+    """A member refuses to grow while its own database is full, and goes on applying writes that others refuse."""
+    sound = raft_side.apply
+
+    def apply(app: Any, request: Any, cause: int, header: Any, now: int, ttl: int) -> Any:
+        known, app.alarms = app.alarms, [alarm for alarm in app.alarms if alarm[0] == header.member_id]
+        if type(request) is w.AlarmRequest:
+            app.alarms = known
+        try:
+            return sound(app, request, cause, header, now, ttl)
+        finally:
+            app.alarms = known
+
+    p.setattr(raft_side, "apply", apply)
+
+
 def replays_twice(p: Patch) -> None:
     """After a restart what the snapshot holds is applied once more."""
     real = durable.read
@@ -328,6 +345,7 @@ BUGS: dict[str, Bug] = {
     "leaders-keep-silent": Bug(leaders_keep_silent_about_old_terms, 20),
     "same-timeout-for-everybody": Bug(everybody_has_the_same_timeout, 40),
     "loses-a-snapshots-keys": Bug(loses_a_snapshots_keys, 20),
+    "full-only-by-its-own-alarm": Bug(full_only_by_its_own_alarm, 40),
     "replays-twice": Bug(replays_twice, 20),
     "forgets-the-end-of-its-log": Bug(forgets_the_end_of_its_log, 10),
     "changes-members-two-at-a-time": Bug(changes_members_two_at_a_time, 200),

@@ -46,7 +46,7 @@ class Clients:
         run = self.run
         id_ = run.next_id()
         expect = self.seen[key] if f == "cas" else None
-        op = Op(id_, f, key, b"v%d" % id_, expect, run.world.now, member)
+        op = Op(id_, f, key, b"v%d" % id_ + run.padding, expect, run.world.now, member)
         if f == "put":
             message: Any = w.PutRequest(id_, key, op.value)
         elif f == "get":

@@ -6,8 +6,9 @@ effect, go back. What was tried is remembered as (set of operations done, state)
 
 An operation whose outcome nobody knows never returns: it may take effect at any time, or in effect never (after everything else).
 
-Three things keep the search short. **Revisions**: an answer names the revision of the store it was given at, so answered writes can only be tried in
-the order of theirs, and nothing is answered at a revision before the last write; it also makes the check stricter. **Reads at once**: what changed nothing and fits the state
+Three things keep the search short. **Revisions**: an answer names the revision of the store it was given at. So of the answered writes only the one of the
+lowest revision can be next, and not while anything is left that was answered at a lower one: what is passed over could never take effect any more, and
+everything that returned must. What changed nothing can't take effect before the writes up to its revision did. That also makes the check stricter. **Reads at once**: what changed nothing and fits the state
 may be put here as well as later, so it is, and no other place is tried. **What nobody saw**: a write of unknown outcome whose value was never read need
 not have happened. First those are left out: a history that can be explained without them is linearizable; only if it can't be, they are tried too.
 
@@ -15,6 +16,7 @@ In: ``Op`` of one key. Out: True, False, or None when the search was given up af
 is linearizable if each key's is.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 LIMIT = 2_000_000
@@ -56,13 +58,35 @@ def idle(op: Op) -> bool:
     return op.end is not None and (op.f == "get" or op.out is False)
 
 
-def in_order(op: Op, floor: int) -> int:
-    """The revision of the last write after ``op``, when ``floor`` was it before; -1 if ``op`` comes too late by its own revision."""
-    if op.end is None or not op.revision:
-        return floor
-    if idle(op):
-        return floor if op.revision >= floor else -1
-    return op.revision if op.revision > floor else -1
+def dated(op: Op) -> bool:
+    """Is it known at which revision ``op`` was answered?"""
+    return op.end is not None and op.revision > 0
+
+
+class Order:
+    """The operations of a history by the revisions of their answers: which may be next, when ``done`` (a set of their numbers, as bits) are done.
+
+    ``ops`` is sorted by revision, those without one (of unknown outcome) at the end. A number is a place in it.
+    """
+
+    def __init__(self, ops: list[Op]) -> None:
+        self.ops = sorted(ops, key=lambda op: op.revision if dated(op) else 1 << 62)
+        self.idle = self._bits(lambda op: dated(op) and idle(op))
+        self.writes = self._bits(lambda op: dated(op) and not idle(op))
+
+    def _bits(self, wanted: Callable[[Op], bool]) -> int:
+        return sum(1 << number for number, op in enumerate(self.ops) if wanted(op))
+
+    def _lowest(self, left: int) -> int:
+        return self.ops[(left & -left).bit_length() - 1].revision if left else 1 << 62
+
+    def allows(self, number: int, done: int) -> bool:
+        """May ``number`` be next?"""
+        op = self.ops[number]
+        if not dated(op):
+            return True
+        writes = self.writes & ~done & ~(1 << number)  # no two of them have the same revision
+        return op.revision < self._lowest(writes) and (idle(op) or op.revision <= self._lowest(self.idle & ~done))
 
 
 def step(op: Op, state: State) -> tuple[bool, State]:
@@ -96,6 +120,8 @@ def linearizable(ops: list[Op]) -> bool | None:
 
 def search(ops: list[Op]) -> bool | None:
     """Every order that real time allows, until one explains everything: True; None after ``LIMIT`` steps."""
+    order = Order(ops)
+    ops = order.ops
     events: list[tuple[int, int, int]] = []
     for number, op in enumerate(ops):
         events.append((op.start, 0, number))
@@ -119,23 +145,22 @@ def search(ops: list[Op]) -> bool | None:
         before[after[place]] = place
 
     state: State = None
-    done, floor, steps = 0, 0, 0
-    seen: dict[tuple[int, State, int], None] = {}
-    path: list[tuple[int, State, int]] = []
-    """What was tried: its place (negative: nothing else needs to be tried there), the state and the floor before it."""
+    done, steps = 0, 0
+    seen: dict[tuple[int, State], None] = {}
+    path: list[tuple[int, State]] = []
+    """What was tried: its place (negative: nothing else needs to be tried there), and the state before it."""
 
-    def take(place: int, new: State, reached: int, only: bool) -> None:
-        nonlocal state, done, floor
+    def take(place: int, new: State, only: bool) -> None:
+        nonlocal state, done
         number = events[place - 1][2]
-        path.append((-place if only else place, state, floor))
-        state, done, floor = new, done | 1 << number, reached
+        path.append((-place if only else place, state))
+        state, done = new, done | 1 << number
         unlink(place)
         unlink(returns[number])
 
-    def fits(number: int) -> tuple[bool, State, int]:
+    def fits(number: int) -> tuple[bool, State]:
         possible, new = step(ops[number], state)
-        reached = in_order(ops[number], floor)
-        return possible and reached >= 0, new, reached
+        return possible and order.allows(number, done), new
 
     def take_idle() -> None:
         place = after[0]
@@ -143,9 +168,9 @@ def search(ops: list[Op]) -> bool | None:
             number = events[place - 1][2]
             following = after[place]
             if idle(ops[number]):
-                possible, new, reached = fits(number)
+                possible, new = fits(number)
                 if possible:
-                    take(place, new, reached, True)
+                    take(place, new, True)
                     following = after[0]
             place = following
 
@@ -157,11 +182,11 @@ def search(ops: list[Op]) -> bool | None:
             return None
         at, kind, number = events[place - 1]
         if not kind:
-            possible, new, reached = fits(number)
-            key = (done | 1 << number, new, reached)
+            possible, new = fits(number)
+            key = (done | 1 << number, new)
             if possible and key not in seen:
                 seen[key] = None
-                take(place, new, reached, False)
+                take(place, new, False)
                 take_idle()
                 place = after[0]
             else:
@@ -173,7 +198,7 @@ def search(ops: list[Op]) -> bool | None:
             while place < 0:
                 if not path:
                     return False
-                place, state, floor = path.pop()
+                place, state = path.pop()
                 number = events[abs(place) - 1][2]
                 done &= ~(1 << number)
                 link(returns[number])

@@ -1,7 +1,7 @@
 """One run of the swarm: a cluster, a seed, thirty virtual seconds. See the package's page.
 
 Faults: crashes (one, all), pauses, partitions, one-way cuts, loss, delay, slow disks, clocks that run fast, elections forced, leadership handed
-over, members added (learners and voters), promoted and removed, compactions, defragmentations. All of it ends at second ``HEAL``; from then on the
+over, members added (learners and voters), promoted and removed, compactions, defragmentations, databases that are full (alarms on and off). All of it ends at second ``HEAL``; from then on the
 cluster has 8 election timeouts to acknowledge a write (see ``Run._excused`` for what does not count without pre-vote), and at second ``END`` its members must agree.
 """
 
@@ -19,6 +19,8 @@ HEAL: Final = 21 * SECOND
 END: Final = 30 * SECOND
 TIMEOUTS: Final = 8
 """Election timeouts after the heal within which a write must be acknowledged."""
+LUCK: Final = 60 * SECOND
+"""Longer than that nobody is so unlucky: somebody's timers are wrong."""
 SETTLE: Final = 20 * SECOND
 """A member may still be fetching a snapshot at the end."""
 
@@ -47,6 +49,11 @@ class Run:
         """Every leader is killed within milliseconds, and another stands at once (figure 8 of the paper)."""
         if self.hunted:
             self.options |= {"pre_vote": False, "check_quorum": False}
+        self.full = Dice.named(seed, "quota").chance(0.12)
+        """The database may hold little: writes are refused until an operator has made room, and disarmed the alarm."""
+        self.padding = b"." * 300 if self.full else b""
+        if self.full:
+            self.options["quota_bytes"] = 21_000  # an empty one has 20,480, of which a fifth is free
         self.limits = ((1, 300, 1 << 20)[d.below(3)], (1, 4, 512)[d.below(3)])
         """Bytes of entries in a message (1: one entry each), messages in flight."""
         self.slow = d.chance(0.25)
@@ -166,7 +173,12 @@ class Run:
                 self._reshape(name)
 
     def _housekeeping(self, name: str) -> None:
-        store = self.member(name).state.app.store
+        app = self.member(name).state.app
+        store = app.store
+        if app.alarms and self.dice.chance(0.5):
+            full, alarm = app.alarms[0]
+            self.world.post("outside:-", name, w.AlarmRequest(self.next_id(), "DEACTIVATE", full, alarm))
+            return
         at = store.revision - self.dice.below(12)
         if self.dice.chance(0.2):
             self.world.post("outside:-", name, w.DefragmentRequest(self.next_id()))
@@ -257,7 +269,7 @@ class Run:
     def _progress(self, healed: int) -> int:
         """When a read and then a write were acknowledged; nobody else asks for anything meanwhile."""
         vain = self.checks.in_vain(healed)
-        for f in ("get", "put"):
+        for f in ("get", "delete" if self.full else "put"):  # a full database still lets things be deleted
             begun: list[Any] = []
             while not any(op.end is not None for op in begun):
                 if self.world.now > healed + TIMEOUTS * SECOND + self._excused(vain):
@@ -275,7 +287,7 @@ class Run:
         timers start anew. How often that happens is the timers' luck (Ongaro's dissertation, 9.6: it is what pre-vote is for), so only what passes
         between such a candidacy and the next is not counted, and nothing at all with pre-vote.
         """
-        return 0 if self.options["pre_vote"] else self.checks.in_vain(self.world.now) - before
+        return 0 if self.options["pre_vote"] else min(self.checks.in_vain(self.world.now) - before, LUCK)
 
     def _advance(self, until: int) -> None:
         self.world.run_until(until)
@@ -337,12 +349,12 @@ class Run:
         if leads != {self.member(leader).config.id}:
             return f"members follow {leads}"
         applied = {
-            (s.raft.log.applied, s.app.store.digest, s.app.store.revision)
+            (s.raft.log.applied, s.app.store.digest, s.app.store.revision, tuple(s.app.alarms))
             for s in (self.member(n).state for n in states)
         }
         if len(applied) != 1:
             return f"members have applied {applied}"
-        revision = applied.pop()[2]
+        *_, revision, _ = applied.pop()
         behind = {watcher.number: watcher.next for watcher in self.watchers if watcher.next <= revision}
         return f"watchers {behind} have not seen everything up to {revision}" if behind else ""
 

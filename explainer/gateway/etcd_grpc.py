@@ -41,16 +41,16 @@ from explainer.gateway import etcd_concurrency as concurrency
 from explainer.gateway import etcd_messages as messages
 from explainer.gateway import etcd_urls
 from explainer.gateway.etcd_ask import Down, Member, Refused, result
+from explainer.gateway.etcd_watches import Watches
 from explainer.runs import clusters
 from explainer.runs.bus import Bus, Failed, Unavailable
-from explainer.runs.mail import item
 
 PREFACE = b"PRI * HTTP/2.0\r\n"
 MESSAGE_LIMIT = 2 * 1024 * 1024
 """etcd's server takes 1.5 MiB of request and 512 KiB of overhead."""
 STREAMS = 250
 """Calls at once on one connection (HTTP/2's SETTINGS_MAX_CONCURRENT_STREAMS)."""
-UNKNOWN, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 2, 8, 12, 13, 14
+UNKNOWN, NOT_FOUND, EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 2, 5, 8, 12, 13, 14
 
 
 class Call:
@@ -92,6 +92,11 @@ class Call:
         """The messages of the client, until it has said all."""
         while (data := await self.arrived.get()) is not None:
             yield data
+
+    @staticmethod
+    def read(data: bytes, name: str) -> dict[str, Any]:
+        """A message of the client as a document. Refused."""
+        return _document(data, name)
 
     # -- out ------------------------------------------------------------------------------------------------------
 
@@ -282,6 +287,11 @@ class GrpcProtocol(Protocol):
         if call.path == messages.SNAPSHOT:
             await self._snapshot(call)
             return
+        if call.path == messages.HEALTH:  # the server's own, whatever the cluster is doing
+            if _document(await call.arrived.get() or b"", "HealthCheckRequest").get("service"):
+                raise Refused(NOT_FOUND, "unknown service")
+            call.answer({"status": "SERVING"}, "HealthCheckResponse")
+            return
         if call.path in concurrency.BY_GRPC:
             await self._concurrently(call, concurrency.BY_GRPC[call.path])
             return
@@ -322,88 +332,6 @@ def _document(data: bytes, name: str) -> dict[str, Any]:
         return messages.to_document(data, name)
     except ValueError as error:
         raise Refused(INTERNAL, f"grpc: failed to unmarshal the received message: {error}") from error
-
-
-class Watches:
-    """All the watches of one ``Watch`` stream: each is a watch of its own for the member, numbered as the client knows it."""
-
-    def __init__(self, connection: GrpcProtocol, call: Call) -> None:
-        self.connection, self.call = connection, call
-        self.tasks: dict[int, asyncio.Task[None]] = {}
-        self.calls: dict[int, str] = {}
-        self.next = 0
-
-    async def run(self) -> None:
-        """Until the client has said all, or goes away; then every watch ends."""
-        try:
-            async for data in self.call.requests():
-                said = _document(data, "WatchRequest")
-                if "create_request" in said:
-                    self._create(said["create_request"])
-                elif "cancel_request" in said:
-                    self._tell(int(said["cancel_request"].get("watch_id", 0)), "cancel")
-                else:
-                    for number in self.tasks:
-                        self._tell(number, "progress")
-        finally:
-            for number, task in list(self.tasks.items()):
-                self._tell(number, "cancel")
-                task.cancel()
-
-    def _create(self, wanted: dict[str, Any]) -> None:
-        number = int(wanted.pop("watch_id", 0) or 0)
-        if number in self.tasks or number < 0:
-            reason = "etcdserver: duplicate watch ID provided on the WatchStream"
-            self.call.answer(
-                {"watch_id": str(number), "created": True, "canceled": True, "cancel_reason": reason}, "WatchResponse"
-            )
-            return
-        if number == 0:
-            while self.next in self.tasks:
-                self.next += 1
-            number, self.next = self.next, self.next + 1
-        self.calls[number] = self.connection.bus.new_call()
-        self.tasks[number] = asyncio.ensure_future(self._follow(number, wanted))
-
-    def _tell(self, number: int, op: str) -> None:
-        if number in self.calls:
-            said = item("EtcdWatchIn", call=self.calls[number], member=self.connection.member, op=op)
-            self.connection.bus.send(self.connection.cluster, "input", said)
-
-    async def _follow(self, number: int, wanted: dict[str, Any]) -> None:
-        bus, filters = self.connection.bus, wanted.pop("filters", [])
-        pieces = bus.stream(
-            self.connection.cluster,
-            "EtcdGatewayIn",
-            call=self.calls[number],
-            member=self.connection.member,
-            path="/v3/watch",
-            body=msgspec.json.encode({"create_request": wanted}),
-        )
-        try:
-            async for piece in pieces:
-                document = filtered(result(piece), filters)
-                if document is not None:
-                    self.call.answer({**document, "watch_id": str(number)}, "WatchResponse")
-        except Down:
-            self.connection.abort()
-        except Refused as refusal:
-            self.call.close(refusal.code, str(refusal))
-        except (Unavailable, Failed) as error:
-            self.call.close(UNAVAILABLE, str(error))
-        finally:
-            self.tasks.pop(number, None)
-            self.calls.pop(number, None)
-
-
-def filtered(document: dict[str, Any], filters: list[str]) -> dict[str, Any] | None:
-    """A watch's answer without the events that its filters keep out; None when nothing is left to say."""
-    events = document.get("events")
-    if not filters or not events:
-        return document
-    unwanted = {{"NOPUT": "PUT", "NODELETE": "DELETE"}[name] for name in filters}
-    left = [event for event in events if event.get("type", "PUT") not in unwanted]
-    return {**document, "events": left} if left else None
 
 
 class Sniffer(Protocol):

@@ -22,6 +22,7 @@ ENUMS = {
     "EventType": "PUT DELETE",
     "AlarmAction": "GET ACTIVATE DEACTIVATE",
     "AlarmType": "NONE NOSPACE CORRUPT",
+    "ServingStatus": "UNKNOWN SERVING NOT_SERVING SERVICE_UNKNOWN",
     "PermissionType": "READ WRITE READWRITE",
 }
 
@@ -80,6 +81,8 @@ MoveLeaderResponse: header=1:ResponseHeader
 AlarmRequest: action=1:AlarmAction memberID=2:uint64 alarm=3:AlarmType
 AlarmMember: memberID=1:uint64 alarm=2:AlarmType
 AlarmResponse: header=1:ResponseHeader alarms=2:AlarmMember*
+HealthCheckRequest: service=1:string
+HealthCheckResponse: status=1:ServingStatus
 LockRequest: name=1:bytes lease=2:int64
 LockResponse: header=1:ResponseHeader key=2:bytes
 UnlockRequest: key=1:bytes
@@ -241,6 +244,7 @@ CALLS = dict(
         _unary("Maintenance", "MoveLeader", "/v3/maintenance/transfer-leadership"),
     ]
 )
+HEALTH = "/grpc.health.v1.Health/Check"
 WATCH = f"/{PACKAGE}.Watch/Watch"
 KEEP_ALIVE = f"/{PACKAGE}.Lease/LeaseKeepAlive"
 SNAPSHOT = f"/{PACKAGE}.Maintenance/Snapshot"

@@ -116,6 +116,14 @@ def test_what_is_not_there_says_so(client: Client) -> None:
     assert refused.value.code() == grpc.StatusCode.UNIMPLEMENTED and "Downgrade" in str(refused.value.details())
 
 
+def test_a_load_balancers_probe_is_answered(client: Client) -> None:
+    check = client.channel.unary_unary("/grpc.health.v1.Health/Check")
+    assert parse("HealthCheckResponse", check(b"", timeout=SECONDS)).status == 1
+    with pytest.raises(grpc.RpcError) as refused:
+        check(message("HealthCheckRequest", service="other"), timeout=SECONDS)
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+
+
 def test_a_snapshot_comes_in_pieces_with_its_checksum(client: Client) -> None:
     client("KV/Put", key=b"kept", value=b"in the file")
     pieces = [
@@ -142,6 +150,13 @@ def test_watches_of_one_stream_have_their_own_numbers_and_end(client: Client) ->
     said.put(message("WatchRequest", create_request=m("WatchCreateRequest")(key=b"w2", watch_id=9, filters=["NOPUT"])))
     second = next_answer()
     assert (first.watch_id, first.created, second.watch_id, second.created) == (0, True, 9, True)
+    for refused in ({"key": b"w3", "watch_id": 9}, {"key": b"w3", "range_end": b"a"}):  # taken, empty
+        said.put(message("WatchRequest", create_request=m("WatchCreateRequest")(**refused)))
+        answer = next_answer()
+        assert (answer.watch_id, answer.created, answer.canceled) == (-1, True, True) and answer.header.revision
+    said.put(message("WatchRequest", progress_request=m("WatchProgressRequest")()))
+    progress = next_answer()  # one for all: a client that asked takes any other for a watch it doesn't know
+    assert (progress.watch_id, len(progress.events)) == (-1, 0) and progress.header.revision
     client("KV/Put", key=b"w2", value=b"kept out")
     client("KV/Put", key=b"w1", value=b"x")
     event = next_answer()

@@ -6,9 +6,9 @@ effect, go back. What was tried is remembered as (set of operations done, state)
 
 An operation whose outcome nobody knows never returns: it may take effect at any time, or in effect never (after everything else).
 
-Three things keep the search short. **Revisions**: an answer names the revision of the store it was given at. So of the answered writes only the one of the
-lowest revision can be next, and not while anything is left that was answered at a lower one: what is passed over could never take effect any more, and
-everything that returned must. What changed nothing can't take effect before the writes up to its revision did. That also makes the check stricter. **Reads at once**: what changed nothing and fits the state
+Three things keep the search short. **Revisions**: an answer names the revision of the store it was given at. So of what was answered only that of the
+lowest revision can be next, of equals first the write: what is passed over could never take effect any more, and everything that returned must. That also
+makes the check stricter. **Reads at once**: what changed nothing and fits the state
 may be put here as well as later, so it is, and no other place is tried. **What nobody saw**: a write of unknown outcome whose value was never read need
 not have happened. First those are left out: a history that can be explained without them is linearizable; only if it can't be, they are tried too.
 
@@ -85,8 +85,8 @@ class Order:
         op = self.ops[number]
         if not dated(op):
             return True
-        writes = self.writes & ~done & ~(1 << number)  # no two of them have the same revision
-        return op.revision < self._lowest(writes) and (idle(op) or op.revision <= self._lowest(self.idle & ~done))
+        left = ~(done | 1 << number)  # of these no two writes have the same revision
+        return op.revision < self._lowest(self.writes & left) and op.revision <= self._lowest(self.idle & left)
 
 
 def step(op: Op, state: State) -> tuple[bool, State]:

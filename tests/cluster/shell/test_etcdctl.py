@@ -140,7 +140,7 @@ def test_a_prefix_is_a_range_and_endpoints_are_members() -> None:
 @pytest.mark.parametrize(
     ("line", "stderr", "code"),
     [
-        ("etcdctl auth enable", "Error: auth enable: this etcd has no users: its doors are open to whoever reaches them, as at an etcd without authentication\n", 4),
+        ("etcdctl auth enable", "Error: auth enable: authentication is off and stays off: the members' doors are open to whoever reaches them\n", 4),
         ("etcdctl make-mirror x", "Error: make-mirror: there is one cluster in this world, and no other to mirror it to\n", 4),
         ("etcdctl lease grant soon", 'Error: bad TTL (strconv.ParseInt: parsing "soon": invalid syntax)\n', 128),
         ("etcdctl member add x", "Error: member peer urls not provided\n", 128),

@@ -5,7 +5,8 @@ Only the API server talks to etcd in a cluster; this is the operator's back door
 
 It prints what etcdctl 3.5 prints, errors and exit statuses included; a test compares it with the real tool word by word (tests/explainer/test_etcdctl_same.py).
 
-Simplified here: no users (``auth``, ``user``, ``role`` refuse by name, so do ``make-mirror``, ``migrate`` and ``-w protobuf``); TLS flags are taken and not needed;
+Simplified here: ``auth``, ``user`` and ``role`` refuse by name (the members keep users: ask them with a real etcdctl), so do ``make-mirror``, ``migrate`` and
+``-w protobuf``; TLS flags are taken and not needed;
 values are the JSON that this etcd holds (a real one holds protobuf). Upstream: etcd 3.5 etcdctl/ctlv3.
 """
 
@@ -31,8 +32,9 @@ _TALKS: dict[str, Callable[[Talker, Line], Talk]] = {
 _TABLES = ("member list", "endpoint status", "endpoint health", "endpoint hashkv", "snapshot status")
 _GROUPS = ("alarm", "auth", "check", "endpoint", "lease", "member", "role", "snapshot", "user")
 _NOT_HERE = {
-    "auth": "this etcd has no users: its doors are open to whoever reaches them, as at an etcd without authentication",
-    "user": "this etcd has no users", "role": "this etcd has no users, so it has no roles",
+    "auth": "authentication is off and stays off: the members' doors are open to whoever reaches them",
+    "user": "this console has no such command; a real etcdctl at a member's port has, and the members keep users",
+    "role": "this console has no such command; a real etcdctl at a member's port has, and the members keep roles",
     "make-mirror": "there is one cluster in this world, and no other to mirror it to",
     "migrate": "there is no store of etcd 2 to migrate",
 }  # fmt: skip

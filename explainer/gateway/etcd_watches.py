@@ -59,7 +59,7 @@ class Watches:
 
     def _create(self, wanted: dict[str, Any]) -> None:
         number = int(wanted.pop("watch_id", 0) or 0)
-        if number in self.tasks:
+        if number and number in self.tasks:  # 0: let the server choose
             reason = "mvcc: duplicate watch ID provided on the WatchStream"
             refusal = {"header": self.header, "created": True, "canceled": True, "cancel_reason": reason}
             self.call.answer({**refusal, "watch_id": NOBODY}, "WatchResponse")

@@ -150,6 +150,9 @@ def test_watches_of_one_stream_have_their_own_numbers_and_end(client: Client) ->
     said.put(message("WatchRequest", create_request=m("WatchCreateRequest")(key=b"w2", watch_id=9, filters=["NOPUT"])))
     second = next_answer()
     assert (first.watch_id, first.created, second.watch_id, second.created) == (0, True, 9, True)
+    said.put(message("WatchRequest", create_request=m("WatchCreateRequest")(key=b"w4")))
+    third = next_answer()  # again without a number of its own
+    assert (third.watch_id, third.created, third.canceled) == (1, True, False)
     for refused in ({"key": b"w3", "watch_id": 9}, {"key": b"w3", "range_end": b"a"}):  # taken, empty
         said.put(message("WatchRequest", create_request=m("WatchCreateRequest")(**refused)))
         answer = next_answer()

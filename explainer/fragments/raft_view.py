@@ -210,7 +210,11 @@ def promises(model: dict[str, Any]) -> list[dict[str, Any]]:
                 "rule": _(rule) if rule else "",
                 "holds": row["holds"],
                 "evidence": [particles.settle(one) for one in told]
-                or [_("Nobody leads: there is nothing to compare with.")],
+                or [
+                    _("There is one log: nothing to compare it with.")
+                    if row["key"] == "log-matching"
+                    else _("Nobody leads: there is nothing to compare with.")
+                ],
             }
         )
     return out

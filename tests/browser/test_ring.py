@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cluster.snapshot.quorum import clusters
-from explainer.fragments import log_drawing, ring_caption, ring_drawing
+from explainer.fragments import log_drawing, raft_view, ring_caption, ring_drawing
 
 Row = dict[str, Any]
 
@@ -127,3 +127,12 @@ def test_two_clusters_are_told_apart_in_the_sentence_and_in_the_logs() -> None:
     assert not any(row["old_term"] or row["lag"] for row in ring_drawing.ring(told))
     assert {link["state"] for link in ring_drawing.links(ring_drawing.ring(told), [])} == {"leads", "idle"}
     assert len(ring_drawing.links(ring_drawing.ring(told), [])) == 3 + 1
+
+
+def test_a_promise_without_evidence_says_why_there_is_none() -> None:
+    rows = [{"key": key, "name": key, "holds": True, "evidence": []} for key in ("log-matching", "leader-completeness")]
+    said = [row["evidence"] for row in raft_view.promises({"promises": rows})]
+    assert said == [
+        ["There is one log: nothing to compare it with."],
+        ["Nobody leads: there is nothing to compare with."],
+    ]

@@ -18,7 +18,7 @@ from typing import Any
 from msgspec import structs
 
 from cluster.api import quantity
-from cluster.clientgo import ClientConfig, Doc, reference_to
+from cluster.clientgo import ClientConfig, Doc
 from cluster.kubelet import node_status
 from cluster.kubelet.pods import MIRROR, PodWorkers, manifest_hash
 from cluster.kubelet.state import KubeletState, PodRun
@@ -32,6 +32,8 @@ from cluster.wire.packet import NetDone
 LEASE_PERIOD = 10 * SECOND
 STATUS_PERIOD = 5 * MINUTE
 REGISTER_RETRY = SECOND
+REGISTER_PATIENCE = 5 * SECOND
+HOUSEKEEPING = 2 * SECOND
 
 
 class KubeletConfig(ClientConfig, frozen=True, kw_only=True):
@@ -90,6 +92,7 @@ class Kubelet(PodWorkers):
             doc=node_status.new_node(self.config, status),
             then="registered",
             args=(status,),
+            timeout=REGISTER_PATIENCE,  # the reset of a kubelet killed a moment ago may cut the new one's first request, too
         )
 
     def registered(self, response: HttpResponse, status: Doc, now: int, out: Outbox) -> None:
@@ -100,17 +103,20 @@ class Kubelet(PodWorkers):
         self.state.registered = True
         if response.code != 409:
             self.state.node_status, self.state.status_at = status, now
-            self._node_event(out, response.doc, "Starting", "Starting kubelet.")
-            self._node_event(out, response.doc, "RegisteredNode", f"Node {self.config.node} registered")
         name = self.config.node
         self.watch_resource(out, "node", "/api/v1/nodes", f"fieldSelector=metadata.name%3D{name}")
         self.watch_resource(out, "pods", "/api/v1/pods", f"fieldSelector=spec.nodeName%3D{name}")
         self._renew(now, out)
 
-    def _node_event(self, out: Outbox, node: Doc | None, reason: str, words: str) -> None:
+    def _announce(self, out: Outbox) -> None:
+        """What a kubelet says of its Node when it starts, be the Node new or not."""
+        self._node_event(out, "Starting", "Starting kubelet.")
+        for reason in ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"):
+            self._node_event(out, reason, f"Node {self.config.node} status is now: {reason}")
+
+    def _node_event(self, out: Outbox, reason: str, words: str) -> None:
+        """The kubelet knows its Node by name only, and gives that as its uid (kubectl looks for both)."""
         about = {"kind": "Node", "name": self.config.node, "uid": self.config.node, "apiVersion": "v1"}
-        if node is not None and reason != "Starting":
-            about = reference_to(node, "Node", "v1")
         self.event(out, about, "Normal", reason, words, source="kubelet", host=self.config.node)
 
     def on_node(self, event_type: str, old: Doc | None, new: Doc, now: int, out: Outbox) -> None:
@@ -119,6 +125,9 @@ class Kubelet(PodWorkers):
             self.state.node = None
             return
         self.state.node = new
+        if not self.state.announced:
+            self.state.announced = True
+            out.timer("announce", SECOND, cause=0)  # a cluster just being born has no namespace for these events yet
         if old is None:
             for manifest in self.config.static_pods:
                 self._begin_static(manifest, now, out)
@@ -179,7 +188,7 @@ class Kubelet(PodWorkers):
             detach=True,
         )  # fmt: skip
         if turned and ready:
-            self._node_event(out, state.node, "NodeReady", f"Node {self.config.node} status is now: NodeReady")
+            self._node_event(out, "NodeReady", f"Node {self.config.node} status is now: NodeReady")
             if out.cause:
                 out.note(Effect("node", f"nodes/{self.config.node}", f"{self.config.node} is ready", None))
 
@@ -222,10 +231,14 @@ class Kubelet(PodWorkers):
     # -- timers and messages --------------------------------------------------------------------------------------
 
     def on_timer(self, name: str, data: Any, now: int, out: Outbox) -> None:
-        """``lease``, ``register``, ``log//<request>``, or one of a pod."""
+        """``lease``, ``register``, ``announce``, ``log//<request>``, or one of a pod."""
         if name == "lease":
             self._renew(now, out)
             self._report_node(now, out)
+        elif name.startswith("mirror//"):
+            self._delete_mirror(data[1], data[0], out)
+        elif name == "announce":
+            self._announce(out)
         elif name == "register":
             if not self.state.registered:
                 self._register(out)
@@ -337,13 +350,19 @@ class Kubelet(PodWorkers):
         run = self.state.pods.get(manifest_hash(old))
         if run is not None:
             self._forget(run, out)
-            options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
-            self.request(out, "DELETE", self._pod_path(run), doc=options, then="mirror_gone", args=(new,))
+            self._delete_mirror(self._pod_path(run), new, out)
         if self.state.node is not None:
             self._begin_static(new, now, out)
 
-    def mirror_gone(self, response: HttpResponse, manifest: Doc, now: int, out: Outbox) -> None:
-        """The old pod's stand-in is deleted; if nobody answered, what the watch tells of it later deletes it."""
+    def _delete_mirror(self, path: str, manifest: Doc, out: Outbox) -> None:
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+        self.request(out, "DELETE", path, doc=options, then="mirror_gone", args=(manifest, path))
+
+    def mirror_gone(self, response: HttpResponse, manifest: Doc, path: str, now: int, out: Outbox) -> None:
+        """The old pod's stand-in is deleted; if it could not be (its etcd member is just being swapped), again with the next housekeeping."""
+        if response.code not in (200, 404):
+            out.timer(f"mirror//{path}", HOUSEKEEPING, (manifest, path))
+            return
         run = self.state.pods.get(manifest_hash(manifest))
         if run is not None:
             self.publish(run, out)

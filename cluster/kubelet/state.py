@@ -126,6 +126,7 @@ class KubeletState(ClientState):
     next_address: int = 2
     machine_id: str = ""
     registered: bool = False
+    announced: bool = False
     node: dict[str, Any] | None = None
     node_status: dict[str, Any] | None = None
     status_at: int = -1

@@ -170,7 +170,9 @@ def test_a_watch_streams_what_happens(desk):
 def test_the_cluster_survives_its_leader(desk):
     leader = next(m["id"] for m in desk.lab.query("members") if m["role"] == "leader")
     desk.lab.submit(MemberOp(leader, "stop"))
-    desk.lab.run_until(desk.lab.now + 3 * SECOND)
+    desk.lab.run_until(
+        desk.lab.now + 10 * SECOND
+    )  # an election, and the balancer's probes of the apiserver beside the dead member
     members = desk.lab.query("members", log="full")
     assert sum(m["role"] == "leader" for m in members) == 1 and not next(m for m in members if m["id"] == leader)["up"]
     code, _ = desk.ask(

@@ -115,6 +115,18 @@ def test_it_registers_and_stays_alive() -> None:
     assert any(m == "PATCH" and p.endswith("/nodes/node-1/status") for _, m, p, _, _ in lab.api.log[before:])
 
 
+def test_it_says_how_it_starts_by_the_name_of_its_node() -> None:
+    lab = Lab()
+    lab.run(2)
+    said = [o for path, o in lab.api.objects.items() if "/events/" in path and o["involvedObject"]["kind"] == "Node"]
+    started = {"Starting": "Starting kubelet."} | {
+        reason: f"Node node-1 status is now: {reason}"
+        for reason in ("NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID", "NodeReady")
+    }
+    assert {o["reason"]: o["message"] for o in said} == started
+    assert {o["involvedObject"]["uid"] for o in said} == {"node-1"}
+
+
 def test_without_a_pod_cidr_it_is_not_ready_until_it_has_one() -> None:
     lab = Lab(pod_cidr="")
     condition = lab.api.objects["/api/v1/nodes/node-1"]["status"]["conditions"][3]

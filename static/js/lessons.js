@@ -5,6 +5,7 @@ import { t } from "./words.js";
 
 export function start() {
   const form = document.querySelector("[data-begin]");
+  if (form) form.querySelector("button").disabled = false; // before, a click would only load the page anew
   form?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const [said, status, button] = ["[data-said]", "[data-status]", "button"].map((one) => form.querySelector(one));

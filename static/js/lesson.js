@@ -62,7 +62,7 @@ async function take(told) {
   // Why the cluster could not be asked, for as long as it could not.
   if ((told.trouble ?? "") !== (was?.trouble ?? "")) trouble(told.trouble ?? "");
   for (const said of all("[data-lesson-wrong]")) said.hidden = done || !told.wrong[Number(said.dataset.lessonWrong)];
-  help(line && !done && told.wrong.every((wrong) => !wrong));
+  help(line && !done && !told.early && told.wrong.every((wrong) => !wrong));
   if (done) {
     one("[data-go=next]").classList.add("primary");
     const word = one("[data-next-word]");

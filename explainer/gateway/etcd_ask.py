@@ -4,6 +4,7 @@ In: a path and a document. Out: the member's answer as a document; a watch's ans
 ``Down`` (it does not run, or died with the request in hand), the bus's own ``Unavailable`` and ``Failed``.
 """
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -59,6 +60,9 @@ class Member:
                 self.bus.send(self.cluster, "input", item("EtcdWatchIn", call=call, member=self.name, op="cancel"))
 
 
+_SECRET = re.compile(rb'("(?:password|hashedPassword)"\s*:\s*"?)[^",}]*')
+
+
 def without_password(path: str, body: bytes) -> bytes:
     """A request as the world's journal may keep it: nobody is ever asked for a password here, so none is kept."""
     if path not in _PASSWORDS:
@@ -67,7 +71,7 @@ def without_password(path: str, body: bytes) -> bytes:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError:
         # It is no request: the sentence that says so tells where it went wrong, not what stood there.
-        return body.replace(b"password", b"")
+        return _SECRET.sub(rb"\1", body)
     if not isinstance(document, dict):
         return body
     secret = ("password", "hashedPassword")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from explainer.gateway.etcd import EtcdApp
+from explainer.gateway.etcd_ask import without_password
 from tests.loops import run
 
 CREATED = {"status": 200, "body": {"result": {"created": True}}, "done": False}
@@ -70,3 +71,11 @@ def test_at_the_pages_door_a_watch_ends_with_its_member() -> None:
     assert [message["type"] for message in sent] == ["http.response.start", *["http.response.body"] * 2]
     assert (sent[0]["status"], sent[-1]["more_body"], connection.aborted) == (200, False, False)
     assert [message.get("status") for message in watched("web", [RESET])[0]] == [503, None]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"name":"a","password":"s3cret"}', b'{"name":"a","password": "s3cret"', b'{"password":"s3c']
+)
+def test_no_password_reaches_the_journal(body: bytes) -> None:
+    kept = without_password("/v3/auth/user/add", body)
+    assert b"s3c" not in kept and kept[:9] == body[:9]

@@ -32,6 +32,9 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
+CLOSING = 15_000
+"""Milliseconds that a page has to close."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -133,8 +136,10 @@ class Windows:
         for kind, context in self.taken:
             try:
                 for page in context.pages:
-                    page.goto("about:blank")  # one that is just leaving for another address may never close
-                    page.close()
+                    with page.expect_event(
+                        "close", timeout=CLOSING
+                    ):  # once in many thousands Chromium never says that it has
+                        page.close(run_before_unload=True)
                 # Asked on a page that goes nowhere: one that is just leaving for another address may never answer.
                 blank = context.new_page()
                 line = context.new_cdp_session(blank)
@@ -142,7 +147,7 @@ class Windows:
                 blank.close()
                 context.clear_cookies()
             except Error:
-                context.close()
+                pass  # it is not used again, and ends with the browser
             else:
                 self.free[kind].append(context)
         problems, self.taken, self.problems = self.problems, [], []

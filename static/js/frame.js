@@ -204,7 +204,8 @@ function keys() {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !cluster) return;
     const here = event.target;
-    if (here.closest("input, select, textarea, [contenteditable], dialog")) return;
+    // (What has just been shut has the focus until the next frame.)
+    if (here.closest("input, select, textarea, [contenteditable], dialog")?.checkVisibility()) return;
     if (event.key.length === 1 && event.key !== " " && !keysOn()) return;
     if (event.key === "Escape") for (const menu of all(".menu[open]")) menu.open = false;
     const pressable = here.closest("button, a, summary");
